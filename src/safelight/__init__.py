@@ -1,0 +1,3 @@
+"""Safelight: variational autoencoders that restore photographs, and say how sure they are."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,88 @@
+"""Chains of degradations: parameters drawn from ranges, recorded, replayed.
+
+    record = draw(chain, seed, "img_01.png", 3)      # depends on these words only
+    y = replay(x, record)                            # the same y, now or from the JSON in a year
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from safelight import randomness
+from safelight.degrade import codec, noise, optics
+from safelight.degrade.light import Pixels
+from safelight.errors import RecipeError
+
+
+class Degradation(Protocol):
+    """A pure function of pixels, a generator and named numbers."""
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator, /, **parameters: float) -> Pixels: ...
+
+
+DEGRADATIONS: dict[str, Callable[..., Pixels]] = {
+    "camera_noise": noise.camera_noise,
+    "disk_blur": optics.disk_blur,
+    "exposure": optics.exposure,
+    "gaussian_blur": optics.gaussian_blur,
+    "gaussian_noise": noise.gaussian_noise,
+    "jpeg": codec.jpeg,
+    "motion_blur": optics.motion_blur,
+    "quantise": codec.quantise,
+    "resample": optics.resample,
+    "webp": codec.webp,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One degradation with the range of each of its parameters; equal ends mean a fixed value."""
+
+    kind: str
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in DEGRADATIONS:
+            known = ", ".join(sorted(DEGRADATIONS))
+            raise RecipeError(f"degradation '{self.kind}' is not known; choose one of: {known}")
+
+
+Chain = Sequence[Step]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was drawn: enough to make the same pair again."""
+
+    seed: int
+    identity: tuple[int | str, ...]
+    steps: tuple[tuple[str, dict[str, float]], ...]
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps({"seed": self.seed, "identity": self.identity, "steps": self.steps})
+
+    @staticmethod
+    def from_json(text: str) -> "Record":
+        """The inverse of `to_json`."""
+        data: dict[str, Any] = json.loads(text)
+        steps = tuple((kind, dict(parameters)) for kind, parameters in data["steps"])
+        return Record(data["seed"], tuple(data["identity"]), steps)
+
+
+def draw(chain: Chain, seed: int, *identity: int | str) -> Record:
+    """Draw every parameter uniformly from its range."""
+    rng = randomness.generator(seed, *identity, "parameters")
+    steps = ((step.kind, {name: float(rng.uniform(*ends)) for name, ends in step.ranges.items()}) for step in chain)
+    return Record(seed, identity, tuple(steps))
+
+
+def replay(pixels: Pixels, record: Record) -> Pixels:
+    """Apply what was recorded; each step has a generator of its own."""
+    for position, (kind, parameters) in enumerate(record.steps):
+        rng = randomness.generator(record.seed, *record.identity, position, kind)
+        pixels = DEGRADATIONS[kind](pixels, rng, **parameters)
+    return pixels

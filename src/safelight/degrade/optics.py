@@ -1,0 +1,71 @@
+"""Blur, resampling and exposure: what lens, focus, hand and scaler do."""
+
+import math
+
+import numpy as np
+import pyvips
+
+from safelight.degrade.light import Pixels, to_gamma, to_linear
+from safelight.picture.vips import from_vips, to_vips
+
+
+def gaussian_blur(pixels: Pixels, rng: np.random.Generator, *, sigma_px: float) -> Pixels:
+    """Isotropic Gaussian of standard deviation `sigma_px`."""
+    radius = max(1, math.ceil(3 * sigma_px))
+    line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma_px, 1e-3)) ** 2)
+    return _convolve(pixels, np.outer(line, line))
+
+
+def motion_blur(pixels: Pixels, rng: np.random.Generator, *, length_px: float, angle_deg: float) -> Pixels:
+    """A straight move of `length_px` at `angle_deg` (0 = to the right, counter-clockwise)."""
+    radius = max(1, math.ceil(length_px / 2))
+    kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
+    angle = math.radians(angle_deg)
+    for t in np.linspace(-length_px / 2, length_px / 2, 16 * radius + 1):
+        _splat(kernel, radius - t * math.sin(angle), radius + t * math.cos(angle))
+    return _convolve(pixels, kernel)
+
+
+def disk_blur(pixels: Pixels, rng: np.random.Generator, *, radius_px: float) -> Pixels:
+    """Out of focus: a uniform disk with an antialiased rim."""
+    reach = max(1, math.ceil(radius_px))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return _convolve(pixels, np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1))
+
+
+def resample(pixels: Pixels, rng: np.random.Generator, *, factor: float) -> Pixels:
+    """Shrink to `factor` < 1 of the size (Lanczos) and enlarge again (cubic), to the same size."""
+    height, width, _ = pixels.shape
+    small = to_vips(shrink(pixels, factor))
+    large = small.resize(width / small.width, vscale=height / small.height, kernel="cubic")
+    return from_vips(large.crop(0, 0, width, height)).astype(np.float32)
+
+
+def shrink(pixels: Pixels, factor: float) -> Pixels:
+    """To `factor` ≤ 1 of the size, at least 1 px, by Lanczos over the whole footprint."""
+    if factor == 1:
+        return pixels
+    height, width, _ = pixels.shape
+    small = to_vips(pixels).resize(
+        max(1, round(width * factor)) / width, vscale=max(1, round(height * factor)) / height
+    )
+    return from_vips(small).astype(np.float32)
+
+
+def exposure(pixels: Pixels, rng: np.random.Generator, *, stops: float) -> Pixels:
+    """2^stops times the linear light, clipped to [0, 1]."""
+    return to_gamma(np.clip(to_linear(pixels) * np.float32(2**stops), 0, 1))
+
+
+def _splat(kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]], row: float, column: float) -> None:
+    """Add one unit at a fractional position, shared among the four nearest cells."""
+    r, c = math.floor(row), math.floor(column)
+    for dr, dc in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        if r + dr < kernel.shape[0] and c + dc < kernel.shape[1]:
+            kernel[r + dr, c + dc] += (1 - abs(row - r - dr)) * (1 - abs(column - c - dc))
+
+
+def _convolve(pixels: Pixels, kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Pixels:
+    """Convolution with a kernel of unit sum; the border is extended by its own pixels."""
+    mask = pyvips.Image.new_from_list((kernel / kernel.sum()).tolist())
+    return from_vips(to_vips(pixels).conv(mask, precision="float").cast("float")).astype(np.float32)

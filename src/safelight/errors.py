@@ -1,0 +1,51 @@
+"""Everything that can go wrong on purpose.
+
+    SafelightError            exit 1   something about one file; the rest of the batch goes on
+    ├── PictureError                   a picture cannot be read, or not as asked
+    ├── OutputError                    a result cannot be written, or must not be
+    ├── UsageError            exit 2   the request itself makes no sense
+    │   └── RecipeError                a recipe or a setting has an unknown key or a wrong value
+    └── RefusedError          exit 3   a model or a device that must not be used
+        ├── BundleError                a bundle is damaged, unknown or newer than this program
+        └── DeviceError                the device that was asked for is not there
+
+Each message says what is wrong, with which file, and how to mend it.
+"""
+
+
+class SafelightError(Exception):
+    """Root of the tree; shown to people as one line, never as a traceback."""
+
+    exit_code = 1
+
+
+class PictureError(SafelightError):
+    """A picture cannot be read, or not as asked."""
+
+
+class OutputError(SafelightError):
+    """A result cannot be written, or must not be."""
+
+
+class UsageError(SafelightError):
+    """The request itself makes no sense."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe or a setting has an unknown key or a wrong value."""
+
+
+class RefusedError(SafelightError):
+    """A model or a device that must not be used."""
+
+    exit_code = 3
+
+
+class BundleError(RefusedError):
+    """A bundle is damaged, unknown, or newer than this program."""
+
+
+class DeviceError(RefusedError):
+    """The device that was asked for is not there."""

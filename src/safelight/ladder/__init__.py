@@ -1,0 +1,1 @@
+"""The ladder VAE: torch modules that know neither files nor pixels."""

@@ -1,0 +1,103 @@
+"""The trunk: from a degraded picture to the posterior mean, its scale, and features for the ladder.
+
+             y, σ?                                                   m, log s
+               │ unshuffle ×2                                          ▲ shuffle ×2
+    1/2   head ▼──► blocks ─────────────── skip ──────────────► + ──► blocks ──► tail
+                      │ down                                    ▲ up
+    1/4               └──► blocks ──────── skip ──────► + ──► blocks
+                             │ down                     ▲ up
+    1/8                      └────────► blocks ─────────┘
+
+A U-Net (Ronneberger et al., 2015) of plain residual blocks on pixel-unshuffled input (Shi et al., 2016).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from safelight.ladder.layers import blocks, bounded, down, up, zero_init
+
+LOG_SCALE_CENTRE = -3.5
+"""exp(-3.5) = 0.03 = 7.7/255: a typical residual, so that training starts where it will end."""
+LOG_SCALE_REACH = 4.0
+"""Scales stay within exp(±4) of the centre: 0.14/255 to 1.6."""
+SIGMA_UNKNOWN = -1.0
+"""The value of `sigma_01` that means: the noise level was not told."""
+
+
+class TrunkOutput(NamedTuple):
+    """What the trunk says of p(x | y)."""
+
+    mean: Tensor
+    """m(y), (B, 3, H, W), gamma-encoded RGB around [0, 1]."""
+    log_scale: Tensor
+    """log s(y), (B, 3, H, W): log of the predicted standard deviation of x - m."""
+    features: tuple[Tensor, ...]
+    """Top-down features, fine to coarse: (B, widths[k], H/2^(k+1), W/2^(k+1))."""
+
+
+class Trunk(nn.Module):
+    """y, sigma_01 → TrunkOutput. `widths` and the block counts go from fine (1/2) to coarse."""
+
+    def __init__(self, widths: Sequence[int], blocks_down: Sequence[int], blocks_up: Sequence[int]) -> None:
+        super().__init__()
+        fine_to_coarse = list(zip(widths[:-1], widths[1:], strict=True))
+        self.blocks_down, self.blocks_up = tuple(blocks_down), tuple(blocks_up)
+        self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1)
+        self.encode = nn.ModuleList(blocks(w, n) for w, n in zip(widths, blocks_down, strict=True))
+        self.down = nn.ModuleList(down(fine, coarse) for fine, coarse in fine_to_coarse)
+        self.up = nn.ModuleList(up(coarse, fine) for fine, coarse in fine_to_coarse)
+        self.decode = nn.ModuleList(blocks(w, n) for w, n in zip(widths[:-1], blocks_up, strict=True))
+        self.tail = zero_init(nn.Conv2d(widths[0], 4 * 3, 3, padding=1))
+        self.scale = nn.Sequential(
+            nn.Conv2d(widths[0], widths[0], 3, padding=1),
+            nn.ReLU(),
+            zero_init(nn.Conv2d(widths[0], 4 * 3, 3, padding=1)),
+        )
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of the input must be multiples of this."""
+        return int(2 ** len(self.encode))
+
+    @property
+    def halo_px(self) -> int:
+        """No output pixel depends on input farther away than this (rounded up to `size_multiple`).
+
+        Every 3x3 convolution at stride s reaches s pixels further, and cells of the nested grids add
+        less than one coarsest cell. Head 1, tail or scale at most 2 convolutions at stride 2.
+        """
+        convs = [2 * n for n in self.blocks_down]
+        for level, n in enumerate(self.blocks_up):
+            convs[level] += 2 * n
+        convs[0] += 3
+        reach = sum(n * 2 ** (level + 1) for level, n in enumerate(convs)) + self.size_multiple - 1
+        return -(-reach // self.size_multiple) * self.size_multiple
+
+    def forward(self, y: Tensor, sigma_01: Tensor) -> TrunkOutput:
+        """`y` (B, 3, H, W) with H, W multiples of `size_multiple`; `sigma_01` (B,), negative if unknown."""
+        h = self.head(torch.cat([F.pixel_unshuffle(y, 2), _hint_plane(sigma_01, y)], dim=1))  # (B, w0, H/2, W/2)
+        skips = []
+        for encode, step_down in zip(self.encode, self.down, strict=False):
+            h = encode(h)
+            skips.append(h)
+            h = step_down(h)
+        h = self.encode[-1](h)
+        features = [h]
+        for step_up, decode, skip in zip(
+            reversed(self.up), reversed(self.decode), reversed(skips), strict=True
+        ):
+            h = decode(step_up(h) + skip)
+            features.append(h)
+        mean = y + F.pixel_shuffle(self.tail(h), 2)
+        raw_scale = F.pixel_shuffle(self.scale(h.detach()), 2)  # the scale must not bend the mean
+        return TrunkOutput(mean, LOG_SCALE_CENTRE + bounded(raw_scale, LOG_SCALE_REACH), tuple(reversed(features)))
+
+
+def _hint_plane(sigma_01: Tensor, y: Tensor) -> Tensor:
+    """(B, 1, H/2, W/2): 0 where σ is unknown, else 1/4 + 4σ."""
+    hint = torch.where(sigma_01 < 0, torch.zeros_like(sigma_01), 0.25 + 4 * sigma_01)
+    return hint.view(-1, 1, 1, 1).expand(-1, 1, y.shape[2] // 2, y.shape[3] // 2)

@@ -1,0 +1,87 @@
+"""Checkpoints without pickle: tensors in safetensors, numbers in JSON, replaced in one rename.
+
+There is no random state to save: every draw is keyed by the step (learn/data.py), so weights, EMA,
+optimiser moments and the counters are the whole state, and resuming is bit-identical to not stopping.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from safelight.errors import UsageError
+from safelight.learn.ema import Ema
+
+
+@dataclass
+class Progress:
+    """Where a run is."""
+
+    stage: int = 0
+    step: int = 0
+    """Steps done in this stage."""
+    skipped: int = 0
+    """Steps whose gradient was an outlier or not finite; they changed nothing."""
+    norm_average: float = 0.0
+    """Running average of the gradient norm, which says what an outlier is."""
+
+
+def save(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write `folder` anew; a kill at any moment leaves the old or the new one."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, fresh / "weights.safetensors")
+    save_file(ema.state_dict(), fresh / "ema.safetensors")
+    save_file(_moments(model, optimiser), fresh / "optimiser.safetensors")
+    (fresh / "progress.json").write_text(json.dumps(asdict(progress)))
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find(folder: Path) -> Path | None:
+    """The newest complete checkpoint: `folder`, or what a kill between two renames left."""
+    names = (folder, folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old"))
+    return next((path for path in names if (path / "progress.json").exists()), None)
+
+
+def load_progress(folder: Path) -> Progress:
+    """The counters alone; they say which stage's optimiser to build."""
+    try:
+        return Progress(**json.loads((folder / "progress.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{folder}: not a usable checkpoint ({error}); train without --resume") from None
+
+
+def load(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimizer) -> None:
+    """Put a checkpoint's tensors into what was built for its stage."""
+    model.load_state_dict(load_file(folder / "weights.safetensors"))
+    ema.load_state_dict(load_file(folder / "ema.safetensors"))
+    moments = load_file(folder / "optimiser.safetensors")
+    for name, parameter in _trained(model, optimiser):
+        keys = ("exp_avg", "exp_avg_sq", "step")
+        state: dict[str, Any] = {key: moments[f"{name}/{key}"] for key in keys if f"{name}/{key}" in moments}
+        if state:
+            optimiser.state[parameter] = state
+
+
+def _moments(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{name}/{key}": value.contiguous()
+        for name, parameter in _trained(model, optimiser)
+        for key, value in optimiser.state.get(parameter, {}).items()
+    }
+
+
+def _trained(model: nn.Module, optimiser: torch.optim.Optimizer) -> list[tuple[str, nn.Parameter]]:
+    mine = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    return [(name, p) for name, p in model.named_parameters() if id(p) in mine]

@@ -1,0 +1,97 @@
+"""Pixels → tensors: pairs (clean, degraded) as a pure function of (seed, stage, index).
+
+There is no random state: pair number i of a stage is always the same pair. Resuming at step n is
+starting at index n·batch.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from safelight import randomness
+from safelight.degrade import draw, replay
+from safelight.degrade.light import Pixels
+from safelight.ladder.trunk import SIGMA_UNKNOWN
+from safelight.learn.settings import ChainSettings
+from safelight.learn.store import PixelStore
+
+
+class Pair(NamedTuple):
+    """One training example, or a batch of them."""
+
+    clean: Tensor
+    """(B, 3, H, W) in [0, 1]."""
+    degraded: Tensor
+    """(B, 3, H, W), noise not clipped unless the chain does."""
+    sigma_01: Tensor
+    """(B,) the noise level that the model is told, or -1."""
+
+
+@dataclass(frozen=True)
+class RestorationPairs(Dataset[Pair]):
+    """Random patches of a store, each degraded by one of the chains."""
+
+    store: PixelStore
+    chains: tuple[ChainSettings, ...]
+    seed: int
+    stream: str
+    patch_px: int
+    margin_px: int
+
+    def __getitem__(self, index: int) -> Pair:
+        rng = randomness.generator(self.seed, self.stream, index, "patch")
+        patch = self._patch(rng)
+        chain = self._chain(rng)
+        record = draw([setting.step() for setting in chain.steps], self.seed, self.stream, index)
+        degraded = replay(patch, record)
+        top, left = rng.integers(0, self.margin_px + 1, size=2)
+        window = np.s_[top : top + self.patch_px, left : left + self.patch_px]
+        told = rng.random() < chain.tell_sigma
+        sigma_01 = dict(record.steps)["gaussian_noise"]["sigma_255"] / 255 if told else SIGMA_UNKNOWN
+        return Pair(_tensor(patch[window]), _tensor(degraded[window]), torch.tensor(sigma_01, dtype=torch.float32))
+
+    def _chain(self, rng: np.random.Generator) -> ChainSettings:
+        weights = np.array([chain.weight for chain in self.chains])
+        return self.chains[int(rng.choice(len(weights), p=weights / weights.sum()))]
+
+    def _patch(self, rng: np.random.Generator) -> Pixels:
+        """A random square of patch and margin, flipped and turned; large pictures come up more often."""
+        areas = np.array([e.height * e.width for e in self.store.entries], dtype=np.float64)
+        entry = self.store.entries[int(rng.choice(len(areas), p=areas / areas.sum()))]
+        side = self.patch_px + self.margin_px
+        top, left = rng.integers(0, entry.height - side + 1), rng.integers(0, entry.width - side + 1)
+        square = self.store.pixels(entry)[top : top + side, left : left + side]
+        turned = np.rot90(square, int(rng.integers(4)))
+        return (turned[:, ::-1] if rng.random() < 0.5 else turned).astype(np.float32) / np.float32(255)
+
+
+def loader(pairs: RestorationPairs, start: int, stop: int, batch: int, workers: int) -> DataLoader[Pair]:
+    """Batches `start` to `stop` of the stream; workers change the speed, never the content."""
+    parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
+    return DataLoader(
+        pairs,
+        batch_size=batch,
+        sampler=range(start * batch, stop * batch),
+        num_workers=workers,
+        **parallel,  # type: ignore[arg-type]
+    )
+
+
+def validation_pairs(store: PixelStore, chain: ChainSettings, seed: int, crop_px: int) -> Pair:
+    """The centre of every picture of `store`, degraded once and for all, as one batch."""
+    pairs = []
+    for entry in store.entries:
+        top, left = (entry.height - crop_px) // 2, (entry.width - crop_px) // 2
+        clean = store.pixels(entry)[top : top + crop_px, left : left + crop_px].astype(np.float32) / np.float32(255)
+        record = draw([setting.step() for setting in chain.steps], seed, "validation", entry.digest)
+        pairs.append(Pair(_tensor(clean), _tensor(replay(clean, record)), torch.tensor(SIGMA_UNKNOWN)))
+    batch: Pair = default_collate(pairs)
+    return batch
+
+
+def _tensor(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))

@@ -1,0 +1,50 @@
+"""One optimiser step with its safeguards: cosine schedule, clipping, and skipping of outliers."""
+
+import math
+
+import torch
+from torch import nn
+
+from safelight.learn.checkpoint import Progress
+from safelight.learn.settings import StageSettings
+
+CLIP_AT, SKIP_AT = 2.0, 10.0
+"""Multiples of the running average of the gradient norm."""
+NORM_MEMORY = 0.99
+SETTLE_STEPS = 50
+"""Nothing is skipped before the average means something."""
+
+
+def build_optimiser(parameters: list[nn.Parameter], stage: StageSettings) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter, ICLR 2019); weight decay on matrices and kernels only."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": stage.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.99), foreach=True)
+
+
+def learning_rate(stage: StageSettings, step: int) -> float:
+    """Linear warm-up, then half a cosine down to `final_share` (Loshchilov & Hutter, ICLR 2017)."""
+    warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
+    cosine = 0.5 * (1 + math.cos(math.pi * step / stage.steps))
+    return stage.learning_rate * warmup * (stage.final_share + (1 - stage.final_share) * cosine)
+
+
+def guarded_step(
+    parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, progress: Progress
+) -> tuple[float, bool]:
+    """Clip and apply the gradients, or drop them. Returns the norm before clipping and whether it was applied.
+
+    Clipping: Pascanu et al., ICML 2013. Skipping: Child, "Very deep VAEs", ICLR 2021, §4.
+    """
+    average = progress.norm_average
+    settled = progress.step >= SETTLE_STEPS and average > 0
+    limit = CLIP_AT * average if average > 0 else float("inf")
+    norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+    if not math.isfinite(norm) or (settled and norm > SKIP_AT * average):
+        progress.skipped += 1
+        return norm, False
+    optimiser.step()
+    progress.norm_average = norm if average == 0 else NORM_MEMORY * average + (1 - NORM_MEMORY) * min(norm, limit)
+    return norm, True

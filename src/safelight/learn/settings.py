@@ -1,0 +1,126 @@
+"""A training recipe: the pydantic models behind `recipes/*.toml`. An unknown key is an error."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from safelight.degrade import Step
+from safelight.errors import RecipeError
+
+Positive = Annotated[int, Field(gt=0)]
+Range = float | tuple[float, float]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(Settings):
+    """Where pictures come from and how patches are cut."""
+
+    folder: Path | None = None
+    validation_share: float = Field(0.08, gt=0, lt=1)
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    patch_px: Positive = 64
+    margin_px: int = Field(16, ge=0)
+    """Degradations see this much more than the patch, so that codec grids fall anywhere."""
+    workers: int = Field(1, ge=0)
+
+
+class StepSettings(BaseModel):
+    """`{ kind = "jpeg", quality = [10, 90] }`: every other key is a parameter's range or fixed value."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str
+
+    def step(self) -> Step:
+        """The step that the chain draws from."""
+        ranges = {name: tuple(ends) if isinstance(ends, list | tuple) else (ends, ends) for name, ends in self._extra()}
+        return Step(self.kind, ranges)
+
+    def _extra(self) -> list[tuple[str, Any]]:
+        return list((self.model_extra or {}).items())
+
+
+class ChainSettings(Settings):
+    """One way for a picture to go bad."""
+
+    weight: float = Field(gt=0)
+    steps: tuple[StepSettings, ...] = Field(min_length=1)
+    tell_sigma: float = Field(0.0, ge=0, le=1)
+    """How often the model is told σ of the chain's `gaussian_noise` (it must also work untold)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "ChainSettings":
+        kinds = [setting.step().kind for setting in self.steps]
+        if self.tell_sigma and kinds.count("gaussian_noise") != 1:
+            raise ValueError("tell_sigma needs exactly one gaussian_noise step")
+        return self
+
+
+class ModelSettings(Settings):
+    """Sizes from fine (1/2) to coarse; see `ladder.restorer.build_restorer`."""
+
+    widths: tuple[Positive, ...]
+    blocks_down: tuple[int, ...]
+    blocks_up: tuple[int, ...]
+    ladder_widths: tuple[Positive, ...]
+    latents: tuple[Positive, ...]
+    ladder_blocks: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelSettings":
+        scales = len(self.widths)
+        for name in ("blocks_down", "ladder_widths", "latents", "ladder_blocks"):
+            if len(getattr(self, name)) != scales:
+                raise ValueError(f"{name} must have one entry per scale, {scales}")
+        if len(self.blocks_up) != scales - 1:
+            raise ValueError(f"blocks_up must have one entry per scale but the coarsest, {scales - 1}")
+        return self
+
+
+class StageSettings(Settings):
+    """One stage: what is learned, for how long, how fast."""
+
+    objective: Literal["mean", "posterior"]
+    steps: Positive
+    batch: Positive = 16
+    learning_rate: float = Field(1e-3, gt=0)
+    final_share: float = Field(0.01, ge=0, le=1)
+    """The cosine ends at this share of `learning_rate`."""
+    warmup_steps: int = Field(200, ge=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    kl_warmup_share: float = Field(0.2, ge=0, le=1)
+    """Share of a posterior stage over which the KL's weight rises from 0 to 1."""
+
+
+class TrainRecipe(Settings):
+    """The whole of a training run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = 1
+    data: DataSettings
+    degrade: tuple[ChainSettings, ...] = Field(min_length=1)
+    model: ModelSettings
+    stages: tuple[StageSettings, ...] = Field(min_length=1)
+    validate_every: Positive = 1000
+    log_every: Positive = 50
+
+
+def load_recipe(path: Path) -> TrainRecipe:
+    """Read and check a recipe; raises RecipeError with file, key and reason."""
+    try:
+        return TrainRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); name an existing .toml recipe") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}; mend that line") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{path}: {where}: {first['msg']}; mend or remove this key") from None

@@ -1,0 +1,101 @@
+"""Pictures decoded once into one memory-mapped file of 8-bit RGB.
+
+Every worker maps the same pages; a patch costs a page fault, not a decoder.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.degrade.light import Pixels
+from safelight.degrade.optics import shrink
+from safelight.errors import PictureError, UsageError
+from safelight.picture import read
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture at one scale: where it lies in the file."""
+
+    name: str
+    digest: str
+    """SHA-256 of the source file; the split depends on it alone."""
+    offset: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class PixelStore:
+    """Read-only access to all entries; cheap to pickle, since it only names a file."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+
+    def pixels(self, entry: Entry) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8, mapped, not read."""
+        shape = (entry.height, entry.width, 3)
+        return np.memmap(self.path, dtype=np.uint8, mode="r", offset=entry.offset, shape=shape)
+
+    def select(self, validation: bool, share: float) -> "PixelStore":
+        """The validation part or the rest. By content hash: adding files never moves a picture."""
+        chosen = (e for e in self.entries if (int(e.digest[:8], 16) / 2**32 < share) == validation)
+        return PixelStore(self.path, tuple(chosen))
+
+
+def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px: int) -> tuple[PixelStore, list[str]]:
+    """Decode `folder` (recursively) at every scale, or reuse what was decoded before.
+
+    Returns the store and one line for each file that was left out. Raises UsageError if nothing is left.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    words = json.dumps([sorted(digests.values()), list(scales), smallest_px])
+    target = cache / f"{hashlib.sha256(words.encode()).hexdigest()[:16]}.u8"
+    index = target.with_suffix(".json")
+    if index.exists():
+        saved = json.loads(index.read_text())
+        return PixelStore(target, tuple(Entry(**e) for e in saved["entries"])), saved["left_out"]
+    cache.mkdir(parents=True, exist_ok=True)
+    entries, left_out = _decode_all(digests, target, scales, smallest_px)
+    if not entries:
+        raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
+    index.write_text(json.dumps({"entries": [vars(e) for e in entries], "left_out": left_out}))
+    return PixelStore(target, tuple(entries)), left_out
+
+
+def _decode_all(
+    digests: dict[Path, str], target: Path, scales: Sequence[float], smallest_px: int
+) -> tuple[list[Entry], list[str]]:
+    entries: list[Entry] = []
+    left_out: list[str] = []
+    offset = 0
+    with target.open("wb") as file:
+        for path, digest in digests.items():
+            try:
+                pixels = _rgb(path)
+            except PictureError as error:
+                left_out.append(str(error))
+                continue
+            for scale in scales:
+                scaled = np.rint(np.clip(shrink(pixels, scale), 0, 1) * 255).astype(np.uint8)
+                height, width, _ = scaled.shape
+                if min(height, width) < smallest_px:
+                    left_out.append(f"{path}: {width}x{height} at scale {scale} is under {smallest_px} px")
+                    continue
+                file.write(scaled.tobytes())
+                entries.append(Entry(path.name, digest, offset, height, width))
+                offset += scaled.size
+    return entries, left_out
+
+
+def _rgb(path: Path) -> Pixels:
+    """(H, W, 3) float32 in sRGB."""
+    return np.broadcast_to(p := read(path).as_float(), (*p.shape[:2], 3)).copy()

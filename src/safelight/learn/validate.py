@@ -1,0 +1,66 @@
+"""How a run is doing, on pictures that it never trains on."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from safelight.ladder.restorer import Restorer
+from safelight.learn.data import Pair, validation_pairs
+from safelight.learn.objectives import latent_noise
+from safelight.learn.settings import ChainSettings, StepSettings
+from safelight.learn.store import PixelStore
+
+CROP_PX = 128
+CHAINS: dict[str, ChainSettings] = {
+    "noise15": ChainSettings(weight=1, steps=(StepSettings(kind="gaussian_noise", sigma_255=15),)),
+    "noise25": ChainSettings(weight=1, steps=(StepSettings(kind="gaussian_noise", sigma_255=25),)),
+    "noise50": ChainSettings(weight=1, steps=(StepSettings(kind="gaussian_noise", sigma_255=50),)),
+    "jpeg20": ChainSettings(weight=1, steps=(StepSettings(kind="jpeg", quality=20),)),
+    "clean": ChainSettings(weight=1, steps=(StepSettings(kind="quantise"),)),
+}
+
+
+def build_validation(store: PixelStore, seed: int) -> dict[str, Pair]:
+    """One batch of centre crops for each way of going bad."""
+    return {name: validation_pairs(store, chain, seed, CROP_PX) for name, chain in CHAINS.items()}
+
+
+@torch.inference_mode()
+def validate_mean(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]:
+    """PSNR of the mean in dB, averaged over pictures, for each degradation."""
+    scores = {}
+    for name, batch in batches.items():
+        error = torch.cat([_mse(model(part.degraded, part.sigma_01).mean, part.clean) for part in _parts(batch)])
+        scores[f"val_{name}_psnr_db"] = float((-10 * torch.log10(error)).mean())
+    return scores
+
+
+@torch.inference_mode()
+def validate_posterior(model: Restorer, batches: dict[str, Pair], samples: int = 4) -> dict[str, float]:
+    """The 3 dB law at σ = 25: squared errors of one sample and of the mean of several, over the mean's.
+
+    An exact posterior has 2 and 1 + 1/samples.
+    """
+    generator = torch.Generator().manual_seed(0)
+    totals = torch.zeros(3)
+    for part in _parts(batches["noise25"]):
+        output = model(part.degraded, part.sigma_01)
+        scale = output.log_scale.exp()
+        draws = [
+            model.draw(output.mean, scale, output.features, latent_noise(model, part, generator))
+            for _ in range(samples)
+        ]
+        average = torch.stack(draws).mean(0)
+        totals += torch.stack([_mse(e, part.clean).sum() for e in (output.mean, draws[0], average)])
+    one, many = float(totals[1] / totals[0]), float(totals[2] / totals[0])
+    return {"val_sample_mse_ratio": one, f"val_mean_of_{samples}_mse_ratio": many}
+
+
+def _parts(batch: Pair, size: int = 8) -> Iterator[Pair]:
+    parts: Sequence[tuple[Tensor, ...]] = list(zip(*(t.split(size) for t in batch), strict=True))
+    return (Pair(*part) for part in parts)
+
+
+def _mse(estimate: Tensor, truth: Tensor) -> Tensor:
+    return (estimate - truth).square().mean(dim=(1, 2, 3))

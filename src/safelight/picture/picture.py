@@ -1,0 +1,102 @@
+"""What a photograph is: pixels and everything that must not be lost with them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.errors import PictureError
+
+FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels beside the pixels, as the raw blocks of the file."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    """A TIFF-structured EXIF block without the `Exif` prefix, orientation reset, thumbnail dropped."""
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels in the file's own depth and colour space, upright, with what came with them.
+
+    Raises PictureError for pixels that are no picture.
+    """
+
+    pixels: NDArray[Any]
+    """(H, W, 1) grey or (H, W, 3) RGB; uint8, uint16 or float32 (float: 1.0 is white)."""
+    alpha: NDArray[Any] | None = None
+    """(H, W, 1) in the same number format, straight (not premultiplied), or None."""
+    metadata: Metadata = field(default_factory=Metadata)
+    format: str = "png"
+    """The container it came from: jpeg, png, tiff, webp, avif, heic or gif."""
+    bits: int = 0
+    """Significant bits of a value: 8, 10, 12, 16 or 32; 10 and 12 bits fill the 16-bit range."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know about how it was read."""
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype.name not in FULL_SCALE:
+            raise PictureError(f"pixels are {self.pixels.dtype}; convert them to uint8, uint16 or float32")
+        if self.pixels.ndim != 3 or self.pixels.shape[2] not in (1, 3) or 0 in self.pixels.shape:
+            raise PictureError(f"pixels have shape {self.pixels.shape}; reshape them to (H, W, 1) or (H, W, 3)")
+        if not self.bits:
+            object.__setattr__(self, "bits", 8 * self.pixels.dtype.itemsize)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width, height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels."""
+        return self.pixels.shape[0] * self.pixels.shape[1] / 1e6
+
+    @property
+    def grey(self) -> bool:
+        """True for one channel."""
+        return bool(self.pixels.shape[2] == 1)
+
+    @property
+    def full_scale(self) -> float:
+        """The number that means white: 255, 65535 or 1.0."""
+        return FULL_SCALE[self.pixels.dtype.name]
+
+    def as_float(self) -> NDArray[np.float32]:
+        """(H, W, C) float32 with white at 1; values are only scaled."""
+        return self.pixels.astype(np.float32) / np.float32(self.full_scale)
+
+    def with_(self, **changes: Any) -> Self:
+        """The same picture with some fields replaced."""
+        return replace(self, **changes)
+
+    def with_depth(self, bits: int) -> Self:
+        """The same picture in 8 or 16 bits (rounded and clipped) or 32 (float); alpha follows."""
+        if bits == self.bits:
+            return self
+        dtype = {8: np.uint8, 10: np.uint16, 12: np.uint16, 16: np.uint16, 32: np.float32}[bits]
+        alpha = None if self.alpha is None else convert(self.alpha, dtype)
+        return replace(self, pixels=convert(self.pixels, dtype), alpha=alpha, bits=bits)
+
+
+def convert(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Rescale between number formats so that white stays white; equal formats are passed on as they are."""
+    target = np.dtype(dtype)
+    if values.dtype == target:
+        return values
+    if target == np.uint8 and values.dtype == np.uint16:
+        return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if target == np.uint16 and values.dtype == np.uint8:
+        return values.astype(np.uint16) * 257
+    scaled = values.astype(np.float32) * np.float32(FULL_SCALE[target.name] / FULL_SCALE[values.dtype.name])
+    if target == np.float32:
+        return scaled
+    return np.rint(np.clip(scaled, 0, FULL_SCALE[target.name])).astype(target)

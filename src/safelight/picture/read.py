@@ -1,0 +1,214 @@
+"""Files → pictures, upright, in their own depth and colour space, with everything that came along."""
+
+import io
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from safelight.errors import PictureError
+from safelight.picture import exif, xmp
+from safelight.picture.picture import Metadata, Picture
+from safelight.picture.vips import from_vips, reason, supported
+
+MAX_MEGAPIXELS = 400.0
+"""A file may declare any size in a few bytes; beyond this it is refused before memory is asked for."""
+_FORMATS = {"jpeg": "jpeg", "png": "png", "tiff": "tiff", "webp": "webp", "heif": "avif", "gif": "gif"}
+_RGB_LIKE = frozenset({"srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "multiband"})
+
+
+def read(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+    """Read one picture from a path or from a file's bytes; of several pages or frames the first.
+
+    Raises PictureError if it cannot be read whole, with the file, the reason and the mend.
+    """
+    image = _open(source, 0)
+    picture = _decode(image, source, max_megapixels)
+    pages = _page_count(image)
+    if pages == 1:
+        return picture
+    what = f"has {pages} pages; the first is used" if picture.format == "tiff" else f"is animated ({pages} frames); the first frame is used"
+    return picture.with_(warnings=(*picture.warnings, what))
+
+
+def read_pages(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> list[Picture]:
+    """Every page of a TIFF; of other files the one picture that `read` gives."""
+    first = _open(source, 0)
+    if _format(first) != "tiff":
+        return [read(source, max_megapixels)]
+    return [_decode(_open(source, page), source, max_megapixels) for page in range(_page_count(first))]
+
+
+def _name(source: str | Path | bytes) -> str:
+    return "standard input" if isinstance(source, bytes) else str(source)
+
+
+def _open(source: str | Path | bytes, page: int) -> pyvips.Image:
+    """Header only; pixels are decoded later."""
+    name = _name(source)
+    if isinstance(source, bytes):
+        size = len(source)
+    else:
+        try:
+            if not Path(source).is_file():
+                raise PictureError(f"{name}: is not a file; name a picture or a folder of pictures")
+            size = os.stat(source).st_size  # noqa: PTH116
+            with Path(source).open("rb"):
+                pass
+        except OSError as error:
+            raise PictureError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
+    if size == 0:
+        raise PictureError(f"{name}: is empty (0 bytes); copy it again from where it came")
+    # a file goes in as a source, not as a name, since libvips reads "[...]" in names as options
+    try:
+        vips_source = (
+            pyvips.Source.new_from_memory(source) if isinstance(source, bytes) else pyvips.Source.new_from_file(name)
+        )
+        options = {"page": page} if page else {}
+        return pyvips.Image.new_from_source(vips_source, "", fail_on="error", access="sequential", **options)
+    except pyvips.Error as error:
+        raise PictureError(f"{name}: cannot be read ({reason(error)}); is it a picture, and whole?") from None
+
+
+def _page_count(image: pyvips.Image) -> int:
+    return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+
+
+def _format(image: pyvips.Image) -> str:
+    loader = str(image.get("vips-loader"))
+    found = next((ours for theirs, ours in _FORMATS.items() if loader.startswith(theirs)), loader)
+    if found == "avif" and image.get_typeof("heif-compression") and image.get("heif-compression") != "av1":
+        return "heic"
+    return found
+
+
+def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: float) -> Picture:
+    name, container = _name(source), _format(image)
+    if container not in {*_FORMATS.values(), "heic"}:
+        raise PictureError(f"{name}: is of a kind that Safelight does not edit ({container}); convert it to TIFF or PNG")
+    megapixels = image.width * image.height / 1e6
+    if megapixels > max_megapixels:
+        raise PictureError(
+            f"{name}: declares {image.width}x{image.height}, {megapixels:.0f} megapixels; "
+            f"the limit is {max_megapixels:.0f}; raise it (--max-megapixels) if you trust the file"
+        )
+    metadata, orientation, warnings = _metadata(image, source, container)
+    image, converted = _as_rgb(image, name)
+    if converted:
+        metadata = Metadata(converted[1], metadata.exif, metadata.xmp, metadata.iptc, metadata.dpi)
+        warnings.append(converted[0])
+    try:
+        array = _turned(from_vips(image), orientation)
+    except pyvips.Error as error:
+        raise PictureError(f"{name}: is damaged or cut off ({reason(error)}); copy it again from where it came") from None
+    bits = int(image.get("bits-per-sample")) if container == "avif" and array.dtype == np.uint16 else 0
+    if 8 < bits < 16:
+        array = _stretched(array, bits)
+    if array.dtype == np.float32 and not np.isfinite(array).all():
+        count = int(np.count_nonzero(~np.isfinite(array)))
+        raise PictureError(f"{name}: {count} values are not finite (NaN or infinite); replace them by numbers first")
+    colours = 1 if array.shape[2] < 3 else 3
+    return Picture(
+        pixels=np.ascontiguousarray(array[..., :colours]),
+        alpha=np.ascontiguousarray(array[..., colours:]) if array.shape[2] > colours else None,
+        metadata=metadata,
+        format=container,
+        bits=bits,
+        warnings=tuple(warnings),
+    )
+
+
+def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, bytes] | None]:
+    """CMYK, Lab and the like → sRGB, with the warning and the new profile; RGB and grey as they are."""
+    converted = None
+    if image.interpretation not in _RGB_LIKE:
+        depth = 8 if image.format == "uchar" else 16
+        kind = str(image.interpretation).upper()
+        try:
+            if kind == "CMYK":
+                image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth)
+            else:
+                image = image.colourspace("rgb16" if depth == 16 else "srgb").icc_export(output_profile="srgb", depth=depth)
+        except pyvips.Error as error:
+            raise PictureError(f"{name}: {kind} cannot be converted ({reason(error)}); convert it to RGB first") from None
+        converted = (f"{kind} was converted to sRGB", bytes(image.get("icc-profile-data")))
+    if not supported(image) or image.bands > 4:
+        raise PictureError(
+            f"{name}: {image.bands} channels of {image.format} are not supported; "
+            "convert it to grey or RGB in 8, 16 or 32-bit float"
+        )
+    return image, converted
+
+
+def _metadata(
+    image: pyvips.Image, source: str | Path | bytes, container: str
+) -> tuple[Metadata, int, list[str]]:
+    """The blocks of the file made fit for upright pixels, the orientation to apply, and warnings."""
+
+    def blob(field: str) -> bytes | None:
+        return bytes(image.get(field)) if image.get_typeof(field) else None
+
+    warnings: list[str] = []
+    block, tags = blob("exif-data"), None
+    try:
+        if container == "tiff":
+            with _stream(source) as file:
+                tags = exif.parse_tiff_file(file)
+        elif block:
+            tags = exif.parse(block.removeprefix(b"Exif\0\0")).upright()
+    except (ValueError, OSError):
+        warnings.append("EXIF is damaged and was left out")
+    packet = blob("xmp-data")
+    dpi = tags.dpi() if tags else None
+    if container == "jpeg":
+        dpi = _jfif_dpi(source) or dpi
+    elif container in ("png", "tiff") and (image.xres, image.yres) != (1.0, 1.0):  # 1.0: libvips was told nothing
+        dpi = (round(image.xres * 25.4, 3), round(image.yres * 25.4, 3))
+    orientation = int(image.get("orientation")) if image.get_typeof("orientation") else 1
+    return (
+        Metadata(
+            icc=blob("icc-profile-data"),
+            exif=exif.serialise(tags) if tags and (tags.main or tags.exif or tags.gps) else None,
+            xmp=xmp.upright(packet) if packet else None,
+            iptc=blob("iptc-data"),
+            dpi=dpi,
+        ),
+        orientation,
+        warnings,
+    )
+
+
+def _jfif_dpi(source: str | Path | bytes) -> tuple[float, float] | None:
+    """The density of a JFIF header, which libvips overrides by a made-up one if there is EXIF."""
+    with _stream(source) as file:
+        head = file.read(18)
+    if len(head) < 18 or head[6:10] != b"JFIF":
+        return None
+    unit, x, y = struct.unpack(">BHH", head[13:18])
+    per_inch = {1: 1.0, 2: 2.54}.get(unit, 0.0)
+    return (x * per_inch, y * per_inch) if per_inch and x and y else None
+
+
+def _stream(source: str | Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")
+
+
+def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """EXIF orientation 1-8 → upright; an invalid number is ignored."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def _stretched(array: NDArray[Any], bits: int) -> NDArray[Any]:
+    """libvips shifts 10 and 12 bits to the left only; make white 65535."""
+    top = 2**bits - 1
+    return ((array.astype(np.uint32) >> (16 - bits)) * 65535 // top).astype(np.uint16)

@@ -1,0 +1,49 @@
+"""The door to libvips: arrays in, arrays out, errors as one plain line.
+
+libvips is set to keep no cache of operations: every picture passes once, and a cached loader would
+return a file's old content after the file was rewritten.
+"""
+
+import logging
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+pyvips.cache_set_max(0)
+logging.getLogger("pyvips").setLevel(logging.ERROR)
+
+_BAND_FORMATS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
+_DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
+_INTERPRETATIONS = {"uchar": ("b-w", "srgb"), "ushort": ("grey16", "rgb16"), "float": ("b-w", "scrgb")}
+
+
+def to_vips(array: NDArray[np.generic]) -> pyvips.Image:
+    """(H, W, C) uint8, uint16 or float32 → image, which reads the array in place: leave it unchanged.
+
+    One or two channels are grey (and alpha), three or four RGB (and alpha); without being told so, the
+    savers would turn 16 bits into 8.
+    """
+    height, width, bands = array.shape
+    band_format = _BAND_FORMATS[array.dtype.name]
+    data = np.ascontiguousarray(array).data
+    image = pyvips.Image.new_from_memory(data, width, height, bands, band_format)
+    return image.copy(interpretation=_INTERPRETATIONS[band_format][bands > 2])
+
+
+def from_vips(image: pyvips.Image) -> NDArray[np.generic]:
+    """Image of 8, 16 or float32 → (H, W, C), in the image's own number format."""
+    flat = np.frombuffer(image.write_to_memory(), dtype=_DTYPES[image.format])
+    return flat.reshape(image.height, image.width, image.bands)
+
+
+def supported(image: pyvips.Image) -> bool:
+    """Whether the image's number format is one of ours."""
+    return image.format in _DTYPES
+
+
+def reason(error: pyvips.Error) -> str:
+    """The part of libvips' message that tells a person something, in one line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and "bad seek" not in line and not line.startswith("unable to call")]
+    return telling[-1] if telling else "it is damaged or not a picture"

@@ -1,0 +1,166 @@
+"""Pictures → files: to a temporary name beside the target, then renamed; never half a file."""
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyvips
+
+from safelight.errors import OutputError
+from safelight.picture import containers, exif, xmp
+from safelight.picture.picture import Picture
+from safelight.picture.vips import reason, to_vips
+
+Keep = Literal["keep", "strip", "strip-gps"]
+SUFFIXES = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".png": "png",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+    ".avif": "avif",
+}
+DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
+"""Bits per value that each container holds."""
+_PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: exif.Value(3, 1, b"\1\0")}))
+
+
+def container_of(path: Path) -> str:
+    """The container that a file name asks for. Raises OutputError for an unknown one."""
+    try:
+        return SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise OutputError(f"{path}: '{path.suffix}' cannot be written; use one of {', '.join(SUFFIXES)}") from None
+
+
+def write(
+    pictures: Picture | Sequence[Picture],
+    path: str | Path,
+    *,
+    container: str | None = None,
+    metadata: Keep = "keep",
+    quality: int = 95,
+    provenance: dict[str, str] | None = None,
+) -> list[str]:
+    """Write one picture, or several of one size as the pages of a TIFF. Returns warnings.
+
+    The depth is the picture's, or the nearest that the container holds. `provenance` adds facts to the XMP.
+    Raises OutputError, and leaves whatever was at `path` before as it was.
+    """
+    path = Path(path)
+    pages = [pictures] if isinstance(pictures, Picture) else list(pictures)
+    container = container or container_of(path)
+    fitted, warnings = _fitted(pages[0], container, metadata)
+    pages = [fitted, *(_fitted(page, container, "strip")[0] for page in pages[1:])]
+    if provenance is not None:
+        packet = xmp.with_provenance(fitted.metadata.xmp, provenance)
+        pages[0] = fitted = fitted.with_(metadata=replace(fitted.metadata, xmp=packet))
+    part = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        _encode(pages, part, container, quality)
+        _finish(part, container, fitted)
+        os.replace(part, path)  # noqa: PTH105
+    except (OSError, pyvips.Error) as error:
+        why = error.strerror or str(error) if isinstance(error, OSError) else reason(error)
+        raise OutputError(f"{path}: cannot be written ({why}); check that the folder is writable and has room") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return warnings
+
+
+def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, list[str]]:
+    """The picture as the container can hold it, and a warning for each thing that it cannot."""
+    warnings = []
+    if picture.bits not in DEPTHS[container]:
+        bits = max((b for b in DEPTHS[container] if b <= picture.bits), default=DEPTHS[container][0])
+        warnings.append(f"{picture.bits} bits were reduced to {bits}, which is what {container} holds here")
+        picture = picture.with_depth(bits)
+    if picture.alpha is not None and container == "jpeg":
+        warnings.append("transparency was laid on white, since jpeg has none")
+        picture = picture.with_(pixels=_on_white(picture), alpha=None)
+    kept = picture.metadata
+    if metadata == "strip":
+        kept = replace(kept, exif=None, xmp=None, iptc=None)
+    elif metadata == "strip-gps":
+        kept = replace(kept, exif=_without_gps(kept.exif), xmp=kept.xmp and xmp.without_gps(kept.xmp))
+    if container in ("webp", "avif") and kept.dpi:
+        kept = replace(kept, exif=exif.serialise((exif.parse(kept.exif) if kept.exif else exif.Exif()).with_dpi(kept.dpi)))
+    if container == "jpeg" and len(kept.exif or b"") > containers.JPEG_SEGMENT_LIMIT - 8:
+        warnings.append("EXIF is too large for jpeg and was left out")
+        kept = replace(kept, exif=None)
+    return picture.with_(metadata=kept), warnings
+
+
+def _without_gps(block: bytes | None) -> bytes | None:
+    return None if block is None else exif.serialise(replace(exif.parse(block), gps={}))
+
+
+def _on_white(picture: Picture) -> np.ndarray[Any, Any]:
+    assert picture.alpha is not None
+    alpha = picture.alpha.astype(np.float32) / np.float32(picture.full_scale)
+    mixed = picture.pixels * alpha + np.float32(picture.full_scale) * (1 - alpha)
+    return np.rint(mixed).astype(picture.pixels.dtype)
+
+
+def _encode(pages: Sequence[Picture], part: Path, container: str, quality: int) -> None:
+    first = pages[0]
+    if len({(page.pixels.shape, page.pixels.dtype, page.alpha is None) for page in pages}) > 1:
+        raise OutputError(f"{part.name}: pages differ in size or kind; write them as single files")
+    image = to_vips(np.concatenate([_interleaved(page, container) for page in pages]))
+    kept, options = first.metadata, _options(container, quality, first)
+    image = image.copy(**({"xres": kept.dpi[0] / 25.4, "yres": kept.dpi[1] / 25.4} if kept.dpi else {}))
+    # AVIF gets libexif's version of the block, the others the exact one afterwards; TIFF has its own way
+    placeholder = {"avif": kept.exif, "tiff": None}.get(container, _PLACEHOLDER if kept.exif else None)
+    blobs = {"icc-profile-data": kept.icc, "xmp-data": kept.xmp, "exif-data": placeholder}
+    if container == "jpeg":
+        blobs["iptc-data"] = kept.iptc
+    for name, data in blobs.items():
+        if data:
+            image.set_type(pyvips.GValue.blob_type, name, data)
+    if len(pages) > 1:
+        image.set_type(pyvips.GValue.gint_type, "page-height", first.size[1])
+    flags = [name for name, has in (("icc", kept.icc), ("exif", placeholder), ("xmp", kept.xmp)) if has]
+    flags += ["iptc"] if container == "jpeg" and kept.iptc else []
+    saver = {"jpeg": "jpegsave", "png": "pngsave", "tiff": "tiffsave", "webp": "webpsave", "avif": "heifsave"}
+    keep = "|".join([*flags, "other"])
+    getattr(image, saver[container])(str(part), keep=keep, **options)
+
+
+def _interleaved(picture: Picture, container: str) -> np.ndarray[Any, Any]:
+    """(H, W, C) with alpha as the last channel; 10 and 12 bits as libvips wants them, shifted."""
+    parts = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    array = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
+    if container == "avif" and picture.bits > 8:
+        top = 2**picture.bits - 1
+        array = ((array.astype(np.uint32) * top + 32767) // 65535).astype(np.uint16) << (16 - picture.bits)
+    return array
+
+
+def _options(container: str, quality: int, picture: Picture) -> dict[str, Any]:
+    """What each saver is told. Lossy ones keep the full chroma."""
+    if container == "jpeg":
+        return {"Q": quality, "subsample_mode": "off", "optimize_coding": True}
+    if container == "png":
+        return {"compression": 6, "bitdepth": picture.bits}
+    if container == "tiff":
+        return {"compression": "deflate", "predictor": "none" if picture.bits == 32 else "horizontal"}
+    if container == "webp":
+        return {"Q": quality, "lossless": quality == 100, "exact": True, "smart_subsample": True}
+    lossless = {"lossless": True} if quality == 100 else {"Q": quality, "subsample_mode": "off"}
+    return {"compression": "av1", "bitdepth": picture.bits, "effort": 2, **lossless}
+
+
+def _finish(part: Path, container: str, picture: Picture) -> None:
+    """Exact EXIF and density."""
+    kept = picture.metadata
+    if container == "tiff":
+        if kept.exif is not None:
+            with part.open("r+b") as file:
+                exif.append_to_tiff_file(file, exif.parse(kept.exif))
+    elif container in ("jpeg", "png", "webp"):
+        part.write_bytes(containers.with_exact(part.read_bytes(), container, kept.exif, kept.dpi))
