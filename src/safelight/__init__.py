@@ -1,3 +1,36 @@
-"""Safelight: variational autoencoders that restore photographs, and say how sure they are."""
+"""Safelight: variational autoencoders that restore photographs, and say how sure they are.
+
+    import safelight
+    model = safelight.load("photo")
+    out = model.enhance(safelight.read("a.tif"), samples=8, seed=7)
+    out.mean, out.std, out.samples, out.interval(0.9)
+    safelight.write(out.mean, "a_restored.tif")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from safelight.errors import SafelightError
+    from safelight.picture import Picture, read, write
+    from safelight.runtime import Enhanced, Model, load
+
+_HOMES = {
+    "Enhanced": "safelight.runtime",
+    "Model": "safelight.runtime",
+    "Picture": "safelight.picture",
+    "SafelightError": "safelight.errors",
+    "load": "safelight.runtime",
+    "read": "safelight.picture",
+    "write": "safelight.picture",
+}
+__all__ = ["Enhanced", "Model", "Picture", "SafelightError", "__version__", "load", "read", "write"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only when it is asked for: the command line must start at once."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'safelight' has no attribute '{name}'")

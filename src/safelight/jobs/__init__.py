@@ -1,0 +1,8 @@
+"""A folder of work as idempotent tasks: planned, run, written down."""
+
+from safelight.jobs.local import Outcome, run
+from safelight.jobs.manifest import Manifest
+from safelight.jobs.plan import Task, make_plan
+from safelight.jobs.settings import EnhanceSettings
+
+__all__ = ["EnhanceSettings", "Manifest", "Outcome", "Task", "make_plan", "run"]

@@ -21,7 +21,7 @@ class RunFolder:
         self.folder = folder
         self.checkpoint = folder / "checkpoint"
         self.previews = folder / "previews"
-        self._metrics = folder / "metrics.jsonl"
+        self.metrics = folder / "metrics.jsonl"
         self._recipe = folder / "run.json"
 
     def start(self, recipe: TrainRecipe, resume: bool) -> None:
@@ -40,5 +40,5 @@ class RunFolder:
     def log(self, **numbers: Any) -> None:
         """Append one line to the metrics."""
         rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in numbers.items()}
-        with self._metrics.open("a", encoding="utf-8") as file:
+        with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time(), 1), **rounded}) + "\n")

@@ -1,7 +1,7 @@
 """What a photo is, and how it is read and written with nothing lost."""
 
 from safelight.picture.picture import Metadata, Picture, convert
-from safelight.picture.read import MAX_MEGAPIXELS, read, read_pages
+from safelight.picture.read import format_of, read, read_pages
 from safelight.picture.write import SUFFIXES, container_of, write
 
-__all__ = ["MAX_MEGAPIXELS", "SUFFIXES", "Metadata", "Picture", "container_of", "convert", "read", "read_pages", "write"]
+__all__ = ["SUFFIXES", "Metadata", "Picture", "container_of", "convert", "format_of", "read", "read_pages", "write"]

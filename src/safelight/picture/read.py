@@ -43,6 +43,11 @@ def read_pages(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXEL
     return [_decode(_open(source, page), source, max_megapixels) for page in range(_page_count(first))]
 
 
+def format_of(source: str | Path | bytes) -> str:
+    """The container, by content; only the header is read. Raises PictureError."""
+    return _format(_open(source, 0))
+
+
 def _name(source: str | Path | bytes) -> str:
     return "standard input" if isinstance(source, bytes) else str(source)
 

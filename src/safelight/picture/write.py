@@ -60,7 +60,7 @@ def write(
     if provenance is not None:
         packet = xmp.with_provenance(fitted.metadata.xmp, provenance)
         pages[0] = fitted = fitted.with_(metadata=replace(fitted.metadata, xmp=packet))
-    part = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
+    part = path.with_name(f".{path.name[:200]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")  # jobs/local.py clears up by it
     try:
         _encode(pages, part, container, quality)
         _finish(part, container, fitted)

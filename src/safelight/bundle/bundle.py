@@ -1,0 +1,123 @@
+"""A bundle on disk: a folder, or the same as one zip, verified before use. No pickle anywhere.
+
+    card.json  calibration.json  mean.onnx  draw.onnx  weights.safetensors  SHA256SUMS
+
+The graphs hold no weights: their initialisers point into weights.safetensors (ONNX external data), so
+every weight is stored once and the file that one trains on is the file that one runs.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from safelight.bundle.card import SCHEMA_VERSION, Calibration, Card
+from safelight.errors import BundleError
+
+SUMS = "SHA256SUMS"
+FILES = ("card.json", "calibration.json", "mean.onnx", "draw.onnx", "weights.safetensors")
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle."""
+
+    folder: Path
+    card: Card
+    calibration: Calibration
+    sha256: str
+    """Of the list of checksums: the identity of the model in manifests."""
+
+    def path(self, file: str) -> Path:
+        """Where one of its files lies."""
+        return self.folder / file
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Verify every checksum, then read the card.
+
+    Raises BundleError for a damaged, incomplete or newer bundle.
+    """
+    folder = _unpacked(path) if path.is_file() else path
+    sums = _sums(folder, path)
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
+        if sums.get(name) != _sha256(folder / name):
+            raise BundleError(f"{path}: {name} does not match its checksum; install or export the bundle again")
+    card = folder / "card.json"
+    version = json.loads(card.read_bytes()).get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path}: has card schema {version}, this program knows {SCHEMA_VERSION}; "
+            "update Safelight or export the bundle again"
+        )
+    return Bundle(folder, _model(Card, card), _model(Calibration, folder / "calibration.json"), _sha256(folder / SUMS))
+
+
+def save_bundle(folder: Path, card: Card, calibration: Calibration) -> Bundle:
+    """Complete a folder that holds the graphs and weights: write card, calibration and checksums."""
+    (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "calibration.json").write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in FILES)
+    (folder / SUMS).write_text(sums, encoding="utf-8")
+    return open_bundle(folder)
+
+
+def zip_bundle(bundle: Bundle, target: Path) -> None:
+    """Write the bundle as one zip; the weights hardly compress, so it is stored as it is."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name in (*FILES, SUMS):
+            archive.write(bundle.path(name), name)
+
+
+def _model(kind: type[_Model], path: Path) -> _Model:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {where}: {first['msg']}; export the bundle again") from None
+
+
+def _sums(folder: Path, path: Path) -> dict[str, str]:
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        return {name: digest for digest, name in (line.split() for line in lines)}
+    except (OSError, ValueError):
+        raise BundleError(f"{path}: is not a bundle ({SUMS} is missing or damaged); name a bundle or see 'model list'") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpacked(path: Path) -> Path:
+    """A zip's files in the user's cache, under the zip's own hash; only the known names are taken."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "safelight" / "bundles"
+    folder = cache / _sha256(path)[:32]
+    if folder.is_dir():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=cache))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in (*FILES, SUMS):
+                with archive.open(name) as source, (fresh / name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
+        fresh.rename(folder)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        if not folder.is_dir():  # another process may have been faster
+            raise BundleError(f"{path}: is not a bundle ({error}); name a bundle folder or its zip") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder

@@ -1,0 +1,32 @@
+"""safelight doctor: what this machine has, and what Safelight will do with it."""
+
+import importlib.metadata
+import platform
+import sys
+
+import typer
+
+LIBRARIES = ("numpy", "pyvips", "pyvips-binary", "onnxruntime", "tifffile", "torch", "accelerate")
+
+
+def doctor() -> None:
+    """What this machine has, and what Safelight will do with it."""
+    from safelight.bundle import available, find_bundle
+    from safelight.runtime import cores
+    from safelight.runtime.session import choose_device
+
+    typer.echo(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}, {cores()} cores")
+    for name in LIBRARIES:
+        typer.echo(f"{name}: {_version(name)}")
+    typer.echo(f"--device auto takes: {choose_device('auto')}")
+    for name in available():
+        find_bundle(name)
+        typer.echo(f"bundle {name}: complete, checksums match")
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        optional = name in ("torch", "accelerate")
+        return "not installed" + (" (only needed to train: pip install 'safelight[train]')" if optional else "")

@@ -1,0 +1,175 @@
+"""safelight enhance: restore files and folders."""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from safelight.errors import UsageError
+
+if TYPE_CHECKING:
+    from safelight.jobs import EnhanceSettings, Outcome
+    from safelight.jobs.plan import Plan
+
+STDIO = Path("-")
+
+
+def enhance(
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Pictures and folders; - for standard input.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder, or for one picture its file name; - for standard output.")],
+    model: Annotated[str, typer.Option(help="A bundle: its name (see 'model list') or its path.")] = "photo",
+    strength: Annotated[float, typer.Option(help="0 is the input; in between fine grain comes back before colour noise.")] = 1.0,
+    temperature: Annotated[float | None, typer.Option(help="Write one draw at this temperature instead of the mean; with --samples: theirs.")] = None,
+    samples: Annotated[int, typer.Option(help="Write this many alternatives beside the mean.")] = 0,
+    seed: Annotated[int, typer.Option(help="Equal seeds draw equal samples.")] = 0,
+    uncertainty: Annotated[bool, typer.Option("--uncertainty", help="Write NAME_std.tif: standard deviation per pixel, float, white = 1.")] = False,
+    sigma: Annotated[float | None, typer.Option(help="The noise level in units of 1/255, if you know it.")] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all below; the tree is mirrored.")] = False,
+    format: Annotated[str, typer.Option(help="same, jpeg, png, tiff, webp or avif.")] = "same",  # noqa: A002
+    depth: Annotated[str, typer.Option(help="same, 8, 10, 12, 16 or float.")] = "same",
+    quality: Annotated[int, typer.Option(help="Of jpeg, webp and avif; 100 is lossless for the last two.")] = 95,
+    metadata: Annotated[str, typer.Option(help="keep, strip or strip-gps.")] = "keep",
+    provenance: Annotated[bool, typer.Option(help="Say in the XMP what was done.")] = True,
+    pages: Annotated[str, typer.Option(help="Of a TIFF: first or all.")] = "first",
+    pattern: Annotated[str, typer.Option(help="Names of results: {stem}, {model}, {ext}.")] = "{stem}.{ext}",
+    if_exists: Annotated[str, typer.Option(help="skip, overwrite or rename.")] = "skip",
+    on_error: Annotated[str, typer.Option(help="continue or stop.")] = "continue",
+    max_megapixels: Annotated[float, typer.Option(help="Refuse larger pictures.")] = 400.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Files to decode ahead and encode behind.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per file on standard output.")] = False,
+) -> None:
+    """Restore pictures: noise, JPEG artefacts, a little blur. Nothing is lost from the files."""
+    settings = _settings(
+        model=model,
+        strength=strength,
+        temperature=temperature,
+        samples=samples,
+        seed=seed,
+        sigma=sigma,
+        uncertainty=uncertainty,
+        format=format,
+        depth=depth,
+        quality=quality,
+        metadata=metadata,
+        provenance=provenance,
+        pages=pages,
+        pattern=pattern,
+        if_exists=if_exists,
+        max_megapixels=max_megapixels,
+    )
+    if on_error not in ("continue", "stop"):
+        raise UsageError(f"--on-error '{on_error}': use continue or stop")
+    with _standard_streams(inputs, output, settings) as (inputs, output, to_stdout):
+        from safelight.jobs import make_plan
+
+        plan = make_plan(inputs, output, settings, recursive)
+        if dry_run:
+            for task in plan.tasks:
+                typer.echo(task.problem or f"{task.source} -> {', '.join(map(str, task.outputs))}")
+            return
+        failed = _run(plan, settings, device, workers, on_error == "stop", as_json, quiet=to_stdout)
+        if to_stdout and not failed:
+            with plan.tasks[0].target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _settings(**values: Any) -> "EnhanceSettings":
+    """Checked settings; what is wrong is said in terms of the option."""
+    from pydantic import ValidationError
+
+    from safelight.jobs import EnhanceSettings
+
+    try:
+        return EnhanceSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{option} '{first['input']}': {first['msg']}; see --help") from None
+
+
+@contextmanager
+def _standard_streams(
+    inputs: list[Path], output: Path, settings: "EnhanceSettings"
+) -> Iterator[tuple[list[Path], Path, bool]]:
+    """Stand-ins on disk for standard input and output, gone afterwards."""
+    if STDIO not in inputs and output != STDIO:
+        yield inputs, output, False
+        return
+    if len(inputs) != 1 or inputs[0].is_dir():
+        raise UsageError("standard input or output takes exactly one picture; use -o FOLDER for several")
+    if settings.samples or settings.uncertainty:
+        raise UsageError("several results do not fit into one stream; use -o FILE with --samples or --uncertainty")
+    from safelight.jobs.plan import EXTENSIONS
+    from safelight.picture import format_of
+
+    with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
+        source = inputs[0]
+        if source == STDIO:
+            source = Path(folder) / "standard input"
+            source.write_bytes(sys.stdin.buffer.read())
+        container = format_of(source) if settings.format == "same" else settings.format
+        stand_in = Path(folder) / f"result.{EXTENSIONS.get(container, 'png')}"
+        yield [source], stand_in if output == STDIO else output, output == STDIO
+
+
+def _run(
+    plan: "Plan", settings: "EnhanceSettings", device: str, workers: int, stop: bool, as_json: bool, quiet: bool
+) -> int:
+    """Run with a bar for the whole batch on standard error; returns how many failed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from safelight.jobs import run
+    from safelight.runtime import load
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device '{device}': use auto, cpu or cuda")
+    loaded = load(settings.model, device)  # type: ignore[arg-type]
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    counts = {"done": 0, "skipped": 0, "failed": 0}
+    with Progress(TextColumn("{task.description}", markup=False), *columns, console=console, disable=not console.is_terminal) as bar:
+        row = bar.add_task("", total=len(plan.tasks))
+        position = {task.source: k for k, task in enumerate(plan.tasks)}
+        progress = run(
+            plan,
+            loaded,
+            settings,
+            workers=workers,
+            stop_on_error=stop,
+            on_progress=lambda task, share: bar.update(
+                row, description=task.source.name, completed=position[task.source] + share
+            ),
+        )
+        for outcome in progress:
+            counts[outcome.status] += 1
+            _tell(outcome, as_json, quiet)
+        bar.update(row, completed=sum(counts.values()))
+    typer.echo(f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed, on {loaded.session.device}", err=True)
+    return counts["failed"]
+
+
+def _tell(outcome: "Outcome", as_json: bool, quiet: bool) -> None:
+    """Results on standard output, what went wrong on standard error."""
+    for warning in outcome.warnings:
+        typer.echo(f"warning: {outcome.source}: {warning}", err=True)
+    if outcome.error:
+        typer.echo(f"failed: {outcome.error}", err=True)
+    if quiet:
+        return
+    if as_json:
+        typer.echo(json.dumps(vars(outcome)))
+    elif outcome.status == "done":
+        typer.echo(f"{outcome.source} -> {outcome.outputs[0]}  ({outcome.megapixels:.2f} Mpx, {outcome.seconds:.1f} s)")
+    elif outcome.status == "skipped" and not outcome.warnings:
+        typer.echo(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")

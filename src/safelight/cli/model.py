@@ -1,0 +1,71 @@
+"""safelight model: what bundles there are and what they promise."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List, show, check and export bundles.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A bundle's name or path.")]
+
+
+@app.command("list")
+def list_bundles() -> None:
+    """The bundles that have a name here."""
+    from safelight.bundle import available
+
+    for name, path in available().items():
+        typer.echo(f"{name}\t{path}")
+
+
+@app.command()
+def info(model: Name = "photo", as_json: Annotated[bool, typer.Option("--json", help="The whole card.")] = False) -> None:
+    """The card of a bundle."""
+    from safelight.bundle import find_bundle
+
+    bundle = find_bundle(model)
+    if as_json:
+        typer.echo(bundle.card.model_dump_json(indent=2))
+        return
+    for key, value in json.loads(bundle.card.model_dump_json()).items():
+        if isinstance(value, dict):
+            typer.echo(f"{key}:")
+            for name, number in value.items():
+                typer.echo(f"  {name}: {number}")
+        elif isinstance(value, list) and value and isinstance(value[0], str):
+            typer.echo(f"{key}:")
+            for line in value:
+                typer.echo(f"  - {line}")
+        else:
+            typer.echo(f"{key}: {value}")
+    typer.echo(f"sha256: {bundle.sha256}")
+
+
+@app.command()
+def verify(model: Name = "photo") -> None:
+    """Check every checksum, and that the graphs load and run."""
+    import numpy as np
+
+    from safelight.bundle import find_bundle
+    from safelight.picture import Picture
+    from safelight.runtime import Model, Session
+
+    bundle = find_bundle(model)
+    Model(Session(bundle)).enhance(Picture(np.zeros((16, 16, 3), np.uint8)), samples=1)
+    typer.echo(f"{bundle.card.name}: all files match their checksums, all graphs run ({bundle.folder})")
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The zip to write.")], model: Name = "photo"
+) -> None:
+    """A bundle as one zip, to hand on."""
+    from safelight.bundle import find_bundle, zip_bundle
+    from safelight.errors import OutputError
+
+    try:
+        zip_bundle(find_bundle(model), output)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another -o") from None
+    typer.echo(str(output))

@@ -1,0 +1,33 @@
+"""safelight train: recipe and pictures → a run folder and a bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from safelight.errors import RefusedError
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A training recipe, such as recipes/photo.toml.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of photographs; overrides the recipe's.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    cache: Annotated[Path, typer.Option(help="Where decoded pictures are kept.")] = Path(".cache/pixels"),
+    workers: Annotated[int | None, typer.Option(help="Loader processes; overrides the recipe's.")] = None,
+    stop_at: Annotated[int | None, typer.Option(help="Write a checkpoint and leave after this many steps in total.")] = None,
+) -> None:
+    """Train a restoration ladder; Ctrl-C writes a checkpoint first, --resume goes on exactly."""
+    try:
+        from safelight.learn.job import train_recipe
+    except ModuleNotFoundError as error:
+        raise RefusedError(f"training needs '{error.name}'; install it with: pip install 'safelight[train]'") from None
+    finished = train_recipe(recipe, data, run, cache, resume=resume, workers=workers, stop_at=stop_at, tell=_tell)
+    if not finished:
+        raise typer.Exit(130)
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
+
+

@@ -1,0 +1,170 @@
+"""Model → graphs: the second of the two places where the worlds meet (the first is data.py).
+
+Both graphs take any batch, height and width; noise and temperature are inputs, so that all randomness
+stays outside. Their weights point into weights.safetensors. An export that does not do what torch does,
+to 1e-4, is refused.
+"""
+
+import json
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.export import Dim
+
+from safelight.errors import BundleError
+from safelight.ladder.restorer import Restorer
+from safelight.runtime.session import cores, open_graph
+
+PARITY = 1e-4
+INLINE_LIMIT_BYTES = 1024
+
+
+class MeanGraph(nn.Module):
+    """degraded, sigma_01 → mean, scale, features."""
+
+    def __init__(self, model: Restorer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, degraded: Tensor, sigma_01: Tensor) -> tuple[Tensor, ...]:
+        output = self.model(degraded, sigma_01)
+        return output.mean, output.log_scale.exp(), *output.features
+
+
+class DrawGraph(nn.Module):
+    """mean, scale, features, noise, temperature → sample."""
+
+    def __init__(self, model: Restorer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, mean: Tensor, scale: Tensor, features: list[Tensor], noise: list[Tensor], temperature: Tensor
+    ) -> Tensor:
+        return self.model.draw(mean, scale, features, [temperature * n for n in noise])
+
+
+def export_graphs(model: Restorer, folder: Path) -> float:
+    """Write weights.safetensors, mean.onnx and draw.onnx into `folder`.
+
+    Returns the largest difference to torch. Raises BundleError if that exceeds `PARITY`.
+    """
+    model = model.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "weights.safetensors")
+    (folder / "weights.safetensors").chmod(0o644)
+    worst = 0.0
+    for file, graph, names in (
+        ("mean.onnx", MeanGraph(model), _mean_names(model)),
+        ("draw.onnx", DrawGraph(model), _draw_names(model)),
+    ):
+        _export(graph.eval(), model.trunk.size_multiple, _example(model, graph, 2, 64, 96), names, folder / file)
+        for batch, height, width in ((1, 64, 96), (3, 40, 72), (1, 8, 8)):
+            worst = max(worst, _difference(graph, _example(model, graph, batch, height, width), names, folder / file))
+    if not worst <= PARITY:
+        raise BundleError(f"{folder}: onnxruntime and torch differ by {worst:.1e}, more than {PARITY}; not exported")
+    return worst
+
+
+Names = tuple[list[str], list[str]]
+
+
+def _mean_names(model: Restorer) -> Names:
+    features = [f"feature_{k + 1}" for k in range(len(model.ladder.latents))]
+    return ["degraded", "sigma_01"], ["mean", "scale", *features]
+
+
+def _draw_names(model: Restorer) -> Names:
+    rungs = range(len(model.ladder.latents))
+    inputs = ["mean", "scale", *(f"feature_{k + 1}" for k in rungs), *(f"noise_{k + 1}" for k in rungs), "temperature"]
+    return inputs, ["sample"]
+
+
+def _example(model: Restorer, graph: nn.Module, batch: int, height: int, width: int) -> tuple[Any, ...]:
+    """Random inputs of one size, from a fixed seed."""
+    generator = torch.Generator().manual_seed(batch * height * width)
+    degraded = torch.rand(batch, 3, height, width, generator=generator)
+    sigma_01 = torch.linspace(-0.1, 0.2, batch)
+    if isinstance(graph, MeanGraph):
+        return degraded, sigma_01
+    output = model(degraded, sigma_01)
+    noise = [
+        torch.randn(batch, channels, height >> (k + 1), width >> (k + 1), generator=generator)
+        for k, channels in enumerate(model.ladder.latents)
+    ]
+    return output.mean, output.log_scale.exp(), list(output.features), noise, torch.tensor(0.7)
+
+
+def _export(graph: nn.Module, multiple: int, example: tuple[Any, ...], names: Names, path: Path) -> None:
+    """Trace, name, and point every weight into weights.safetensors."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="# The axis name", category=UserWarning)
+        program = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            dynamic_shapes=_dynamic(example, example[0].shape[2], multiple),
+            input_names=names[0],
+            output_names=names[1],
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    for node in proto.graph.node:  # stack traces of this machine
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    _point_into(proto, path.with_name("weights.safetensors"))
+    onnx.save(proto, path)
+
+
+def _dynamic(value: Any, height: int, multiple: int) -> Any:
+    """Any batch; any rows and columns that are multiples of the coarsest stride, told in each tensor's own stride."""
+    if isinstance(value, list | tuple):
+        return type(value)(_dynamic(item, height, multiple) for item in value)
+    batch, rows, columns = Dim("batch", min=1, max=4096), Dim("rows", min=1, max=65536), Dim("columns", min=1, max=65536)
+    if value.ndim < 4:
+        return {0: batch} if value.ndim else {}
+    per_cell = multiple * value.shape[2] // height
+    return {0: batch, 2: per_cell * rows, 3: per_cell * columns}
+
+
+def _flat(value: Any) -> list[Tensor]:
+    return [t for item in value for t in _flat(item)] if isinstance(value, list | tuple) else [value]
+
+
+def _point_into(proto: Any, weights: Path) -> None:
+    """Replace each large initialiser by a reference to the same bytes in the safetensors file."""
+    data = weights.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + size])
+    start = 8 + size
+    places = {
+        data[start + a : start + b]: (start + a, b - a)
+        for a, b in (entry["data_offsets"] for name, entry in header.items() if name != "__metadata__")
+    }
+    for tensor in proto.graph.initializer:
+        raw = onnx.numpy_helper.to_array(tensor).tobytes()
+        if len(raw) <= INLINE_LIMIT_BYTES:
+            continue
+        if raw not in places:
+            raise BundleError(f"{weights}: holds nothing equal to {tensor.name}; the exporter changed a weight")
+        offset, length = places[raw]
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        del tensor.external_data[:]
+        for key, value in (("location", weights.name), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+
+
+def _difference(graph: nn.Module, example: tuple[Any, ...], names: Names, path: Path) -> float:
+    """Largest absolute difference between torch and onnxruntime over all outputs."""
+    expected = graph(*example)
+    feeds = {name: tensor.numpy() for name, tensor in zip(names[0], _flat(example), strict=True)}
+    got = open_graph(path, "cpu", cores()).run(names[1], feeds)
+    return max(float(np.abs(g - e.numpy()).max()) for g, e in zip(got, _flat(expected), strict=True))

@@ -1,0 +1,182 @@
+"""Enhance a picture with a bundle: the onion, one responsibility a layer.
+
+    load → Model.enhance → _enhance_tiled (geometry, memory) → _restore (graphs, noise) → Canvas (numbers)
+
+    >>> model = load("photo")                                            # doctest: +SKIP
+    >>> out = model.enhance(read("a.tif"), samples=8, seed=7)            # doctest: +SKIP
+    >>> out.mean, out.std, out.samples, out.interval(0.9)                # doctest: +SKIP
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.bundle import Calibration, find_bundle
+from safelight.errors import UsageError
+from safelight.picture import Picture
+from safelight.runtime.noise import noise_field
+from safelight.runtime.session import Device, Session
+from safelight.runtime.strength import REACH_PX, give_back
+from safelight.runtime.tiling import Tile, best_tile, padded, tiles
+from safelight.runtime.window import Canvas
+
+Array = NDArray[np.float32]
+TILE_AREA_PX = 1_600_000
+"""About 0.7 GB of activations; larger tiles waste less on halos, smaller ones need less memory."""
+SMALLEST_AREA_PX = 100_000
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """What is known of the clean picture."""
+
+    mean: Picture
+    """The posterior mean, in the depth and colour space of the input, with all its metadata."""
+    samples: tuple[Picture, ...]
+    """Posterior draws."""
+    std: Array | None
+    """(H, W, C) calibrated standard deviation of the error of `mean`, white at 1; None if not asked for."""
+    calibration: Calibration
+    tile_px: tuple[int, int]
+    """Height and width of the tiles that were used."""
+
+    def interval(self, level: float) -> tuple[Array, Array]:
+        """Low and high (H, W, C), white at 1, that hold the truth in a share `level` of all pixel values.
+
+        The share holds over pictures like those of the calibration; see the bundle's card.
+        Raises UsageError without std, or for a level that was not calibrated.
+        """
+        if self.std is None:
+            raise UsageError("the uncertainty was not computed; call enhance with uncertainty=True")
+        try:
+            half = np.float32(self.calibration.quantile(level)) * self.std
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        centre = self.mean.as_float()
+        return centre - half, centre + half
+
+
+class Request(NamedTuple):
+    """How to restore; see `Model.enhance`."""
+
+    samples: int = 0
+    seed: int = 0
+    strength: float = 1.0
+    temperature: float = 1.0
+    sigma_01: float | None = None
+    uncertainty: bool = True
+
+
+def load(model: str = "photo", device: Device = "auto", threads: int | None = None) -> "Model":
+    """A model by name or path; see `bundle.find_bundle` and `Session` for the errors."""
+    return Model(Session(find_bundle(model), device, threads))
+
+
+class Model:
+    """A bundle ready to run."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.card = session.bundle.card
+
+    def enhance(
+        self,
+        picture: Picture,
+        *,
+        samples: int = 0,
+        seed: int = 0,
+        strength: float = 1.0,
+        temperature: float = 1.0,
+        sigma_01: float | None = None,
+        uncertainty: bool = True,
+        tile_area_px: int = TILE_AREA_PX,
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> Enhanced:
+        """The posterior mean of the clean picture, and `samples` draws.
+
+        `strength` in [0, 1]: 0 gives the input back bit for bit (runtime/strength.py says what comes back
+        first in between). `temperature` scales the latent noise of samples: 1 is an honest draw.
+        `sigma_01` tells the noise level in units of white, if it is known. Equal seeds give equal samples,
+        whatever the tiles. Raises UsageError for values out of range.
+        """
+        request = Request(samples, seed, strength, temperature, sigma_01, uncertainty)
+        _check(request)
+        if strength == 0 and not uncertainty:
+            on_progress(1.0)
+            return Enhanced(picture, (picture,) * samples, None, self.session.bundle.calibration, picture.size[::-1])
+        while True:
+            try:
+                return _enhance_tiled(self.session, picture, request, tile_area_px, on_progress)
+            except MemoryError:
+                tile_area_px //= 2
+                if tile_area_px < SMALLEST_AREA_PX:
+                    raise
+
+
+def _check(request: Request) -> None:
+    for name, low, high in (("strength", 0.0, 1.0), ("temperature", 0.0, 2.0), ("samples", 0, 64)):
+        if not low <= getattr(request, name) <= high:
+            raise UsageError(f"{name} is {getattr(request, name)}; use {low} to {high}")
+    if request.sigma_01 is not None and not 0 <= request.sigma_01 <= 1:
+        raise UsageError(f"sigma is {255 * request.sigma_01:g}; use 0 to 255")
+
+
+def _enhance_tiled(
+    session: Session, picture: Picture, request: Request, area_px: int, on_progress: Callable[[float], None]
+) -> Enhanced:
+    """Tile by tile into arrays of the picture's own kind: memory is bounded by the tile and the results."""
+    canvas, card = Canvas.of(picture), session.bundle.card
+    halo = card.sample_halo_px if request.samples else card.mean_halo_px
+    halo += padded(REACH_PX, card.size_multiple) if 0 < request.strength < 1 else 0
+    height, width = (padded(n, card.size_multiple) for n in picture.pixels.shape[:2])
+    tile_px = best_tile(height, width, halo, card.size_multiple, area_px)
+    plan = tiles(height, width, *tile_px, halo)
+    outputs = [np.empty_like(picture.pixels) for _ in range(1 + request.samples)]
+    std = np.empty(picture.pixels.shape, dtype=np.float32) if request.uncertainty else None
+    for done, tile in enumerate(plan, 1):
+        rows, columns = _kept(tile, picture)
+        inner = np.s_[:, rows[0] - tile.rows.start : rows[1] - tile.rows.start, columns[0] - tile.columns.start : columns[1] - tile.columns.start]
+        restored, scale = _restore(session, canvas, tile, request)
+        for output, planar in zip(outputs, restored, strict=True):
+            output[slice(*rows), slice(*columns)] = canvas.pixels(planar[inner], rows, columns)
+        if std is not None:
+            factor = np.float32(session.bundle.calibration.std_factor / picture.full_scale)
+            std[slice(*rows), slice(*columns)] = canvas.values(scale[inner], rows, columns) * factor
+        on_progress(done / len(plan))
+    results = [picture if request.strength == 0 else picture.with_(pixels=pixels) for pixels in outputs]
+    return Enhanced(results[0], tuple(results[1:]), std, session.bundle.calibration, tile_px)
+
+
+def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The tile's own region, without what lies beyond the picture."""
+    height, width, _ = picture.pixels.shape
+    rows = tile.rows.keep_start, min(tile.rows.keep_stop, height)
+    return rows, (tile.columns.keep_start, min(tile.columns.keep_stop, width))
+
+
+def _restore(session: Session, canvas: Canvas, tile: Tile, request: Request) -> tuple[list[Array], Array]:
+    """Mean and samples of one tile at the asked strength, and the scale; each (3, H, W)."""
+    rows, columns = (tile.rows.start, tile.rows.stop), (tile.columns.start, tile.columns.stop)
+    degraded = canvas.take(rows, columns)
+    sigma_01 = request.sigma_01 and request.sigma_01 * canvas.picture.full_scale / canvas.white
+    estimate = session.estimate(degraded[None], sigma_01, features=request.samples > 0)
+    restored = [estimate.mean[0]]
+    for sample in range(request.samples):
+        noise = [
+            noise_field(
+                request.seed,
+                sample,
+                rung,
+                latent.channels,
+                (rows[0] // latent.stride_px, rows[1] // latent.stride_px),
+                (columns[0] // latent.stride_px, columns[1] // latent.stride_px),
+            )[None]
+            for rung, latent in enumerate(session.bundle.card.latents)
+        ]
+        restored.append(session.draw(estimate, noise, request.temperature)[0])
+    if 0 < request.strength < 1:
+        restored = [m + give_back(degraded - m, request.strength) for m in restored]
+    return restored, estimate.scale[0]
