@@ -1,10 +1,10 @@
 """Safelight: variational autoencoders that restore photographs, and say how sure they are.
 
-    import safelight
-    model = safelight.load("photo")
-    out = model.enhance(safelight.read("a.tif"), samples=8, seed=7)
-    out.mean, out.std, out.samples, out.interval(0.9)
-    safelight.write(out.mean, "a_restored.tif")
+import safelight
+model = safelight.load("photo")
+out = model.enhance(safelight.read("a.tif"), samples=8, seed=7)
+out.mean, out.std, out.samples, out.interval(0.9)
+safelight.write(out.mean, "a_restored.tif")
 """
 
 from importlib import import_module

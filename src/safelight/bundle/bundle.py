@@ -93,7 +93,9 @@ def _sums(folder: Path, path: Path) -> dict[str, str]:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
         return {name: digest for digest, name in (line.split() for line in lines)}
     except (OSError, ValueError):
-        raise BundleError(f"{path}: is not a bundle ({SUMS} is missing or damaged); name a bundle or see 'model list'") from None
+        raise BundleError(
+            f"{path}: is not a bundle ({SUMS} is missing or damaged); name a bundle or see 'model list'"
+        ) from None
 
 
 def _sha256(path: Path) -> str:

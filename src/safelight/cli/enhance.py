@@ -22,15 +22,26 @@ STDIO = Path("-")
 
 def enhance(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Pictures and folders; - for standard input.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A folder, or for one picture its file name; - for standard output.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A folder, or for one picture its file name; - for standard output.")
+    ],
     model: Annotated[str, typer.Option(help="A bundle: its name (see 'model list') or its path.")] = "photo",
-    strength: Annotated[float, typer.Option(help="0 is the input; in between fine grain comes back before colour noise.")] = 1.0,
-    temperature: Annotated[float | None, typer.Option(help="Write one draw at this temperature instead of the mean; with --samples: theirs.")] = None,
+    strength: Annotated[
+        float, typer.Option(help="0 is the input; in between fine grain comes back before colour noise.")
+    ] = 1.0,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Write one draw at this temperature instead of the mean; with --samples: theirs."),
+    ] = None,
     samples: Annotated[int, typer.Option(help="Write this many alternatives beside the mean.")] = 0,
     seed: Annotated[int, typer.Option(help="Equal seeds draw equal samples.")] = 0,
-    uncertainty: Annotated[bool, typer.Option("--uncertainty", help="Write NAME_std.tif: standard deviation per pixel, float, white = 1.")] = False,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Write NAME_std.tif: standard deviation per pixel, float, white = 1.")
+    ] = False,
     sigma: Annotated[float | None, typer.Option(help="The noise level in units of 1/255, if you know it.")] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all below; the tree is mirrored.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Folders with all below; the tree is mirrored.")
+    ] = False,
     format: Annotated[str, typer.Option(help="same, jpeg, png, tiff, webp or avif.")] = "same",  # noqa: A002
     depth: Annotated[str, typer.Option(help="same, 8, 10, 12, 16 or float.")] = "same",
     quality: Annotated[int, typer.Option(help="Of jpeg, webp and avif; 100 is lossless for the last two.")] = 95,
@@ -127,7 +138,14 @@ def _run(
 ) -> int:
     """Run with a bar for the whole batch on standard error; returns how many failed."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from safelight.jobs import run
     from safelight.runtime import load
@@ -138,7 +156,9 @@ def _run(
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     counts = {"done": 0, "skipped": 0, "failed": 0}
-    with Progress(TextColumn("{task.description}", markup=False), *columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(
+        TextColumn("{task.description}", markup=False), *columns, console=console, disable=not console.is_terminal
+    ) as bar:
         row = bar.add_task("", total=len(plan.tasks))
         position = {task.source: k for k, task in enumerate(plan.tasks)}
         progress = run(
@@ -155,7 +175,10 @@ def _run(
             counts[outcome.status] += 1
             _tell(outcome, as_json, quiet)
         bar.update(row, completed=sum(counts.values()))
-    typer.echo(f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed, on {loaded.session.device}", err=True)
+    typer.echo(
+        f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed, on {loaded.session.device}",
+        err=True,
+    )
     return counts["failed"]
 
 

@@ -20,7 +20,9 @@ def list_bundles() -> None:
 
 
 @app.command()
-def info(model: Name = "photo", as_json: Annotated[bool, typer.Option("--json", help="The whole card.")] = False) -> None:
+def info(
+    model: Name = "photo", as_json: Annotated[bool, typer.Option("--json", help="The whole card.")] = False
+) -> None:
     """The card of a bundle."""
     from safelight.bundle import find_bundle
 

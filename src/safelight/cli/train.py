@@ -15,7 +15,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     cache: Annotated[Path, typer.Option(help="Where decoded pictures are kept.")] = Path(".cache/pixels"),
     workers: Annotated[int | None, typer.Option(help="Loader processes; overrides the recipe's.")] = None,
-    stop_at: Annotated[int | None, typer.Option(help="Write a checkpoint and leave after this many steps in total.")] = None,
+    stop_at: Annotated[
+        int | None, typer.Option(help="Write a checkpoint and leave after this many steps in total.")
+    ] = None,
 ) -> None:
     """Train a restoration ladder; Ctrl-C writes a checkpoint first, --resume goes on exactly."""
     try:
@@ -29,5 +31,3 @@ def train(
 
 def _tell(line: str) -> None:
     typer.echo(line, err=True)
-
-

@@ -1,7 +1,7 @@
 """Chains of degradations: parameters drawn from ranges, recorded, replayed.
 
-    record = draw(chain, seed, "img_01.png", 3)      # depends on these words only
-    y = replay(x, record)                            # the same y, now or from the JSON in a year
+record = draw(chain, seed, "img_01.png", 3)      # depends on these words only
+y = replay(x, record)                            # the same y, now or from the JSON in a year
 """
 
 import json
@@ -43,6 +43,11 @@ class Step:
 
     kind: str
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @staticmethod
+    def fixed(kind: str, **values: float) -> "Step":
+        """A step with one value for each parameter."""
+        return Step(kind, {name: (value, value) for name, value in values.items()})
 
     def __post_init__(self) -> None:
         if self.kind not in DEGRADATIONS:

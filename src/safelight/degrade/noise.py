@@ -29,7 +29,7 @@ def camera_noise(
     correlated as demosaicking does. The gains are white balance: they amplify red and blue noise.
     """
     grey = pixels.shape[2] == 1
-    gains = np.float32([1.0]) if grey else np.array([red_gain, 1.0, blue_gain], dtype=np.float32)
+    gains = np.array([1.0] if grey else [red_gain, 1.0, blue_gain], dtype=np.float32)
     raw = to_linear(np.clip(pixels, 0, 1)) / gains
     noise = np.sqrt(shot * raw + read**2) * rng.standard_normal(raw.shape, dtype=np.float32)
     if mosaic >= 0.5 and not grey:
@@ -49,8 +49,6 @@ def _tent(plane: Pixels) -> Pixels:
     """Separable [1 2 1] sum with zero borders."""
     for axis in (0, 1):
         padded = np.pad(plane, [(1, 1) if a == axis else (0, 0) for a in range(3)])
-        n = plane.shape[axis]
-        plane = sum(
-            weight * padded.take(range(start, start + n), axis) for start, weight in enumerate(np.float32([1, 2, 1]))
-        )
+        before, here, after = (np.moveaxis(padded, axis, 0)[k : k + plane.shape[axis]] for k in range(3))
+        plane = np.moveaxis(before + 2 * here + after, 0, axis)
     return plane

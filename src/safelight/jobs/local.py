@@ -136,11 +136,13 @@ def _load(task: Task, model: Model, settings: EnhanceSettings, manifest: Manifes
         sha256 = _hash(task.source)
         key = task_key(sha256, model.session.bundle.sha256, settings.parameters())
         earlier = manifest.outputs_of(key)
-        if earlier is not None and (settings.if_exists == "rename" or task.target.resolve() in {p.resolve() for p in earlier}):
+        if earlier is not None and (
+            settings.if_exists == "rename" or task.target.resolve() in {p.resolve() for p in earlier}
+        ):
             return _Loaded(task, outcome=Outcome(str(task.source), "skipped", [str(p) for p in earlier]))
         there = [output for output in task.outputs if output.exists()]
         if there and settings.if_exists == "skip":
-            note = f"{there[0]} is there already, from another input or other settings; --if-exists overwrite makes it anew"
+            note = f"{there[0]} is there already, of another input or other settings; use --if-exists overwrite"
             return _Loaded(task, outcome=Outcome(str(task.source), "skipped", [str(there[0])], warnings=[note]))
         reader = read_pages if settings.pages == "all" else _read_one
         return _Loaded(task, key, sha256, reader(task.source, settings.max_megapixels))
@@ -194,7 +196,9 @@ def _save(
     task, began = loaded.task, time.perf_counter()
     try:
         task.target.parent.mkdir(parents=True, exist_ok=True)
-        warnings = [w for result in results for w in result.before.warnings] + _write_all(task, results, model, settings)
+        warnings = [w for result in results for w in result.before.warnings] + _write_all(
+            task, results, model, settings
+        )
         seconds = round(sum(r.seconds for r in results) + time.perf_counter() - began, 3)
         megapixels = round(sum(r.before.megapixels for r in results), 3)
         manifest.add(
@@ -239,7 +243,9 @@ def _write_all(task: Task, results: list[_Result], model: Model, settings: Enhan
         )
         warnings += [w for w in told if w not in warnings]
     if task.uncertainty is not None:
-        maps = [np.sqrt(np.mean(np.square(r.after.std), axis=2, keepdims=True)) for r in results if r.after.std is not None]
+        maps = [
+            np.sqrt(np.mean(np.square(r.after.std), axis=2, keepdims=True)) for r in results if r.after.std is not None
+        ]
         write([Picture(m.astype(np.float32)) for m in maps], task.uncertainty)
     return warnings
 

@@ -9,6 +9,7 @@
 Sønderby et al., "Ladder variational autoencoders", NIPS 2016; Child, "Very deep VAEs", ICLR 2021.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Ladder(nn.Module):
 
     def __init__(self, rungs: Sequence[RungSpec]) -> None:
         super().__init__()
-        steps = list(zip(rungs[:-1], rungs[1:], strict=True))
+        steps = list(itertools.pairwise(rungs))
         self.specs = tuple(rungs)
         self.head = nn.Conv2d(4 * 3, rungs[0].width, 3, padding=1)
         self.encode = nn.ModuleList(blocks(r.width, 1) for r in rungs)
@@ -59,7 +60,7 @@ class Ladder(nn.Module):
         return tuple(spec.latents for spec in self.specs)
 
     @property
-    def halo_px(self) -> int:
+    def reach_px(self) -> int:
         """How far `sample` reaches beyond the features that it is given."""
         convs = [1 + 2 * spec.blocks for spec in self.specs]
         convs[0] += 1

@@ -21,7 +21,8 @@ class ResidualBlock(nn.Module):
             self.conv2.weight.mul_(0.1)
 
     def forward(self, h: Tensor) -> Tensor:
-        return h + self.conv2(F.relu(self.conv1(h)))
+        change: Tensor = self.conv2(F.relu(self.conv1(h)))
+        return h + change
 
 
 def blocks(width: int, count: int) -> nn.Sequential:
@@ -48,5 +49,5 @@ def zero_init(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 def bounded(x: Tensor, limit: float) -> Tensor:
-    """x where |x| is small, smoothly never beyond ±limit; for log-scales."""
+    """X where |x| is small, smoothly never beyond ±limit; for log-scales."""
     return limit * torch.tanh(x / limit)

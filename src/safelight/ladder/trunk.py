@@ -11,6 +11,7 @@
 A U-Net (Ronneberger et al., 2015) of plain residual blocks on pixel-unshuffled input (Shi et al., 2016).
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class Trunk(nn.Module):
 
     def __init__(self, widths: Sequence[int], blocks_down: Sequence[int], blocks_up: Sequence[int]) -> None:
         super().__init__()
-        fine_to_coarse = list(zip(widths[:-1], widths[1:], strict=True))
+        fine_to_coarse = list(itertools.pairwise(widths))
         self.blocks_down, self.blocks_up = tuple(blocks_down), tuple(blocks_up)
         self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1)
         self.encode = nn.ModuleList(blocks(w, n) for w, n in zip(widths, blocks_down, strict=True))
@@ -61,11 +62,11 @@ class Trunk(nn.Module):
     @property
     def size_multiple(self) -> int:
         """Height and width of the input must be multiples of this."""
-        return int(2 ** len(self.encode))
+        return 1 << len(self.encode)
 
     @property
-    def halo_px(self) -> int:
-        """No output pixel depends on input farther away than this (rounded up to `size_multiple`).
+    def reach_px(self) -> int:
+        """No output pixel depends on input farther away than this.
 
         Every 3x3 convolution at stride s reaches s pixels further, and cells of the nested grids add
         less than one coarsest cell. Head 1, tail or scale at most 2 convolutions at stride 2.
@@ -74,8 +75,7 @@ class Trunk(nn.Module):
         for level, n in enumerate(self.blocks_up):
             convs[level] += 2 * n
         convs[0] += 3
-        reach = sum(n * 2 ** (level + 1) for level, n in enumerate(convs)) + self.size_multiple - 1
-        return -(-reach // self.size_multiple) * self.size_multiple
+        return sum(n * 2 ** (level + 1) for level, n in enumerate(convs)) + self.size_multiple - 1
 
     def forward(self, y: Tensor, sigma_01: Tensor) -> TrunkOutput:
         """`y` (B, 3, H, W) with H, W multiples of `size_multiple`; `sigma_01` (B,), negative if unknown."""
@@ -87,9 +87,7 @@ class Trunk(nn.Module):
             h = step_down(h)
         h = self.encode[-1](h)
         features = [h]
-        for step_up, decode, skip in zip(
-            reversed(self.up), reversed(self.decode), reversed(skips), strict=True
-        ):
+        for step_up, decode, skip in zip(reversed(self.up), reversed(self.decode), reversed(skips), strict=True):
             h = decode(step_up(h) + skip)
             features.append(h)
         mean = y + F.pixel_shuffle(self.tail(h), 2)

@@ -13,11 +13,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from safelight import randomness
-from safelight.degrade import draw, replay
+from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
 from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn.settings import ChainSettings
 from safelight.learn.store import PixelStore
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of gamma-encoded RGB in luma (ITU-R BT.601)."""
 
 
 class Pair(NamedTuple):
@@ -41,10 +44,13 @@ class RestorationPairs(Dataset[Pair]):
     stream: str
     patch_px: int
     margin_px: int
+    grey_share: float
 
     def __getitem__(self, index: int) -> Pair:
         rng = randomness.generator(self.seed, self.stream, index, "patch")
         patch = self._patch(rng)
+        if rng.random() < self.grey_share:  # grey noise is the same in all three channels, unlike colour noise
+            patch = _grey(patch)
         chain = self._chain(rng)
         record = draw([setting.step() for setting in chain.steps], self.seed, self.stream, index)
         degraded = replay(patch, record)
@@ -81,17 +87,26 @@ def loader(pairs: RestorationPairs, start: int, stop: int, batch: int, workers: 
     )
 
 
-def validation_pairs(store: PixelStore, chain: ChainSettings, seed: int, crop_px: int) -> Pair:
+def validation_pairs(store: PixelStore, chain: Chain, seed: int, crop_px: int, grey: bool = False) -> Pair:
     """The centre of every picture of `store`, degraded once and for all, as one batch."""
     pairs = []
     for entry in store.entries:
         top, left = (entry.height - crop_px) // 2, (entry.width - crop_px) // 2
         clean = store.pixels(entry)[top : top + crop_px, left : left + crop_px].astype(np.float32) / np.float32(255)
-        record = draw([setting.step() for setting in chain.steps], seed, "validation", entry.digest)
+        clean = _grey(clean) if grey else clean
+        record = draw(chain, seed, "validation", entry.digest)
         pairs.append(Pair(_tensor(clean), _tensor(replay(clean, record)), torch.tensor(SIGMA_UNKNOWN)))
     batch: Pair = default_collate(pairs)
     return batch
 
 
+def _grey(pixels: Pixels) -> Pixels:
+    """(H, W, 3) → (H, W, 1)."""
+    luma: Pixels = (pixels @ LUMA)[..., None]
+    return luma
+
+
 def _tensor(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    """(H, W, 1 or 3) → (3, H, W)."""
+    planar = pixels.transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(np.broadcast_to(planar, (3, *planar.shape[1:]))))

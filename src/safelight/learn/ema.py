@@ -18,7 +18,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module, decay: float, updates: int) -> None:
-        """average ← decay · average + (1 - decay) · weights."""
+        """Average ← decay · average + (1 - decay) · weights."""
         share = 1 - min(decay, (1 + updates) / (10 + updates))
         weights = [p.detach() for _, p in model.named_parameters()]
         torch._foreach_lerp_(list(self.average.values()), weights, share)

@@ -56,8 +56,10 @@ def export_graphs(model: Restorer, folder: Path) -> float:
 
     Returns the largest difference to torch. Raises BundleError if that exceeds `PARITY`.
     """
-    model = model.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "weights.safetensors")
+    model = model.eval().requires_grad_(False)
+    save_file(
+        {name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "weights.safetensors"
+    )
     (folder / "weights.safetensors").chmod(0o644)
     worst = 0.0
     for file, graph, names in (
@@ -127,7 +129,11 @@ def _dynamic(value: Any, height: int, multiple: int) -> Any:
     """Any batch; any rows and columns that are multiples of the coarsest stride, told in each tensor's own stride."""
     if isinstance(value, list | tuple):
         return type(value)(_dynamic(item, height, multiple) for item in value)
-    batch, rows, columns = Dim("batch", min=1, max=4096), Dim("rows", min=1, max=65536), Dim("columns", min=1, max=65536)
+    batch, rows, columns = (
+        Dim("batch", min=1, max=4096),
+        Dim("rows", min=1, max=65536),
+        Dim("columns", min=1, max=65536),
+    )
     if value.ndim < 4:
         return {0: batch} if value.ndim else {}
     per_cell = multiple * value.shape[2] // height

@@ -18,11 +18,12 @@ from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainRecipe
 from safelight.learn.store import PixelStore
 from safelight.learn.validate import build_validation, validate_mean, validate_posterior
+from safelight.runtime.tiling import padded
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 CALIBRATION_PAIRS = 512
 LIMITS = (
-    "Made for photographs with sensor noise up to a standard deviation of 55/255, JPEG from quality 8, and slight blur.",
+    "Made for photographs with sensor noise up to σ = 55/255, JPEG from quality 8, and slight blur.",
     "Faces, text and patterns are restored by the statistics of other photographs: a sample is a guess, not evidence.",
     "The interval's coverage is exact only on average over pictures like those of the calibration.",
 )
@@ -47,18 +48,18 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     held_out = store.select(validation=True, share=recipe.data.validation_share)
     validation = build_validation(held_out, recipe.seed)
     measured = validate_mean(model, validation) | validate_posterior(model, validation) | {"onnx_parity": parity}
-    names = {entry.name for entry in held_out.entries}
+    known, unseen = (len({e.digest for e in part.entries}) for part in (store, held_out))
     card = Card(
         name=recipe.name,
         task="restore",
         summary="Blind restoration of photographs: noise, JPEG artefacts, slight blur.",
         size_multiple=model.trunk.size_multiple,
-        mean_halo_px=model.trunk.halo_px,
-        sample_halo_px=-(-(model.trunk.halo_px + model.ladder.halo_px) // model.trunk.size_multiple) * model.trunk.size_multiple,
+        mean_halo_px=padded(model.trunk.reach_px, model.trunk.size_multiple),
+        sample_halo_px=padded(model.trunk.reach_px + model.ladder.reach_px, model.trunk.size_multiple),
         latents=tuple(Latent(channels=c, stride_px=2 ** (k + 1)) for k, c in enumerate(model.ladder.latents)),
         recipe=recipe_path.name,
         recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
-        trained_on=f"{len({e.digest for e in store.entries})} photographs, {len(names)} of them held out for validation; two CPU cores",
+        trained_on=f"{known - unseen} photographs, {unseen} more held out for validation; on the CPU",
         training_minutes=round(_minutes(run), 1),
         weights_licence="Apache-2.0",
         measured={name: round(value, 7) for name, value in measured.items()},
@@ -75,7 +76,9 @@ def calibrate(model: Restorer, held_out: PixelStore, recipe: TrainRecipe) -> Cal
     correction (Angelopoulos & Bates, 2021, §2.3) of one factor per level, over all pixel values.
     """
     data = recipe.data
-    pairs = RestorationPairs(held_out, recipe.degrade, recipe.seed, "calibration", data.patch_px, data.margin_px)
+    pairs = RestorationPairs(
+        held_out, recipe.degrade, recipe.seed, "calibration", data.patch_px, data.margin_px, data.grey_share
+    )
     ratios = []
     for batch in loader(pairs, 0, CALIBRATION_PAIRS // 16, 16, workers=0):
         pair = Pair(*batch)
@@ -88,7 +91,7 @@ def calibrate(model: Restorer, held_out: PixelStore, recipe: TrainRecipe) -> Cal
         std_factor=round(std_factor, 5),
         levels=LEVELS,
         quantiles=tuple(round(float(q), 5) for q in quantiles),
-        fitted_on=f"{CALIBRATION_PAIRS} patches of {len({e.digest for e in held_out.entries})} held-out photographs, degraded as in training",
+        fitted_on=f"{CALIBRATION_PAIRS} patches of held-out photographs, degraded as in training",
     )
 
 

@@ -152,7 +152,13 @@ def _batches(training: Training, stage: StageSettings) -> Iterator[tuple[Pair, f
     data, progress = training.recipe.data, training.progress
     stream = f"{progress.stage}:{stage.objective}"
     pairs = RestorationPairs(
-        training.store, training.recipe.degrade, training.recipe.seed, stream, data.patch_px, data.margin_px
+        training.store,
+        training.recipe.degrade,
+        training.recipe.seed,
+        stream,
+        data.patch_px,
+        data.margin_px,
+        data.grey_share,
     )
     source = iter(loader(pairs, progress.step, stage.steps, stage.batch, data.workers))
     while True:

@@ -1,7 +1,7 @@
 """A run folder: what was asked for, what happened, and where to go on.
 
-    run.toml.json   the resolved recipe       metrics.jsonl   one line per logged step
-    checkpoint/     see checkpoint.py         previews/       a grid at every validation
+run.toml.json   the resolved recipe       metrics.jsonl   one line per logged step
+checkpoint/     see checkpoint.py         previews/       a grid at every validation
 """
 
 import json

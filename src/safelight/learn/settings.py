@@ -28,6 +28,8 @@ class DataSettings(Settings):
     patch_px: Positive = 64
     margin_px: int = Field(16, ge=0)
     """Degradations see this much more than the patch, so that codec grids fall anywhere."""
+    grey_share: float = Field(0.0, ge=0, le=1)
+    """How many patches are made grey before they are degraded."""
     workers: int = Field(1, ge=0)
 
 

@@ -5,25 +5,26 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from safelight.degrade import Chain, Step
 from safelight.ladder.restorer import Restorer
 from safelight.learn.data import Pair, validation_pairs
 from safelight.learn.objectives import latent_noise
-from safelight.learn.settings import ChainSettings, StepSettings
 from safelight.learn.store import PixelStore
 
 CROP_PX = 128
-CHAINS: dict[str, ChainSettings] = {
-    "noise15": ChainSettings(weight=1, steps=(StepSettings(kind="gaussian_noise", sigma_255=15),)),
-    "noise25": ChainSettings(weight=1, steps=(StepSettings(kind="gaussian_noise", sigma_255=25),)),
-    "noise50": ChainSettings(weight=1, steps=(StepSettings(kind="gaussian_noise", sigma_255=50),)),
-    "jpeg20": ChainSettings(weight=1, steps=(StepSettings(kind="jpeg", quality=20),)),
-    "clean": ChainSettings(weight=1, steps=(StepSettings(kind="quantise"),)),
+CHAINS: dict[str, Chain] = {
+    "noise15": [Step.fixed("gaussian_noise", sigma_255=15)],
+    "noise25": [Step.fixed("gaussian_noise", sigma_255=25)],
+    "noise50": [Step.fixed("gaussian_noise", sigma_255=50)],
+    "jpeg20": [Step.fixed("jpeg", quality=20)],
+    "clean": [Step("quantise")],
 }
 
 
 def build_validation(store: PixelStore, seed: int) -> dict[str, Pair]:
     """One batch of centre crops for each way of going bad."""
-    return {name: validation_pairs(store, chain, seed, CROP_PX) for name, chain in CHAINS.items()}
+    batches = {name: validation_pairs(store, chain, seed, CROP_PX) for name, chain in CHAINS.items()}
+    return batches | {"grey_noise25": validation_pairs(store, CHAINS["noise25"], seed, CROP_PX, grey=True)}
 
 
 @torch.inference_mode()
@@ -58,7 +59,7 @@ def validate_posterior(model: Restorer, batches: dict[str, Pair], samples: int =
 
 
 def _parts(batch: Pair, size: int = 8) -> Iterator[Pair]:
-    parts: Sequence[tuple[Tensor, ...]] = list(zip(*(t.split(size) for t in batch), strict=True))
+    parts: Sequence[tuple[Tensor, ...]] = list(zip(*(torch.split(t, size) for t in batch), strict=True))
     return (Pair(*part) for part in parts)
 
 

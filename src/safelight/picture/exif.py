@@ -23,10 +23,10 @@ _LIMIT_BYTES = 16 << 20
 
 
 class Value(NamedTuple):
-    """One tag's value: TIFF type and count, and its bytes in little-endian order."""
+    """One tag's value: TIFF type and number of items, and its bytes in little-endian order."""
 
     kind: int
-    count: int
+    number: int
     data: bytes
 
 
@@ -219,12 +219,12 @@ def _layout(exif: Exif, base: int, following: int = 0) -> bytes:
 
 def _write_ifd(pages: _Pages, place: int, ifd: Ifd, following: int, maker_note_offset: int) -> None:
     table = struct.pack("<H", len(ifd))
-    for tag, (kind, count, data) in sorted(ifd.items()):
+    for tag, (kind, number, data) in sorted(ifd.items()):
         if len(data) <= 4:
-            table += struct.pack("<HHI", tag, kind, count) + data.ljust(4, b"\0")
+            table += struct.pack("<HHI", tag, kind, number) + data.ljust(4, b"\0")
             continue
         fixed = maker_note_offset if tag == MAKER_NOTE else 0
         offset = fixed or pages.allocate(len(data))
         pages.put(offset, data)
-        table += struct.pack("<HHII", tag, kind, count, offset)
+        table += struct.pack("<HHII", tag, kind, number, offset)
     pages.put(place, table + struct.pack("<I", following))

@@ -53,12 +53,13 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """Width, height."""
-        return self.pixels.shape[1], self.pixels.shape[0]
+        return int(self.pixels.shape[1]), int(self.pixels.shape[0])
 
     @property
     def megapixels(self) -> float:
         """Millions of pixels."""
-        return self.pixels.shape[0] * self.pixels.shape[1] / 1e6
+        width, height = self.size
+        return width * height / 1e6
 
     @property
     def grey(self) -> bool:
@@ -93,10 +94,12 @@ def convert(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
     if values.dtype == target:
         return values
     if target == np.uint8 and values.dtype == np.uint16:
-        return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+        eight: NDArray[Any] = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+        return eight
     if target == np.uint16 and values.dtype == np.uint8:
         return values.astype(np.uint16) * 257
     scaled = values.astype(np.float32) * np.float32(FULL_SCALE[target.name] / FULL_SCALE[values.dtype.name])
     if target == np.float32:
         return scaled
-    return np.rint(np.clip(scaled, 0, FULL_SCALE[target.name])).astype(target)
+    rounded: NDArray[Any] = np.rint(np.clip(scaled, 0, FULL_SCALE[target.name])).astype(target)
+    return rounded

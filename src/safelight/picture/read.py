@@ -31,7 +31,11 @@ def read(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> 
     pages = _page_count(image)
     if pages == 1:
         return picture
-    what = f"has {pages} pages; the first is used" if picture.format == "tiff" else f"is animated ({pages} frames); the first frame is used"
+    what = (
+        f"has {pages} pages; the first is used"
+        if picture.format == "tiff"
+        else f"is animated ({pages} frames); the first frame is used"
+    )
     return picture.with_(warnings=(*picture.warnings, what))
 
 
@@ -94,7 +98,9 @@ def _format(image: pyvips.Image) -> str:
 def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: float) -> Picture:
     name, container = _name(source), _format(image)
     if container not in {*_FORMATS.values(), "heic"}:
-        raise PictureError(f"{name}: is of a kind that Safelight does not edit ({container}); convert it to TIFF or PNG")
+        raise PictureError(
+            f"{name}: is of a kind that Safelight does not edit ({container}); convert it to TIFF or PNG"
+        )
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
         raise PictureError(
@@ -109,7 +115,9 @@ def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: flo
     try:
         array = _turned(from_vips(image), orientation)
     except pyvips.Error as error:
-        raise PictureError(f"{name}: is damaged or cut off ({reason(error)}); copy it again from where it came") from None
+        raise PictureError(
+            f"{name}: is damaged or cut off ({reason(error)}); copy it again from where it came"
+        ) from None
     bits = int(image.get("bits-per-sample")) if container == "avif" and array.dtype == np.uint16 else 0
     if 8 < bits < 16:
         array = _stretched(array, bits)
@@ -137,9 +145,13 @@ def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, by
             if kind == "CMYK":
                 image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth)
             else:
-                image = image.colourspace("rgb16" if depth == 16 else "srgb").icc_export(output_profile="srgb", depth=depth)
+                image = image.colourspace("rgb16" if depth == 16 else "srgb").icc_export(
+                    output_profile="srgb", depth=depth
+                )
         except pyvips.Error as error:
-            raise PictureError(f"{name}: {kind} cannot be converted ({reason(error)}); convert it to RGB first") from None
+            raise PictureError(
+                f"{name}: {kind} cannot be converted ({reason(error)}); convert it to RGB first"
+            ) from None
         converted = (f"{kind} was converted to sRGB", bytes(image.get("icc-profile-data")))
     if not supported(image) or image.bands > 4:
         raise PictureError(
@@ -149,9 +161,7 @@ def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, by
     return image, converted
 
 
-def _metadata(
-    image: pyvips.Image, source: str | Path | bytes, container: str
-) -> tuple[Metadata, int, list[str]]:
+def _metadata(image: pyvips.Image, source: str | Path | bytes, container: str) -> tuple[Metadata, int, list[str]]:
     """The blocks of the file made fit for upright pixels, the orientation to apply, and warnings."""
 
     def blob(field: str) -> bytes | None:
@@ -214,6 +224,7 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _stretched(array: NDArray[Any], bits: int) -> NDArray[Any]:
-    """libvips shifts 10 and 12 bits to the left only; make white 65535."""
+    """Libvips shifts 10 and 12 bits to the left only; make white 65535."""
     top = 2**bits - 1
-    return ((array.astype(np.uint32) >> (16 - bits)) * 65535 // top).astype(np.uint16)
+    stretched: NDArray[Any] = ((array.astype(np.uint32) >> (16 - bits)) * 65535 // top).astype(np.uint16)
+    return stretched

@@ -60,14 +60,18 @@ def write(
     if provenance is not None:
         packet = xmp.with_provenance(fitted.metadata.xmp, provenance)
         pages[0] = fitted = fitted.with_(metadata=replace(fitted.metadata, xmp=packet))
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")  # jobs/local.py clears up by it
+    part = path.with_name(
+        f".{path.name[:200]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+    )  # jobs/local.py clears up by it
     try:
         _encode(pages, part, container, quality)
         _finish(part, container, fitted)
         os.replace(part, path)  # noqa: PTH105
     except (OSError, pyvips.Error) as error:
         why = error.strerror or str(error) if isinstance(error, OSError) else reason(error)
-        raise OutputError(f"{path}: cannot be written ({why}); check that the folder is writable and has room") from None
+        raise OutputError(
+            f"{path}: cannot be written ({why}); check that the folder is writable and has room"
+        ) from None
     finally:
         part.unlink(missing_ok=True)
     return warnings
@@ -89,7 +93,9 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     elif metadata == "strip-gps":
         kept = replace(kept, exif=_without_gps(kept.exif), xmp=kept.xmp and xmp.without_gps(kept.xmp))
     if container in ("webp", "avif") and kept.dpi:
-        kept = replace(kept, exif=exif.serialise((exif.parse(kept.exif) if kept.exif else exif.Exif()).with_dpi(kept.dpi)))
+        kept = replace(
+            kept, exif=exif.serialise((exif.parse(kept.exif) if kept.exif else exif.Exif()).with_dpi(kept.dpi))
+        )
     if container == "jpeg" and len(kept.exif or b"") > containers.JPEG_SEGMENT_LIMIT - 8:
         warnings.append("EXIF is too large for jpeg and was left out")
         kept = replace(kept, exif=None)
@@ -104,7 +110,8 @@ def _on_white(picture: Picture) -> np.ndarray[Any, Any]:
     assert picture.alpha is not None
     alpha = picture.alpha.astype(np.float32) / np.float32(picture.full_scale)
     mixed = picture.pixels * alpha + np.float32(picture.full_scale) * (1 - alpha)
-    return np.rint(mixed).astype(picture.pixels.dtype)
+    rounded: np.ndarray[Any, Any] = np.rint(mixed).astype(picture.pixels.dtype)
+    return rounded
 
 
 def _encode(pages: Sequence[Picture], part: Path, container: str, quality: int) -> None:

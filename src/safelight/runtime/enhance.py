@@ -1,10 +1,10 @@
 """Enhance a picture with a bundle: the onion, one responsibility a layer.
 
-    load → Model.enhance → _enhance_tiled (geometry, memory) → _restore (graphs, noise) → Canvas (numbers)
+load → Model.enhance → _enhance_tiled (geometry, memory) → _restore (graphs, noise) → Canvas (numbers)
 
-    >>> model = load("photo")                                            # doctest: +SKIP
-    >>> out = model.enhance(read("a.tif"), samples=8, seed=7)            # doctest: +SKIP
-    >>> out.mean, out.std, out.samples, out.interval(0.9)                # doctest: +SKIP
+>>> model = load("photo")                                            # doctest: +SKIP
+>>> out = model.enhance(read("a.tif"), samples=8, seed=7)            # doctest: +SKIP
+>>> out.mean, out.std, out.samples, out.interval(0.9)                # doctest: +SKIP
 """
 
 from collections.abc import Callable
@@ -138,7 +138,11 @@ def _enhance_tiled(
     std = np.empty(picture.pixels.shape, dtype=np.float32) if request.uncertainty else None
     for done, tile in enumerate(plan, 1):
         rows, columns = _kept(tile, picture)
-        inner = np.s_[:, rows[0] - tile.rows.start : rows[1] - tile.rows.start, columns[0] - tile.columns.start : columns[1] - tile.columns.start]
+        inner = np.s_[
+            :,
+            rows[0] - tile.rows.start : rows[1] - tile.rows.start,
+            columns[0] - tile.columns.start : columns[1] - tile.columns.start,
+        ]
         restored, scale = _restore(session, canvas, tile, request)
         for output, planar in zip(outputs, restored, strict=True):
             output[slice(*rows), slice(*columns)] = canvas.pixels(planar[inner], rows, columns)

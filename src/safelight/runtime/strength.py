@@ -18,7 +18,7 @@ REACH_PX = 2 * (2**SCALES - 1)
 """How far a band looks: two taps at strides 1, 2, 4."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 _RETURNS = ((0.0, 0.7), (0.1, 0.8), (0.25, 0.9), (0.4, 1.0), (0.5, 1.0))
-"""For fine to coarse luminance, the rest of it, and chrominance: at which 1 - strength the return starts and is whole."""
+"""Fine to coarse luminance, its rest, chrominance: the 1 - strength at which each starts to return and is back."""
 
 
 def give_back(residual: Array, strength: float) -> Array:

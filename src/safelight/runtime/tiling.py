@@ -68,7 +68,9 @@ def best_tile(height: int, width: int, halo: int, multiple: int, area_px: int) -
     def sides(length: int) -> set[int]:
         most = max(1, math.ceil(length / multiple))
         counts = range(1, min(most, 64) + 1)
-        return {min(length, max(smallest, padded(math.ceil((length + 2 * halo * (n - 1)) / n), multiple))) for n in counts}
+        return {
+            min(length, max(smallest, padded(math.ceil((length + 2 * halo * (n - 1)) / n), multiple))) for n in counts
+        }
 
     def work(sides: tuple[int, int]) -> tuple[bool, int]:
         h, w = sides
