@@ -75,7 +75,7 @@ class Trunk(nn.Module):
         for level, n in enumerate(self.blocks_up):
             convs[level] += 2 * n
         convs[0] += 3
-        return sum(n * 2 ** (level + 1) for level, n in enumerate(convs)) + self.size_multiple - 1
+        return sum(n << (level + 1) for level, n in enumerate(convs)) + self.size_multiple - 1
 
     def forward(self, y: Tensor, sigma_01: Tensor) -> TrunkOutput:
         """`y` (B, 3, H, W) with H, W multiples of `size_multiple`; `sigma_01` (B,), negative if unknown."""
