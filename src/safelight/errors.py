@@ -3,6 +3,7 @@
     SafelightError            exit 1   something about one file; the rest of the batch goes on
     ├── PictureError                   a picture cannot be read, or not as asked
     ├── OutputError                    a result cannot be written, or must not be
+    ├── TrainingError                  a run cannot go on
     ├── UsageError            exit 2   the request itself makes no sense
     │   └── RecipeError                a recipe or a setting has an unknown key or a wrong value
     └── RefusedError          exit 3   a model or a device that must not be used
@@ -25,6 +26,10 @@ class PictureError(SafelightError):
 
 class OutputError(SafelightError):
     """A result cannot be written, or must not be."""
+
+
+class TrainingError(SafelightError):
+    """A training run cannot go on."""
 
 
 class UsageError(SafelightError):

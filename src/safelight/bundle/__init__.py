@@ -1,14 +1,14 @@
 """What a model file promises: a card, graphs, weights, and the checksum of each."""
 
 from safelight.bundle.bundle import Bundle, open_bundle, save_bundle, zip_bundle
-from safelight.bundle.card import Calibration, Card, Latent
+from safelight.bundle.card import Calibration, Card, NoiseInput
 from safelight.bundle.find import available, find_bundle
 
 __all__ = [
     "Bundle",
     "Calibration",
     "Card",
-    "Latent",
+    "NoiseInput",
     "available",
     "find_bundle",
     "open_bundle",

@@ -19,7 +19,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from safelight.bundle.card import SCHEMA_VERSION, Calibration, Card
-from safelight.errors import BundleError
+from safelight.errors import BundleError, OutputError
 
 SUMS = "SHA256SUMS"
 FILES = ("card.json", "calibration.json", "mean.onnx", "draw.onnx", "weights.safetensors")
@@ -47,14 +47,16 @@ def open_bundle(path: Path) -> Bundle:
     Raises BundleError for a damaged, incomplete or newer bundle.
     """
     folder = _unpacked(path) if path.is_file() else path
-    sums = _sums(folder, path)
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
-        if sums.get(name) != _sha256(folder / name):
-            raise BundleError(f"{path}: {name} does not match its checksum; install or export the bundle again")
+    try:
+        _verify(folder, path)
+    except BundleError:
+        if folder == path:
+            raise
+        shutil.rmtree(folder)  # the unpacked copy may have been damaged; the zip itself is looked at once more
+        folder = _unpacked(path)
+        _verify(folder, path)
     card = folder / "card.json"
-    version = json.loads(card.read_bytes()).get("schema_version")
+    version = _schema_version(card)
     if version != SCHEMA_VERSION:
         raise BundleError(
             f"{path}: has card schema {version}, this program knows {SCHEMA_VERSION}; "
@@ -73,10 +75,33 @@ def save_bundle(folder: Path, card: Card, calibration: Calibration) -> Bundle:
 
 
 def zip_bundle(bundle: Bundle, target: Path) -> None:
-    """Write the bundle as one zip; the weights hardly compress, so it is stored as it is."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for name in (*FILES, SUMS):
-            archive.write(bundle.path(name), name)
+    """Write the bundle as one zip; the weights hardly compress, so it is stored as it is. Raises OutputError."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            for name in (*FILES, SUMS):
+                archive.write(bundle.path(name), name)
+        part.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another -o") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _verify(folder: Path, path: Path) -> None:
+    sums = _sums(folder, path)
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
+        if sums.get(name) != _sha256(folder / name):
+            raise BundleError(f"{path}: {name} does not match its checksum; install or export the bundle again")
+
+
+def _schema_version(card: Path) -> object:
+    try:
+        return json.loads(card.read_bytes())["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        raise BundleError(f"{card}: is no model card; export the bundle again") from None
 
 
 def _model(kind: type[_Model], path: Path) -> _Model:
@@ -109,9 +134,10 @@ def _unpacked(path: Path) -> Path:
     folder = cache / _sha256(path)[:32]
     if folder.is_dir():
         return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=cache))
+    fresh = None
     try:
+        cache.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=cache))
         with zipfile.ZipFile(path) as archive:
             for name in (*FILES, SUMS):
                 with archive.open(name) as source, (fresh / name).open("wb") as target:
@@ -119,7 +145,8 @@ def _unpacked(path: Path) -> Path:
         fresh.rename(folder)
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         if not folder.is_dir():  # another process may have been faster
-            raise BundleError(f"{path}: is not a bundle ({error}); name a bundle folder or its zip") from None
+            raise BundleError(f"{path}: is not a usable bundle ({error}); name a bundle folder or its zip") from None
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
     return folder

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 SCHEMA_VERSION = 1
 
@@ -12,12 +12,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Latent(_Part):
-    """One rung's latent: an explicit noise input of the graph that draws."""
+class NoiseInput(_Part):
+    """One input of the graph that draws: N(0, 1) of this many channels at this stride."""
 
     channels: int = Field(gt=0)
     stride_px: int = Field(gt=0)
-    """One latent position stands for a square of this side."""
+    """One position stands for a square of this side."""
 
 
 class Card(_Part):
@@ -27,23 +27,25 @@ class Card(_Part):
     name: str
     task: Literal["restore"]
     summary: str
-    channels: int = 3
-    value_range: tuple[float, float] = (0.0, 1.0)
-    size_multiple: int
+    channels: Literal[3] = 3
+    value_range: tuple[Literal[0], Literal[1]] = (0, 1)
+    size_multiple: int = Field(gt=0)
     """Height and width that the graphs take are multiples of this."""
-    mean_halo_px: int
+    mean_halo_px: int = Field(ge=0)
     """No mean or scale depends on input farther away than this."""
-    sample_halo_px: int
+    sample_halo_px: int = Field(ge=0)
     """The same for samples."""
-    latents: tuple[Latent, ...]
-    """Fine to coarse."""
+    noise_inputs: tuple[NoiseInput, ...] = Field(min_length=1)
+    """The likelihood's at full size, then the rungs' from fine to coarse."""
     recipe: str
     recipe_sha256: str
     trained_on: str
     training_minutes: float
-    """Wall-clock minutes of training on the machine that `trained_on` names."""
+    trained_with: str
+    """Processor and threads that these minutes are of."""
+    data_licences: str
     weights_licence: str
-    measured: dict[str, float]
+    measured: dict[str, FiniteFloat]
     """Name with unit → number; by which command, docs/lab-notebook.md says."""
     limits: tuple[str, ...]
 
@@ -53,10 +55,18 @@ class Calibration(_Part):
 
     std_factor: float = Field(gt=0)
     """Multiplies the predicted scale so that it is the root mean square of the error."""
-    levels: tuple[float, ...]
+    levels: tuple[float, ...] = Field(min_length=1)
     quantiles: tuple[float, ...]
     """For each level p: |error| ≤ quantile · std for a share p of all pixel values."""
     fitted_on: str
+
+    @model_validator(mode="after")
+    def _check(self) -> "Calibration":
+        if len(self.levels) != len(self.quantiles):
+            raise ValueError("levels and quantiles differ in number")
+        if sorted(self.levels) != list(self.levels) or sorted(self.quantiles) != list(self.quantiles):
+            raise ValueError("levels and quantiles must rise")
+        return self
 
     def quantile(self, level: float) -> float:
         """Half the width of the central interval at `level` in (0, 1), in units of the calibrated std.

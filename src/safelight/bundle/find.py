@@ -22,6 +22,6 @@ def find_bundle(model: str) -> Bundle:
     if model in names:
         return open_bundle(names[model])
     path = Path(model)
-    if not path.exists():
+    if not os.path.exists(path):
         raise BundleError(f"model '{model}' is not known; use one of: {', '.join(names) or 'none'}, or a bundle's path")
     return open_bundle(path)

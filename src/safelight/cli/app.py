@@ -9,8 +9,6 @@ from safelight import __version__
 from safelight.cli import doctor, enhance, model, train
 from safelight.errors import SafelightError
 
-INTERRUPTED = 130
-
 app = typer.Typer(
     name="safelight",
     help="Restore photographs with variational autoencoders, and know how sure the result is.",
@@ -47,8 +45,5 @@ def main() -> None:
     except SafelightError as error:
         typer.echo(f"safelight: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("safelight: interrupted; what is finished is kept, run the same command again to go on", err=True)
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(1)

@@ -1,6 +1,7 @@
 """safelight enhance: restore files and folders."""
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from safelight.jobs.plan import Plan
 
 STDIO = Path("-")
+INTERRUPTED = 130
 
 
 def enhance(
@@ -83,8 +85,7 @@ def enhance(
 
         plan = make_plan(inputs, output, settings, recursive)
         if dry_run:
-            for task in plan.tasks:
-                typer.echo(task.problem or f"{task.source} -> {', '.join(map(str, task.outputs))}")
+            _tell_plan(plan, as_json)
             return
         failed = _run(plan, settings, device, workers, on_error == "stop", as_json, quiet=to_stdout)
         if to_stdout and not failed:
@@ -116,7 +117,9 @@ def _standard_streams(
     if STDIO not in inputs and output != STDIO:
         yield inputs, output, False
         return
-    if len(inputs) != 1 or inputs[0].is_dir():
+    if (STDIO in inputs and sys.stdin is None) or (output == STDIO and sys.stdout is None):
+        raise UsageError("standard input or output is closed; name a file instead of -")
+    if len(inputs) != 1 or os.path.isdir(inputs[0]):
         raise UsageError("standard input or output takes exactly one picture; use -o FOLDER for several")
     if settings.samples or settings.uncertainty:
         raise UsageError("several results do not fit into one stream; use -o FILE with --samples or --uncertainty")
@@ -171,15 +174,33 @@ def _run(
                 row, description=task.source.name, completed=position[task.source] + share
             ),
         )
-        for outcome in progress:
-            counts[outcome.status] += 1
-            _tell(outcome, as_json, quiet)
+        try:
+            for outcome in progress:
+                counts[outcome.status] += 1
+                _tell(outcome, as_json, quiet)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what is finished is kept, run the same command again to go on", err=True)
+            raise typer.Exit(INTERRUPTED) from None
         bar.update(row, completed=sum(counts.values()))
     typer.echo(
         f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed, on {loaded.session.device}",
         err=True,
     )
     return counts["failed"]
+
+
+def _tell_plan(plan: "Plan", as_json: bool) -> None:
+    """What would be done. Exit code 1 if some of it could not."""
+    for task in plan.tasks:
+        outputs = [str(path) for path in task.outputs]
+        if as_json:
+            typer.echo(json.dumps({"source": str(task.source), "outputs": outputs, "error": task.problem}))
+        elif not task.problem:
+            typer.echo(f"{task.source} -> {', '.join(outputs)}")
+        if task.problem:
+            typer.echo(f"failed: {task.problem}", err=True)
+    if any(task.problem for task in plan.tasks):
+        raise typer.Exit(1)
 
 
 def _tell(outcome: "Outcome", as_json: bool, quiet: bool) -> None:

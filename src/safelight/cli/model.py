@@ -64,10 +64,6 @@ def export(
 ) -> None:
     """A bundle as one zip, to hand on."""
     from safelight.bundle import find_bundle, zip_bundle
-    from safelight.errors import OutputError
 
-    try:
-        zip_bundle(find_bundle(model), output)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another -o") from None
+    zip_bundle(find_bundle(model), output)
     typer.echo(str(output))

@@ -21,13 +21,9 @@ def train(
 ) -> None:
     """Train a restoration ladder; Ctrl-C writes a checkpoint first, --resume goes on exactly."""
     try:
-        from safelight.learn.job import train_recipe
+        from safelight.learn.job import TrainJob, train_recipe
     except ModuleNotFoundError as error:
         raise RefusedError(f"training needs '{error.name}'; install it with: pip install 'safelight[train]'") from None
-    finished = train_recipe(recipe, data, run, cache, resume=resume, workers=workers, stop_at=stop_at, tell=_tell)
-    if not finished:
+    job = TrainJob(recipe, data, run, cache, resume, workers, stop_at)
+    if not train_recipe(job, lambda line: typer.echo(line, err=True)):
         raise typer.Exit(130)
-
-
-def _tell(line: str) -> None:
-    typer.echo(line, err=True)

@@ -4,24 +4,17 @@ record = draw(chain, seed, "img_01.png", 3)      # depends on these words only
 y = replay(x, record)                            # the same y, now or from the JSON in a year
 """
 
+import inspect
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from safelight import randomness
 from safelight.degrade import codec, noise, optics
 from safelight.degrade.light import Pixels
 from safelight.errors import RecipeError
-
-
-class Degradation(Protocol):
-    """A pure function of pixels, a generator and named numbers."""
-
-    def __call__(self, pixels: Pixels, rng: np.random.Generator, /, **parameters: float) -> Pixels: ...
-
 
 DEGRADATIONS: dict[str, Callable[..., Pixels]] = {
     "camera_noise": noise.camera_noise,
@@ -53,6 +46,21 @@ class Step:
         if self.kind not in DEGRADATIONS:
             known = ", ".join(sorted(DEGRADATIONS))
             raise RecipeError(f"degradation '{self.kind}' is not known; choose one of: {known}")
+        parameters = inspect.signature(DEGRADATIONS[self.kind]).parameters.values()
+        takes = {p.name: p.default is p.empty for p in parameters if p.kind == p.KEYWORD_ONLY}
+        for name, ends in self.ranges.items():
+            if name not in takes:
+                raise RecipeError(f"{self.kind} takes no '{name}'; it takes: {', '.join(takes) or 'nothing'}")
+            if not _is_range(ends):
+                raise RecipeError(f"{self.kind}.{name}: {ends} is no range; give a number or [low, high]")
+        missing = [name for name, needed in takes.items() if needed and name not in self.ranges]
+        if missing:
+            raise RecipeError(f"{self.kind} needs '{missing[0]}'; give a number or [low, high]")
+
+
+def _is_range(ends: Sequence[object]) -> bool:
+    numbers = [end for end in ends if isinstance(end, int | float) and math.isfinite(end)]
+    return len(numbers) == len(ends) == 2 and numbers[0] <= numbers[1]
 
 
 Chain = Sequence[Step]

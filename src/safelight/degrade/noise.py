@@ -42,7 +42,7 @@ def _demosaicked(noise: Pixels) -> Pixels:
     height, width, _ = noise.shape
     sites = np.zeros((height, width, 3), dtype=np.float32)
     sites[0::2, 0::2, 0] = sites[0::2, 1::2, 1] = sites[1::2, 0::2, 1] = sites[1::2, 1::2, 2] = 1
-    return _tent(noise * sites) / _tent(sites)
+    return (_tent(noise * sites) / np.maximum(_tent(sites), 1)).astype(np.float32)
 
 
 def _tent(plane: Pixels) -> Pixels:

@@ -1,13 +1,18 @@
-"""What is to be done: inputs on the command line → tasks with all their outputs."""
+"""What is to be done: inputs on the command line → tasks with all their outputs.
+
+Paths are asked about through os.path, which answers "no" where pathlib raises: names that are too long,
+loops of links.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from safelight.errors import UsageError
+from safelight.errors import PictureError, UsageError
+from safelight.jobs.manifest import Manifest
 from safelight.jobs.settings import EnhanceSettings
-from safelight.picture import SUFFIXES
+from safelight.picture import SUFFIXES, format_of
 
 READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
@@ -26,6 +31,8 @@ class Task:
     uncertainty: Path | None = None
     problem: str | None = None
     """Why it cannot be done, if that is clear already."""
+    earlier: tuple[Path, ...] = ()
+    """With if_exists = rename: files that may hold its result already."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -48,43 +55,58 @@ def make_plan(inputs: Sequence[Path], output: Path, settings: EnhanceSettings, r
     becomes their task's `problem`.
     """
     _check_pattern(settings.pattern)
-    single = len(inputs) == 1 and not inputs[0].is_dir() and output.suffix.lower() in SUFFIXES and not output.is_dir()
-    if single:
-        return Plan(output.parent, _checked([_task(inputs[0], output, settings)]))
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output}: is a file, but there are several inputs; name a folder with -o")
-    tasks = []
+    names_a_file = output.suffix.lower() in SUFFIXES and not os.path.isdir(output)
+    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and names_a_file:
+        return Plan(output.parent, _checked([_task(inputs[0], output, settings, set())]))
+    if os.path.exists(output) and not os.path.isdir(output):
+        raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
+    tasks: list[Task] = []
+    planned: set[Path] = set()
+    results = Manifest(output).files()
     for entry in inputs:
         for source, below in _sources(entry, output, recursive):
-            tasks.append(_task(source, output / below / _file_name(source, settings), settings))
+            if source is None:
+                tasks.append(
+                    Task(entry, output, problem=f"{entry}: no pictures in this folder; name another, or add -r")
+                )
+            elif entry == source or os.path.realpath(source) not in results:
+                target = output / below / _file_name(source, settings)
+                tasks.append(_task(source, target, settings, planned))
+                planned.update(tasks[-1].outputs)
     return Plan(output, _checked(tasks))
 
 
-def _sources(entry: Path, output: Path, recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Each picture, and the folder below the output that mirrors where it lies."""
-    if not entry.is_dir():
+def _sources(entry: Path, output: Path, recursive: bool) -> Iterator[tuple[Path | None, Path]]:
+    """Each picture, and the folder below the output that mirrors where it lies; None for an empty folder."""
+    if not os.path.isdir(entry):
         yield entry, Path()
         return
-    found = 0
+    found = False
     for folder, folders, files in os.walk(entry):
         here = Path(folder)
+        if not recursive:
+            folders.clear()
         folders[:] = sorted(
-            f for f in folders if recursive and not f.startswith(".") and (here / f).resolve() != output.resolve()
+            f for f in folders if not f.startswith(".") and os.path.realpath(here / f) != os.path.realpath(output)
         )
         for name in sorted(files):
-            if Path(name).suffix.lower() in READABLE and not name.startswith("."):
-                found += 1
+            if Path(name).suffix.lower() in READABLE and not name.startswith(".") and not _is_special(here / name):
+                found = True
                 yield here / name, here.relative_to(entry)
     if not found:
-        hint = "" if recursive else ", or add --recursive"
-        raise UsageError(f"{entry}: no pictures in this folder; name another{hint}")
+        yield None, Path()
+
+
+def _is_special(path: Path) -> bool:
+    """Pipes, sockets and devices; what is no picture for other reasons gets its own message later."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _check_pattern(pattern: str) -> None:
     try:
         name = pattern.format(stem="a", model="b", ext="png")
-    except (KeyError, IndexError, ValueError) as error:
-        raise UsageError(f"--pattern '{pattern}': {error} is unknown; use {{stem}}, {{model}} and {{ext}}") from None
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise UsageError(f"--pattern '{pattern}': {error}; use only {{stem}}, {{model}} and {{ext}}") from None
     if not name.endswith(".png") or Path(name).name != name:
         raise UsageError(f"--pattern '{pattern}': must be a file name that ends in .{{ext}}")
 
@@ -96,41 +118,51 @@ def _file_name(source: Path, settings: EnhanceSettings) -> str:
     elif suffix in SUFFIXES:
         extension = source.suffix[1:]
     else:
-        extension = _STAND_INS.get(suffix, "png")
+        extension = _STAND_INS.get(suffix) or _extension_by_content(source)
     return settings.pattern.format(stem=source.stem, model=Path(settings.model).stem, ext=extension)
 
 
-def _task(source: Path, target: Path, settings: EnhanceSettings) -> Task:
+def _extension_by_content(source: Path) -> str:
+    try:
+        return EXTENSIONS.get(format_of(source), "png")
+    except PictureError:
+        return "png"  # it will fail when it is read, and say why
+
+
+def _task(source: Path, target: Path, settings: EnhanceSettings, planned: set[Path]) -> Task:
+    earlier: tuple[Path, ...] = ()
     if settings.if_exists == "rename":
-        target = _unused(target)
+        target, earlier = _unused(target, planned)
     samples = tuple(target.with_stem(f"{target.stem}_sample{k + 1}") for k in range(settings.samples))
     uncertainty = target.with_name(f"{target.stem}_std.tif") if settings.uncertainty else None
-    return Task(source, target, samples, uncertainty)
+    return Task(source, target, samples, uncertainty, earlier=earlier)
 
 
-def _unused(target: Path) -> Path:
-    """The first of name, name_1, name_2, ... that is not there."""
-    candidate, count = target, 0
-    while candidate.exists():
+def _unused(target: Path, planned: set[Path]) -> tuple[Path, tuple[Path, ...]]:
+    """The first of name, name_1, name_2, ... that is free, and those before it that are there."""
+    candidate, taken, count = target, [], 0
+    while os.path.exists(candidate) or candidate in planned:
+        if candidate not in planned:
+            taken.append(candidate)
         count += 1
         candidate = target.with_stem(f"{target.stem}_{count}")
-    return candidate
+    return candidate, tuple(taken)
 
 
 def _checked(tasks: list[Task]) -> list[Task]:
     """Mark the tasks that would write over an input or over each other's outputs."""
-    inputs = {task.source.resolve() for task in tasks}
-    taken: dict[Path, Path] = {}
+    inputs = {os.path.realpath(task.source) for task in tasks}
+    taken: dict[str, Path] = {}
     result = []
     for task in tasks:
-        problem = None
-        for output in task.outputs:
-            place = output.resolve()
+        problem = task.problem
+        for output in task.outputs if problem is None else ():
+            place = os.path.realpath(output)
             if place in inputs:
                 problem = f"{task.source}: would overwrite the input {output}; choose another -o or --pattern"
             elif place in taken:
                 problem = f"{task.source}: would write {output}, as {taken[place]} does; use a --pattern or another -o"
         if problem is None:
-            taken |= {output.resolve(): task.source for output in task.outputs}
-        result.append(Task(task.source, task.target, task.samples, task.uncertainty, problem))
+            taken |= {os.path.realpath(output): task.source for output in task.outputs}
+        result.append(replace(task, problem=problem))
     return result

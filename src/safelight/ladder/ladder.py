@@ -36,7 +36,7 @@ class LadderOutput(NamedTuple):
     decoded: Tensor
     """The centre of the likelihood of x, (B, 3, H, W)."""
     kl_nats: tuple[Tensor, ...]
-    """KL of each rung, fine to coarse, (B, latents, H/2^k, W/2^k)."""
+    """KL of each rung, fine to coarse; of the k-th from 0 (B, latents, H/2^(k+1), W/2^(k+1))."""
 
 
 class Ladder(nn.Module):

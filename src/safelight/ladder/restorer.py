@@ -2,8 +2,9 @@
 
     x = m(y) + s(y) · u          m, s: the trunk          u ~ ladder VAE given the trunk's features
 
-The mean carries the PSNR and is the default output; the ladder adds back what a mean must leave out.
-A temperature t multiplies every latent draw: t = 1 is an honest posterior sample.
+The mean carries the PSNR and is the default output; the ladder adds back what a mean must leave out. A
+draw takes noise for the likelihood N(decoded(z), σ_obs²) and for every rung's prior; a temperature t
+multiplies them all, and t = 1 is a draw from the model itself.
 """
 
 from collections.abc import Sequence
@@ -36,21 +37,26 @@ class Restorer(nn.Module):
         self.trunk = trunk
         self.ladder = ladder
 
+    @property
+    def noise_inputs(self) -> tuple[tuple[int, int], ...]:
+        """Channels and stride of the noise that `draw` takes: the likelihood's, then each rung's, fine to coarse."""
+        return ((3, 1), *((channels, 2 << k) for k, channels in enumerate(self.ladder.latents)))
+
     def forward(self, y: Tensor, sigma_01: Tensor) -> TrunkOutput:
         """Mean, scale and features; see `Trunk.forward`."""
         output: TrunkOutput = self.trunk(y, sigma_01)
         return output
 
     def posterior(self, x: Tensor, y: Tensor, sigma_01: Tensor, noise: Sequence[Tensor]) -> PosteriorOutput:
-        """One posterior draw of the ladder for a known clean picture `x`; the trunk is left alone."""
+        """One draw from q for a known clean picture `x`; `noise` as for `draw`, of which the rungs' part is used."""
         trunk = self(y, sigma_01)
         features = [f.detach() for f in trunk.features]
         residual = ((x - trunk.mean) / trunk.log_scale.exp()).detach()
-        return PosteriorOutput(trunk, residual, self.ladder(residual, features, noise))
+        return PosteriorOutput(trunk, residual, self.ladder(residual, features, noise[1:]))
 
     def draw(self, mean: Tensor, scale: Tensor, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
-        """One sample of x; `noise` is N(0, 1) times the temperature, one tensor a rung."""
-        return mean + scale * self.ladder.sample(features, noise)
+        """One sample of x; `noise` is N(0, 1) times the temperature, as `noise_inputs` says."""
+        return mean + scale * (self.ladder.sample(features, noise[1:]) + SIGMA_OBS * noise[0])
 
 
 def build_restorer(

@@ -5,7 +5,7 @@
     KL(q ‖ p)    = ½ (Δμ² + δσ² - 1) - log δσ          per dimension, in nats
     merge        h ← blocks(h + W z)
 
-The relative posterior is NVAE's (Vahdat & Kautz, NeurIPS 2020, §3.2, eq. 3), here with Δμ in units of
+The relative posterior is NVAE's (Vahdat & Kautz, NeurIPS 2020, §3.2), here with Δμ in units of
 σ_p, which makes KL free of σ_p; the top-down merge is Sønderby et al.'s ladder (NIPS 2016).
 """
 

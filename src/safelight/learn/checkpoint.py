@@ -27,6 +27,7 @@ class Progress:
     """Steps done in this stage."""
     skipped: int = 0
     """Steps whose gradient was an outlier or not finite; they changed nothing."""
+    skipped_in_a_row: int = 0
     norm_average: float = 0.0
     """Running average of the gradient norm, which says what an outlier is."""
 
@@ -70,6 +71,8 @@ def load(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimi
     for name, parameter in _trained(model, optimiser):
         keys = ("exp_avg", "exp_avg_sq", "step")
         state: dict[str, Any] = {key: moments[f"{name}/{key}"] for key in keys if f"{name}/{key}" in moments}
+        for key in state.keys() - {"step"}:  # in the parameter's own memory layout, as before
+            state[key] = torch.empty_like(parameter, requires_grad=False).copy_(state[key])
         if state:
             optimiser.state[parameter] = state
 

@@ -4,6 +4,7 @@ There is no random state: pair number i of a stage is always the same pair. Resu
 starting at index n·batch.
 """
 
+import signal
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from safelight import randomness
 from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
 from safelight.ladder.trunk import SIGMA_UNKNOWN
-from safelight.learn.settings import ChainSettings
+from safelight.learn.settings import ChainSettings, TrainRecipe
 from safelight.learn.store import PixelStore
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -75,6 +76,12 @@ class RestorationPairs(Dataset[Pair]):
         return (turned[:, ::-1] if rng.random() < 0.5 else turned).astype(np.float32) / np.float32(255)
 
 
+def training_pairs(recipe: TrainRecipe, store: PixelStore, stream: str) -> RestorationPairs:
+    """The pairs of a recipe; `stream` names one sequence of them."""
+    data = recipe.data
+    return RestorationPairs(store, recipe.degrade, recipe.seed, stream, data.patch_px, data.margin_px, data.grey_share)
+
+
 def loader(pairs: RestorationPairs, start: int, stop: int, batch: int, workers: int) -> DataLoader[Pair]:
     """Batches `start` to `stop` of the stream; workers change the speed, never the content."""
     parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
@@ -83,11 +90,17 @@ def loader(pairs: RestorationPairs, start: int, stop: int, batch: int, workers: 
         batch_size=batch,
         sampler=range(start * batch, stop * batch),
         num_workers=workers,
+        worker_init_fn=_leave_interrupts,
         **parallel,  # type: ignore[arg-type]
     )
 
 
-def validation_pairs(store: PixelStore, chain: Chain, seed: int, crop_px: int, grey: bool = False) -> Pair:
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C in a terminal reaches every process; the training loop alone decides what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def validation_batch(store: PixelStore, chain: Chain, seed: int, crop_px: int, grey: bool = False) -> Pair:
     """The centre of every picture of `store`, degraded once and for all, as one batch."""
     pairs = []
     for entry in store.entries:

@@ -1,18 +1,23 @@
-"""From a finished run to a bundle: graphs, calibration on held-out pictures, card."""
+"""From a finished run to a bundle: graphs, calibration, measurements, card.
+
+Half of the held-out pictures calibrate, the other half measure; training sees neither.
+"""
 
 import hashlib
 import json
+import math
+import platform
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from safelight.bundle import Bundle, Calibration, Card, Latent, save_bundle
+from safelight.bundle import Bundle, Calibration, Card, NoiseInput, save_bundle
 from safelight.errors import UsageError
 from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.learn import checkpoint
-from safelight.learn.data import Pair, RestorationPairs, loader
+from safelight.learn.data import Pair, loader, training_pairs
 from safelight.learn.export import export_graphs
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainRecipe
@@ -22,11 +27,7 @@ from safelight.runtime.tiling import padded
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 CALIBRATION_PAIRS = 512
-LIMITS = (
-    "Made for photographs with sensor noise up to σ = 55/255, JPEG from quality 8, and slight blur.",
-    "Faces, text and patterns are restored by the statistics of other photographs: a sample is a guess, not evidence.",
-    "The interval's coverage is exact only on average over pictures like those of the calibration.",
-)
+UNTRAINED_SAMPLER = "The sampler was not trained: use the mean."
 
 
 def load_model(recipe: TrainRecipe, run: RunFolder) -> Restorer:
@@ -40,45 +41,45 @@ def load_model(recipe: TrainRecipe, run: RunFolder) -> Restorer:
 
 
 def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFolder) -> Bundle:
-    """Export, calibrate, measure on held-out pictures, and write `<run>/bundle`."""
+    """Export, calibrate, measure, and write `<run>/bundle`."""
     model = load_model(recipe, run)
     folder = run.folder / "bundle"
     folder.mkdir(exist_ok=True)
     parity = export_graphs(model, folder)
-    held_out = store.select(validation=True, share=recipe.data.validation_share)
-    validation = build_validation(held_out, recipe.seed)
+    share = recipe.data.validation_share
+    validation = build_validation(store.part(share / 2, share), recipe.seed)
     measured = validate_mean(model, validation) | validate_posterior(model, validation) | {"onnx_parity": parity}
-    known, unseen = (len({e.digest for e in part.entries}) for part in (store, held_out))
+    untrained = all(stage.objective != "posterior" for stage in recipe.stages)
+    multiple = model.trunk.size_multiple
     card = Card(
         name=recipe.name,
         task="restore",
-        summary="Blind restoration of photographs: noise, JPEG artefacts, slight blur.",
-        size_multiple=model.trunk.size_multiple,
-        mean_halo_px=padded(model.trunk.reach_px, model.trunk.size_multiple),
-        sample_halo_px=padded(model.trunk.reach_px + model.ladder.reach_px, model.trunk.size_multiple),
-        latents=tuple(Latent(channels=c, stride_px=2 ** (k + 1)) for k, c in enumerate(model.ladder.latents)),
+        summary=recipe.card.summary,
+        size_multiple=multiple,
+        mean_halo_px=padded(model.trunk.reach_px, multiple),
+        sample_halo_px=padded(model.trunk.reach_px + model.ladder.reach_px, multiple),
+        noise_inputs=tuple(NoiseInput(channels=c, stride_px=s) for c, s in model.noise_inputs),
         recipe=recipe_path.name,
         recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
-        trained_on=f"{known - unseen} photographs, {unseen} more held out for validation; on the CPU",
+        trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
         training_minutes=round(_minutes(run), 1),
-        weights_licence="Apache-2.0",
-        measured={name: round(value, 7) for name, value in measured.items()},
-        limits=LIMITS,
+        trained_with=f"{_processor()}, {torch.get_num_threads()} threads",
+        data_licences=recipe.card.data_licences,
+        weights_licence=recipe.card.weights_licence,
+        measured={name: round(value, 7) for name, value in measured.items() if math.isfinite(value)},
+        limits=(*recipe.card.limits, *([UNTRAINED_SAMPLER] if untrained else [])),
     )
-    return save_bundle(folder, card, calibrate(model, held_out, recipe))
+    return save_bundle(folder, card, calibrate(model, store.part(0, share / 2), recipe))
 
 
 @torch.inference_mode()
-def calibrate(model: Restorer, held_out: PixelStore, recipe: TrainRecipe) -> Calibration:
-    """Fit what the predicted scale is worth, on held-out pictures degraded as in training.
+def calibrate(model: Restorer, calibration: PixelStore, recipe: TrainRecipe) -> Calibration:
+    """Fit what the predicted scale is worth, on pictures that were held out for it, degraded as in training.
 
     std_factor = sqrt(mean (e / s)²); the quantiles are those of |e| / (std_factor · s): a conformal
     correction (Angelopoulos & Bates, 2021, §2.3) of one factor per level, over all pixel values.
     """
-    data = recipe.data
-    pairs = RestorationPairs(
-        held_out, recipe.degrade, recipe.seed, "calibration", data.patch_px, data.margin_px, data.grey_share
-    )
+    pairs = training_pairs(recipe, calibration, "calibration")
     ratios = []
     for batch in loader(pairs, 0, CALIBRATION_PAIRS // 16, 16, workers=0):
         pair = Pair(*batch)
@@ -91,7 +92,7 @@ def calibrate(model: Restorer, held_out: PixelStore, recipe: TrainRecipe) -> Cal
         std_factor=round(std_factor, 5),
         levels=LEVELS,
         quantiles=tuple(round(float(q), 5) for q in quantiles),
-        fitted_on=f"{CALIBRATION_PAIRS} patches of held-out photographs, degraded as in training",
+        fitted_on=f"{CALIBRATION_PAIRS} patches of {calibration.pictures} held-out pictures, degraded as in training",
     )
 
 
@@ -99,3 +100,12 @@ def _minutes(run: RunFolder) -> float:
     """Wall-clock minutes of training, gaps between sittings left out."""
     times = [json.loads(line)["time"] for line in run.metrics.read_text().splitlines()]
     return float(sum(step for step in np.diff(times) if step < 600)) / 60
+
+
+def _processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

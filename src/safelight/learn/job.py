@@ -1,45 +1,61 @@
 """What `safelight train` does, from a recipe's file to a bundle."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from safelight.errors import UsageError
 from safelight.learn.finish import finish
 from safelight.learn.loop import train
 from safelight.learn.run import RunFolder
-from safelight.learn.settings import load_recipe
+from safelight.learn.settings import TrainRecipe, load_recipe
 from safelight.learn.store import build_store
 from safelight.learn.validate import CROP_PX
 
 
-def train_recipe(
-    path: Path,
-    data: Path | None,
-    run_folder: Path | None,
-    cache: Path,
-    *,
-    resume: bool,
-    workers: int | None,
-    stop_at: int | None,
-    tell: Callable[[str], None],
-) -> bool:
+@dataclass(frozen=True)
+class TrainJob:
+    """What the command line says beside the recipe."""
+
+    recipe: Path
+    data: Path | None = None
+    run: Path | None = None
+    cache: Path = Path(".cache/pixels")
+    resume: bool = False
+    workers: int | None = None
+    stop_at: int | None = None
+    """Leave with a checkpoint after this many steps in total."""
+
+
+def train_recipe(job: TrainJob, tell: Callable[[str], None]) -> bool:
     """Train, then export to `<run>/bundle`. False if interrupted; raises UsageError and RecipeError."""
-    recipe = load_recipe(path)
-    folder = data or recipe.data.folder
+    recipe = _with_workers(load_recipe(job.recipe), job.workers)
+    folder = job.data or recipe.data.folder
     if folder is None:
-        raise UsageError(f"{path}: names no data.folder; give --data FOLDER")
-    if workers is not None:
-        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
-    run = RunFolder(run_folder or Path("runs") / recipe.name)
-    run.start(recipe, resume)
+        raise UsageError(f"{job.recipe}: names no data.folder; give --data FOLDER")
     smallest = max(CROP_PX, recipe.data.patch_px + recipe.data.margin_px)
-    store, left_out = build_store(folder, cache, recipe.data.scales, smallest)
+    store, left_out = build_store(folder, job.cache, recipe.data.scales, smallest)
     for line in left_out:
         tell(f"left out: {line}")
-    tell(f"{len(store.entries)} pictures in {store.path}; run in {run.folder}")
-    if not train(recipe, store, run, resume, stop_at):
-        tell(f"stopped; go on with: safelight train {path} --data {folder} --run {run.folder} --resume")
+    share = recipe.data.validation_share
+    counts = store.part(share, 1).pictures, store.part(0, share / 2).pictures, store.part(share / 2, share).pictures
+    if 0 in counts:
+        raise UsageError(
+            f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
+            "each needs one: add pictures or change data.validation_share"
+        )
+    run = RunFolder(job.run or Path("runs") / recipe.name)
+    (run.resume if job.resume else run.start)(recipe, store)
+    tell(f"{counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; run in {run.folder}")
+    if not train(recipe, store, run, job.resume, job.stop_at):
+        tell(f"stopped; go on with: safelight train {job.recipe} --data {folder} --run {run.folder} --resume")
         return False
-    bundle = finish(recipe, path, store, run)
+    bundle = finish(recipe, job.recipe, store, run)
     tell(f"bundle in {bundle.folder}: {', '.join(f'{k} {v:g}' for k, v in bundle.card.measured.items())}")
     return True
+
+
+def _with_workers(recipe: TrainRecipe, workers: int | None) -> TrainRecipe:
+    if workers is None:
+        return recipe
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})

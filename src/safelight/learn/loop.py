@@ -3,6 +3,7 @@
 Interrupting is safe: Ctrl-C ends the step at hand, writes a checkpoint and leaves.
 """
 
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -12,14 +13,17 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from safelight import randomness
+from safelight.errors import UsageError
 from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.learn import checkpoint
-from safelight.learn.data import Pair, RestorationPairs, loader
+from safelight.learn.data import Pair, loader, training_pairs
 from safelight.learn.ema import Ema
-from safelight.learn.objectives import OBJECTIVES, latent_noise
+from safelight.learn.objectives import OBJECTIVES, draw_noise
 from safelight.learn.optimise import build_optimiser, guarded_step, learning_rate
 from safelight.learn.preview import write_preview
 from safelight.learn.run import RunFolder
@@ -29,12 +33,12 @@ from safelight.learn.validate import build_validation, validate_mean, validate_p
 
 
 class TrainingStep(nn.Module):
-    """The objective as one module, so that a distributed wrapper sees its forward pass."""
+    """The objective as one module, which is what accelerate wraps."""
 
     def __init__(self, model: Restorer, objective: str) -> None:
         super().__init__()
         self.model = model
-        self.objective = OBJECTIVES[objective]
+        self.objective = OBJECTIVES[objective]  # a function
 
     def forward(self, pair: Pair, noise: list[Tensor], kl_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
         loss, log = self.objective(self.model, pair, noise, kl_weight)
@@ -61,17 +65,20 @@ class Training:
 def train(recipe: TrainRecipe, store: PixelStore, run: RunFolder, resume: bool, stop_at: int | None = None) -> bool:
     """Train all stages of `recipe`, from the start or from the checkpoint. False if interrupted."""
     torch.manual_seed(recipe.seed)
-    held_out = store.select(validation=True, share=recipe.data.validation_share)
+    share = recipe.data.validation_share
+    accelerator = Accelerator(cpu=True)
+    if accelerator.num_processes > 1:
+        raise UsageError("training runs in one process in this version; start it without a launcher")
     model = build_restorer(**recipe.model.model_dump()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = checkpoint.find(run.checkpoint) if resume else None
     training = Training(
         recipe=recipe,
         run=run,
-        store=store.select(validation=False, share=recipe.data.validation_share),
+        store=store.part(share, 1),
         model=model,
         ema=Ema(model),
-        accelerator=Accelerator(cpu=True),
-        validation=build_validation(held_out, recipe.seed),
+        accelerator=accelerator,
+        validation=build_validation(store.part(0, share), recipe.seed),
         progress=checkpoint.load_progress(found) if found else checkpoint.Progress(),
         stop_at=stop_at,
     )
@@ -88,7 +95,7 @@ def train(recipe: TrainRecipe, store: PixelStore, run: RunFolder, resume: bool, 
 def _run_stage(training: Training, resume: bool) -> bool:
     """One stage from where it is to its end; the averaged weights become the weights. False if interrupted."""
     progress, stage = training.progress, training.recipe.stages[training.progress.stage]
-    parameters = _trained_parameters(training.model, stage)
+    parameters = _freeze_all_but(training.model, stage)
     step_module = TrainingStep(training.model, stage.objective)
     step_module, optimiser = training.accelerator.prepare(step_module, build_optimiser(parameters, stage))
     if resume:
@@ -106,11 +113,14 @@ def _run_stage(training: Training, resume: bool) -> bool:
             done = progress.step == stage.steps
             if progress.step % training.recipe.log_every == 0 or done:
                 bar.update(task, note=_tell(training, stage, log, meter))
-            stopping = training.interrupted or _total_steps(training) == training.stop_at
+            stopping = training.interrupted or _total_steps(training) >= (training.stop_at or math.inf)
             if progress.step % training.recipe.validate_every == 0 or done or stopping:
-                _validate_and_save(training, stage, optimiser.optimizer, validate=not stopping)
+                checkpoint.save(training.run.checkpoint, training.model, training.ema, optimiser.optimizer, progress)
             if stopping:
                 return False
+            if progress.step % training.recipe.validate_every == 0 or done:
+                _validate(training, stage)
+                meter.restart()
     training.ema.copy_to(training.model)
     return True
 
@@ -127,20 +137,21 @@ def _step(
     progress = training.progress
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(stage, progress.step)
-    generator = torch.Generator().manual_seed((progress.stage << 40) + progress.step)
-    noise = latent_noise(training.model, pair, generator)
+    seed, _ = randomness.key(training.recipe.seed, "latent", progress.stage, progress.step)
+    generator = torch.Generator().manual_seed(seed >> 1)  # torch's seeds have 63 bits
+    noise = draw_noise(training.model, pair.degraded.shape, generator) if stage.objective == "posterior" else []
     kl_weight = min(1.0, (progress.step + 1) / max(1.0, stage.kl_warmup_share * stage.steps))
     loss, log = step_module(pair, noise, kl_weight)
     optimiser.zero_grad()
     training.accelerator.backward(loss)
-    norm, _ = guarded_step(parameters, optimiser, progress)
+    norm = guarded_step(parameters, optimiser, progress)
     progress.step += 1
     training.ema.update(training.model, stage.ema_decay, progress.step)
     return {"loss": float(loss.detach()), "grad_norm": norm, **{k: float(v.detach()) for k, v in log.items()}}
 
 
-def _trained_parameters(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
-    """The trunk learns the mean; on a finished trunk the ladder learns the residual."""
+def _freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
+    """What a stage trains: the trunk learns the mean; on a finished trunk the ladder learns the residual."""
     part = model.trunk if stage.objective == "mean" else model.ladder
     model.requires_grad_(False)
     part.requires_grad_(True)
@@ -149,18 +160,9 @@ def _trained_parameters(model: Restorer, stage: StageSettings) -> list[nn.Parame
 
 def _batches(training: Training, stage: StageSettings) -> Iterator[tuple[Pair, float]]:
     """Batches from the current step on, each with the seconds that the step waited for it."""
-    data, progress = training.recipe.data, training.progress
-    stream = f"{progress.stage}:{stage.objective}"
-    pairs = RestorationPairs(
-        training.store,
-        training.recipe.degrade,
-        training.recipe.seed,
-        stream,
-        data.patch_px,
-        data.margin_px,
-        data.grey_share,
-    )
-    source = iter(loader(pairs, progress.step, stage.steps, stage.batch, data.workers))
+    progress = training.progress
+    pairs = training_pairs(training.recipe, training.store, f"{progress.stage}:{stage.objective}")
+    source = iter(loader(pairs, progress.step, stage.steps, stage.batch, training.recipe.data.workers))
     while True:
         began = time.perf_counter()
         batch = next(source, None)
@@ -174,8 +176,9 @@ def _tell(training: Training, stage: StageSettings, log: dict[str, float], meter
     progress = training.progress
     rate, waiting = meter.read()
     training.run.log(
-        stage=stage.objective,
-        step=progress.step,
+        progress.stage,
+        progress.step,
+        objective=stage.objective,
         learning_rate=learning_rate(stage, progress.step - 1),
         skipped=progress.skipped,
         samples_per_s=rate,
@@ -185,19 +188,15 @@ def _tell(training: Training, stage: StageSettings, log: dict[str, float], meter
     return f"loss {log['loss']:.4f}  {rate:.0f} samples/s"
 
 
-def _validate_and_save(
-    training: Training, stage: StageSettings, optimiser: torch.optim.Optimizer, validate: bool
-) -> None:
-    checkpoint.save(training.run.checkpoint, training.model, training.ema, optimiser, training.progress)
-    if not validate:
-        return
+def _validate(training: Training, stage: StageSettings) -> None:
+    progress = training.progress
     with training.ema.applied(training.model):
         scores = validate_mean(training.model, training.validation)
         if stage.objective == "posterior":
             scores |= validate_posterior(training.model, training.validation)
-        name = f"{training.progress.stage}-{training.progress.step:06d}.png"
+        name = f"{progress.stage}-{progress.step:06d}.png"
         write_preview(training.model, training.validation, training.run.previews / name)
-    training.run.log(stage=stage.objective, step=training.progress.step, **scores)
+    training.run.log(progress.stage, progress.step, **scores)
 
 
 def _total_steps(training: Training) -> int:
@@ -208,7 +207,7 @@ class _Meter:
     """Samples per second, and the share of the time spent waiting for data, since the last reading."""
 
     def __init__(self) -> None:
-        self._restart()
+        self.restart()
 
     def add(self, wait_s: float, samples: int) -> None:
         self.wait_s += wait_s
@@ -217,17 +216,15 @@ class _Meter:
     def read(self) -> tuple[float, float]:
         elapsed = time.perf_counter() - self.began
         result = self.samples / elapsed, self.wait_s / elapsed
-        self._restart()
+        self.restart()
         return result
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
         self.began, self.wait_s, self.samples = time.perf_counter(), 0.0, 0
 
 
 def _bar() -> Progress:
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    from rich.console import Console
-
     return Progress(
         TextColumn("{task.description}"), *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)
     )

@@ -48,7 +48,8 @@ def posterior_objective(model: Restorer, pair: Pair, noise: Sequence[Tensor], kl
     distortion = gaussian_nll_nats(output.residual - output.ladder.decoded, log_sigma_obs).mean()
     rates = [kl.sum() / values for kl in output.ladder.kl_nats]
     rate = torch.stack(rates).sum()
-    log = {"neg_elbo_nats": distortion + rate, "distortion_nats": distortion, "rate_nats": rate}
+    log = {"neg_elbo_nats_per_value": distortion + rate, "distortion_nats_per_value": distortion}
+    log["rate_nats_per_value"] = rate
     log |= {f"rung{k + 1}_kl_nats_per_dim": kl.mean() for k, kl in enumerate(output.ladder.kl_nats)}
     return Objective(distortion + kl_weight * rate, log)
 
@@ -64,10 +65,10 @@ OBJECTIVES: dict[str, Callable[[Restorer, Pair, Sequence[Tensor], float], Object
 }
 
 
-def latent_noise(model: Restorer, pair: Pair, generator: torch.Generator) -> list[Tensor]:
-    """N(0, 1) for every rung, fine to coarse."""
-    batch, _, height, width = pair.degraded.shape
+def draw_noise(model: Restorer, size: torch.Size, generator: torch.Generator) -> list[Tensor]:
+    """N(0, 1) for every noise input of the model, for pictures of `size` (B, 3, H, W)."""
+    batch, _, height, width = size
     return [
-        torch.randn(batch, latents, height >> (k + 1), width >> (k + 1), generator=generator)
-        for k, latents in enumerate(model.ladder.latents)
+        torch.randn(batch, channels, height // stride, width // stride, generator=generator)
+        for channels, stride in model.noise_inputs
     ]

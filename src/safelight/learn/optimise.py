@@ -5,12 +5,14 @@ import math
 import torch
 from torch import nn
 
+from safelight.errors import TrainingError
 from safelight.learn.checkpoint import Progress
 from safelight.learn.settings import StageSettings
 
 CLIP_AT, SKIP_AT = 2.0, 10.0
 """Multiples of the running average of the gradient norm."""
 NORM_MEMORY = 0.99
+HOPELESS_AFTER = 200
 SETTLE_STEPS = 50
 """Nothing is skipped before the average means something."""
 
@@ -31,20 +33,26 @@ def learning_rate(stage: StageSettings, step: int) -> float:
     return stage.learning_rate * warmup * (stage.final_share + (1 - stage.final_share) * cosine)
 
 
-def guarded_step(
-    parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, progress: Progress
-) -> tuple[float, bool]:
-    """Clip and apply the gradients, or drop them. Returns the norm before clipping and whether it was applied.
+def guarded_step(parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, progress: Progress) -> float:
+    """Clip and apply the gradients, or drop them if they are outliers. Returns the norm before clipping.
 
-    Clipping: Pascanu et al., ICML 2013. Skipping: Child, "Very deep VAEs", ICLR 2021, §4.
+    Clipping: Pascanu et al., ICML 2013. Skipping: Child, "Very deep VAEs", ICLR 2021, §4. Raises
+    TrainingError when nothing but outliers comes.
     """
     average = progress.norm_average
-    settled = progress.step >= SETTLE_STEPS and average > 0
     limit = CLIP_AT * average if average > 0 else float("inf")
     norm = float(nn.utils.clip_grad_norm_(parameters, limit))
-    if not math.isfinite(norm) or (settled and norm > SKIP_AT * average):
-        progress.skipped += 1
-        return norm, False
-    optimiser.step()
-    progress.norm_average = norm if average == 0 else NORM_MEMORY * average + (1 - NORM_MEMORY) * min(norm, limit)
-    return norm, True
+    if math.isfinite(norm):
+        progress.norm_average = norm if average == 0 else NORM_MEMORY * average + (1 - NORM_MEMORY) * min(norm, limit)
+    if math.isfinite(norm) and (progress.step < SETTLE_STEPS or norm <= SKIP_AT * average):
+        progress.skipped_in_a_row = 0
+        optimiser.step()
+        return norm
+    progress.skipped += 1
+    progress.skipped_in_a_row += 1
+    if progress.skipped_in_a_row >= HOPELESS_AFTER:
+        raise TrainingError(
+            f"{HOPELESS_AFTER} steps in a row had gradients that were not finite or far too large; "
+            "lower learning_rate in the recipe and train again"
+        )
+    return norm

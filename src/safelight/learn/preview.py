@@ -22,4 +22,4 @@ def write_preview(model: Restorer, batches: dict[str, Pair], path: Path) -> None
         panels = torch.cat([some.clean, some.degraded, output.mean, 10 * output.log_scale.exp()], dim=3)
         rows.append(panels.clamp(0, 1).permute(0, 2, 3, 1).flatten(0, 1))
     grid = np.rint(torch.cat(rows).numpy() * 255).astype(np.uint8)
-    to_vips(grid).copy(interpretation="srgb").pngsave(str(path))
+    to_vips(grid).pngsave(str(path))

@@ -1,10 +1,11 @@
 """A run folder: what was asked for, what happened, and where to go on.
 
-run.toml.json   the resolved recipe       metrics.jsonl   one line per logged step
-checkpoint/     see checkpoint.py         previews/       a grid at every validation
+run.json       the resolved recipe and which pixels     metrics.jsonl   one line per logged step
+checkpoint/    see checkpoint.py                        previews/       a grid at every validation
 """
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from safelight.errors import UsageError
 from safelight.learn import checkpoint
 from safelight.learn.settings import TrainRecipe
+from safelight.learn.store import PixelStore
 
 
 class RunFolder:
@@ -22,23 +24,47 @@ class RunFolder:
         self.checkpoint = folder / "checkpoint"
         self.previews = folder / "previews"
         self.metrics = folder / "metrics.jsonl"
-        self._recipe = folder / "run.json"
+        self._asked = folder / "run.json"
 
-    def start(self, recipe: TrainRecipe, resume: bool) -> None:
-        """Make the folder, or check that it holds the same recipe. Raises UsageError if it must not be used."""
-        resolved = recipe.model_dump_json(indent=2, exclude={"data": {"folder", "workers"}})
-        if resume:
-            if checkpoint.find(self.checkpoint) is None:
-                raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
-            if self._recipe.read_text() != resolved:
-                raise UsageError(f"{self.folder}: was started with another recipe; resume with the one it started with")
-        elif self._recipe.exists():
+    def start(self, recipe: TrainRecipe, store: PixelStore) -> None:
+        """Make the folder for a new run. Raises UsageError if it holds one that could be resumed."""
+        if checkpoint.find(self.checkpoint) is not None:
             raise UsageError(f"{self.folder}: holds a run already; go on with --resume or choose another --run")
         self.previews.mkdir(parents=True, exist_ok=True)
-        self._recipe.write_text(resolved)
+        self.metrics.unlink(missing_ok=True)
+        self._asked.write_text(_asked(recipe, store))
 
-    def log(self, **numbers: Any) -> None:
-        """Append one line to the metrics."""
-        rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in numbers.items()}
+    def resume(self, recipe: TrainRecipe, store: PixelStore) -> None:
+        """Check that it is the same run, and forget what was logged after its checkpoint. Raises UsageError."""
+        found = checkpoint.find(self.checkpoint)
+        if found is None:
+            raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
+        if self._asked.read_text() != _asked(recipe, store):
+            raise UsageError(f"{self.folder}: was started with another recipe or other pictures; resume with the same")
+        progress = checkpoint.load_progress(found)
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        known = (line for line in lines if _place(line) <= (progress.stage, progress.step))
+        self.metrics.write_text("".join(known), encoding="utf-8")
+
+    def log(self, stage: int, step: int, **numbers: Any) -> None:
+        """Append one line to the metrics; what is not finite becomes null."""
+        entry = {"time": round(time.time(), 1), "stage": stage, "step": step}
+        entry |= {name: _json_number(value) for name, value in numbers.items()}
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": round(time.time(), 1), **rounded}) + "\n")
+            file.write(json.dumps(entry) + "\n")
+
+
+def _asked(recipe: TrainRecipe, store: PixelStore) -> str:
+    asked = recipe.model_dump(mode="json", exclude={"data": {"folder", "workers"}})
+    return json.dumps({"recipe": asked, "pixels": store.path.stem}, indent=2)
+
+
+def _place(line: str) -> tuple[int, int]:
+    entry = json.loads(line)
+    return entry["stage"], entry["step"]
+
+
+def _json_number(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -10,7 +10,7 @@ from safelight.degrade import Step
 from safelight.errors import RecipeError
 
 Positive = Annotated[int, Field(gt=0)]
-Range = float | tuple[float, float]
+NotNegative = Annotated[int, Field(ge=0)]
 
 
 class Settings(BaseModel):
@@ -41,11 +41,16 @@ class StepSettings(BaseModel):
 
     def step(self) -> Step:
         """The step that the chain draws from."""
-        ranges = {name: tuple(ends) if isinstance(ends, list | tuple) else (ends, ends) for name, ends in self._extra()}
-        return Step(self.kind, ranges)
+        given = (self.model_extra or {}).items()
+        return Step(self.kind, {name: tuple(v) if isinstance(v, list | tuple) else (v, v) for name, v in given})
 
-    def _extra(self) -> list[tuple[str, Any]]:
-        return list((self.model_extra or {}).items())
+    @model_validator(mode="after")
+    def _check(self) -> "StepSettings":
+        try:
+            self.step()
+        except RecipeError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class ChainSettings(Settings):
@@ -58,7 +63,7 @@ class ChainSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> "ChainSettings":
-        kinds = [setting.step().kind for setting in self.steps]
+        kinds = [step.kind for step in self.steps]
         if self.tell_sigma and kinds.count("gaussian_noise") != 1:
             raise ValueError("tell_sigma needs exactly one gaussian_noise step")
         return self
@@ -67,12 +72,12 @@ class ChainSettings(Settings):
 class ModelSettings(Settings):
     """Sizes from fine (1/2) to coarse; see `ladder.restorer.build_restorer`."""
 
-    widths: tuple[Positive, ...]
-    blocks_down: tuple[int, ...]
-    blocks_up: tuple[int, ...]
+    widths: tuple[Positive, ...] = Field(min_length=1, max_length=6)
+    blocks_down: tuple[NotNegative, ...]
+    blocks_up: tuple[NotNegative, ...]
     ladder_widths: tuple[Positive, ...]
     latents: tuple[Positive, ...]
-    ladder_blocks: tuple[int, ...]
+    ladder_blocks: tuple[NotNegative, ...]
 
     @model_validator(mode="after")
     def _check(self) -> "ModelSettings":
@@ -101,17 +106,34 @@ class StageSettings(Settings):
     """Share of a posterior stage over which the KL's weight rises from 0 to 1."""
 
 
+class CardSettings(Settings):
+    """What only the author of a model can say on its card."""
+
+    summary: str
+    data_licences: str
+    weights_licence: str = "Apache-2.0"
+    limits: tuple[str, ...] = ()
+
+
 class TrainRecipe(Settings):
     """The whole of a training run."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 1
+    card: CardSettings
     data: DataSettings
     degrade: tuple[ChainSettings, ...] = Field(min_length=1)
     model: ModelSettings
     stages: tuple[StageSettings, ...] = Field(min_length=1)
     validate_every: Positive = 1000
     log_every: Positive = 50
+
+    @model_validator(mode="after")
+    def _check(self) -> "TrainRecipe":
+        multiple = 2 ** len(self.model.widths)
+        if self.data.patch_px % multiple:
+            raise ValueError(f"data.patch_px must be a multiple of {multiple}, the coarsest scale of the model")
+        return self
 
 
 def load_recipe(path: Path) -> TrainRecipe:

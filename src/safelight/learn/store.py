@@ -5,6 +5,7 @@ Every worker maps the same pages; a patch costs a page fault, not a decoder.
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,17 @@ class PixelStore:
         shape = (entry.height, entry.width, 3)
         return np.memmap(self.path, dtype=np.uint8, mode="r", offset=entry.offset, shape=shape)
 
-    def select(self, validation: bool, share: float) -> "PixelStore":
-        """The validation part or the rest. By content hash: adding files never moves a picture."""
-        chosen = (e for e in self.entries if (int(e.digest[:8], 16) / 2**32 < share) == validation)
-        return PixelStore(self.path, tuple(chosen))
+    def part(self, start: float, stop: float) -> "PixelStore":
+        """The pictures whose content hash, read as a number in [0, 1), lies in [start, stop).
+
+        A split by such parts never moves a picture when files are added.
+        """
+        return PixelStore(self.path, tuple(e for e in self.entries if start <= int(e.digest[:8], 16) / 2**32 < stop))
+
+    @property
+    def pictures(self) -> int:
+        """How many different pictures there are, whatever their scales."""
+        return len({entry.digest for entry in self.entries})
 
 
 def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px: int) -> tuple[PixelStore, list[str]]:
@@ -57,17 +65,23 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
     """
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    words = json.dumps([sorted(digests.values()), list(scales), smallest_px])
+    words = json.dumps([list(digests.values()), list(scales), smallest_px])
     target = cache / f"{hashlib.sha256(words.encode()).hexdigest()[:16]}.u8"
     index = target.with_suffix(".json")
-    if index.exists():
+    if index.exists() and target.exists():
         saved = json.loads(index.read_text())
         return PixelStore(target, tuple(Entry(**e) for e in saved["entries"])), saved["left_out"]
     cache.mkdir(parents=True, exist_ok=True)
-    entries, left_out = _decode_all(digests, target, scales, smallest_px)
-    if not entries:
-        raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
-    index.write_text(json.dumps({"entries": [vars(e) for e in entries], "left_out": left_out}))
+    fresh = target.with_suffix(f".{os.getpid()}.part")
+    try:
+        entries, left_out = _decode_all(digests, fresh, scales, smallest_px)
+        if not entries:
+            raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
+        fresh.replace(target)
+        fresh.write_text(json.dumps({"entries": [vars(e) for e in entries], "left_out": left_out}))
+        fresh.replace(index)  # last, so that an index always has its pixels
+    finally:
+        fresh.unlink(missing_ok=True)
     return PixelStore(target, tuple(entries)), left_out
 
 
@@ -97,5 +111,6 @@ def _decode_all(
 
 
 def _rgb(path: Path) -> Pixels:
-    """(H, W, 3) float32 in sRGB."""
-    return np.broadcast_to(p := read(path).as_float(), (*p.shape[:2], 3)).copy()
+    """(H, W, 3) float32 in the file's own RGB space; grey as three equal channels."""
+    pixels = read(path).as_float()
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)

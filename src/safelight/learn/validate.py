@@ -7,8 +7,8 @@ from torch import Tensor
 
 from safelight.degrade import Chain, Step
 from safelight.ladder.restorer import Restorer
-from safelight.learn.data import Pair, validation_pairs
-from safelight.learn.objectives import latent_noise
+from safelight.learn.data import Pair, validation_batch
+from safelight.learn.objectives import draw_noise
 from safelight.learn.store import PixelStore
 
 CROP_PX = 128
@@ -23,8 +23,8 @@ CHAINS: dict[str, Chain] = {
 
 def build_validation(store: PixelStore, seed: int) -> dict[str, Pair]:
     """One batch of centre crops for each way of going bad."""
-    batches = {name: validation_pairs(store, chain, seed, CROP_PX) for name, chain in CHAINS.items()}
-    return batches | {"grey_noise25": validation_pairs(store, CHAINS["noise25"], seed, CROP_PX, grey=True)}
+    batches = {name: validation_batch(store, chain, seed, CROP_PX) for name, chain in CHAINS.items()}
+    return batches | {"grey_noise25": validation_batch(store, CHAINS["noise25"], seed, CROP_PX, grey=True)}
 
 
 @torch.inference_mode()
@@ -49,7 +49,7 @@ def validate_posterior(model: Restorer, batches: dict[str, Pair], samples: int =
         output = model(part.degraded, part.sigma_01)
         scale = output.log_scale.exp()
         draws = [
-            model.draw(output.mean, scale, output.features, latent_noise(model, part, generator))
+            model.draw(output.mean, scale, output.features, draw_noise(model, part.degraded.shape, generator))
             for _ in range(samples)
         ]
         average = torch.stack(draws).mean(0)

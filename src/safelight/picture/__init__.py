@@ -2,6 +2,17 @@
 
 from safelight.picture.picture import Metadata, Picture, convert
 from safelight.picture.read import format_of, read, read_pages
-from safelight.picture.write import SUFFIXES, container_of, write
+from safelight.picture.write import PART_PREFIX, SUFFIXES, container_of, write
 
-__all__ = ["SUFFIXES", "Metadata", "Picture", "container_of", "convert", "format_of", "read", "read_pages", "write"]
+__all__ = [
+    "PART_PREFIX",
+    "SUFFIXES",
+    "Metadata",
+    "Picture",
+    "container_of",
+    "convert",
+    "format_of",
+    "read",
+    "read_pages",
+    "write",
+]

@@ -1,17 +1,24 @@
-"""Exact metadata in encoded files: what libvips writes through libexif is swapped for the original bytes.
+"""Exact metadata in encoded files: what libvips writes is swapped for the original bytes.
 
-libexif rewrites a block: it drops unknown tags, cuts some MakerNotes and flattens UTF-8 to ASCII. So a
-file is encoded with a placeholder, and the placeholder's payload is replaced here. AVIF keeps its
-metadata as items addressed by offsets all over the file; there libexif's version stays.
+libexif, through which libvips goes, rewrites a block: it drops unknown tags, cuts some MakerNotes and
+flattens UTF-8 to ASCII. So a file is encoded with a placeholder, and its payload is replaced here. In PNG
+the XMP becomes an iTXt chunk, as XMP part 3 asks for, since other programs read zTXt as Latin-1. Both
+ways libvips makes up a density where there is none. AVIF keeps its metadata as items addressed by
+offsets all over the file; there libexif's version stays.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+from safelight.picture.picture import Metadata
 
 _EXIF_PREFIX = b"Exif\0\0"
-JPEG_SEGMENT_LIMIT = 65533
+_PNG_XMP = b"XML:com.adobe.xmp\0"
+JPEG_EXIF_LIMIT = 65533 - len(_EXIF_PREFIX)
+JPEG_XMP_LIMIT = 60_000
+"""The standard allows 65,502 bytes; libvips silently drops from about this size on."""
 
 
 class _Part(NamedTuple):
@@ -23,13 +30,32 @@ class _Part(NamedTuple):
     payload: bytes
 
 
-def with_exact(encoded: bytes, container: str, exif: bytes | None, dpi: tuple[float, float] | None) -> bytes:
-    """The same JPEG, PNG or WebP with `exif` as its EXIF block, or none, and `dpi` as its density, or none."""
+def density_dpi(file: BinaryIO, container: str) -> tuple[float, float] | None:
+    """What a JPEG's JFIF header or a PNG's pHYs chunk says, in dots per inch."""
+    head = file.read(18)
     if container == "jpeg":
-        return _jpeg(encoded, exif, dpi)
+        if len(head) < 18 or head[6:10] != b"JFIF":
+            return None
+        unit, x, y = struct.unpack(">BHH", head[13:18])
+        per_inch = {1: 1.0, 2: 2.54}.get(unit, 0.0)
+        return (x * per_inch, y * per_inch) if per_inch and x and y else None
+    file.seek(8)
+    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+        size = struct.unpack(">I", head[:4])[0]
+        if head[4:] == b"pHYs" and size == 9:
+            x, y, unit = struct.unpack(">IIB", file.read(9))
+            return (round(x * 0.0254, 3), round(y * 0.0254, 3)) if unit == 1 and x and y else None
+        file.seek(size + 4, 1)
+    return None
+
+
+def with_exact(encoded: bytes, container: str, metadata: Metadata) -> bytes:
+    """The same JPEG, PNG or WebP with exactly this EXIF and density, or none; in PNG also this XMP."""
+    if container == "jpeg":
+        return _jpeg(encoded, metadata.exif, metadata.dpi)
     if container == "png":
-        return _png(encoded, exif, keep_density=dpi is not None)
-    return _webp(encoded, exif)
+        return _png(encoded, metadata)
+    return _webp(encoded, metadata.exif)
 
 
 def _jpeg(encoded: bytes, exif: bytes | None, dpi: tuple[float, float] | None) -> bytes:
@@ -58,13 +84,22 @@ def _jpeg_segments(encoded: bytes) -> Iterator[_Part]:
         offset = end
 
 
-def _png(encoded: bytes, exif: bytes | None, keep_density: bool) -> bytes:
-    dropped = {b"eXIf"} if keep_density else {b"eXIf", b"pHYs"}
-    chunks = [encoded[p.start : p.end] for p in _png_chunks(encoded) if p.name not in dropped]
-    if exif is not None:
-        body = b"eXIf" + exif
-        chunks.insert(1, struct.pack(">I", len(exif)) + body + struct.pack(">I", zlib.crc32(body)))
+def _png(encoded: bytes, metadata: Metadata) -> bytes:
+    dropped = {b"eXIf"} if metadata.dpi else {b"eXIf", b"pHYs"}
+    chunks = [
+        encoded[part.start : part.end]
+        for part in _png_chunks(encoded)
+        if part.name not in dropped and not part.payload.startswith(_PNG_XMP)
+    ]
+    if metadata.xmp is not None:
+        chunks.insert(1, _png_chunk(b"iTXt", _PNG_XMP + b"\0\0\0\0" + metadata.xmp))
+    if metadata.exif is not None:
+        chunks.insert(1, _png_chunk(b"eXIf", metadata.exif))
     return encoded[:8] + b"".join(chunks)
+
+
+def _png_chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
 
 
 def _png_chunks(encoded: bytes) -> Iterator[_Part]:

@@ -184,9 +184,9 @@ class _Pages:
 
     def allocate(self, size: int) -> int:
         start, stop = self.reserved
-        if self.cursor < stop and self.cursor + size > start:
-            self.cursor = stop
         offset = self.cursor + self.cursor % 2
+        if offset < stop and offset + size > start:
+            offset = stop + stop % 2
         self.cursor = offset + size
         return offset
 
@@ -212,7 +212,7 @@ def _layout(exif: Exif, base: int, following: int = 0) -> bytes:
         if child:
             parent[tag] = Value(4, 1, struct.pack("<I", place))
     for ifd, place in zip((main, detail, exif.gps, exif.interop), places, strict=True):
-        if ifd:
+        if ifd or ifd is main:
             _write_ifd(pages, place, ifd, following if ifd is main else 0, fixed if ifd is detail else 0)
     return bytes(pages.bytes)
 

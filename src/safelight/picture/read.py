@@ -2,7 +2,6 @@
 
 import io
 import os
-import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +10,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from safelight.errors import PictureError
-from safelight.picture import exif, xmp
+from safelight.picture import containers, exif, xmp
 from safelight.picture.picture import Metadata, Picture
 from safelight.picture.vips import from_vips, reason, supported
 
@@ -26,61 +25,69 @@ def read(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> 
 
     Raises PictureError if it cannot be read whole, with the file, the reason and the mend.
     """
-    image = _open(source, 0)
-    picture = _decode(image, source, max_megapixels)
-    pages = _page_count(image)
+    picture = _read_page(source, 0, max_megapixels)
+    pages = _page_count(_open(source))
     if pages == 1:
         return picture
-    what = (
-        f"has {pages} pages; the first is used"
-        if picture.format == "tiff"
-        else f"is animated ({pages} frames); the first frame is used"
-    )
+    several = {"tiff": f"has {pages} pages; the first is used"}
+    what = several.get(picture.format, f"is animated ({pages} frames); the first frame is used")
     return picture.with_(warnings=(*picture.warnings, what))
 
 
 def read_pages(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> list[Picture]:
     """Every page of a TIFF; of other files the one picture that `read` gives."""
-    first = _open(source, 0)
+    first = _open(source)
     if _format(first) != "tiff":
         return [read(source, max_megapixels)]
-    return [_decode(_open(source, page), source, max_megapixels) for page in range(_page_count(first))]
+    return [_read_page(source, page, max_megapixels) for page in range(_page_count(first))]
 
 
 def format_of(source: str | Path | bytes) -> str:
     """The container, by content; only the header is read. Raises PictureError."""
-    return _format(_open(source, 0))
+    return _format(_open(source))
+
+
+def _read_page(source: str | Path | bytes, page: int, max_megapixels: float) -> Picture:
+    """Strictly first: of damage inside a JPEG's scan libvips only warns. Then as far as it goes, with a warning."""
+    try:
+        return _decode(_open(source, page, "warning"), source, max_megapixels)
+    except PictureError:
+        picture = _decode(_open(source, page), source, max_megapixels)
+        return picture.with_(warnings=(*picture.warnings, "is damaged in parts; look at the result"))
 
 
 def _name(source: str | Path | bytes) -> str:
-    return "standard input" if isinstance(source, bytes) else str(source)
+    return "standard input" if isinstance(source, bytes) else os.fsencode(source).decode("utf-8", "replace")
 
 
-def _open(source: str | Path | bytes, page: int) -> pyvips.Image:
+def _open(source: str | Path | bytes, page: int = 0, fail_on: str = "error") -> pyvips.Image:
     """Header only; pixels are decoded later."""
     name = _name(source)
-    if isinstance(source, bytes):
-        size = len(source)
-    else:
-        try:
-            if not Path(source).is_file():
-                raise PictureError(f"{name}: is not a file; name a picture or a folder of pictures")
-            size = os.stat(source).st_size  # noqa: PTH116
-            with Path(source).open("rb"):
-                pass
-        except OSError as error:
-            raise PictureError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
+    size = len(source) if isinstance(source, bytes) else _file_size(source, name)
     if size == 0:
         raise PictureError(f"{name}: is empty (0 bytes); copy it again from where it came")
+    if not isinstance(source, bytes) and name != str(source):
+        source = Path(source).read_bytes()  # libvips takes no names that are not UTF-8
     # a file goes in as a source, not as a name, since libvips reads "[...]" in names as options
     try:
-        vips_source = (
-            pyvips.Source.new_from_memory(source) if isinstance(source, bytes) else pyvips.Source.new_from_file(name)
-        )
+        if isinstance(source, bytes):
+            vips_source = pyvips.Source.new_from_memory(source)
+        else:
+            vips_source = pyvips.Source.new_from_file(name)
         options = {"page": page} if page else {}
-        return pyvips.Image.new_from_source(vips_source, "", fail_on="error", access="sequential", **options)
+        return pyvips.Image.new_from_source(vips_source, "", fail_on=fail_on, access="sequential", **options)
     except pyvips.Error as error:
         raise PictureError(f"{name}: cannot be read ({reason(error)}); is it a picture, and whole?") from None
+
+
+def _file_size(path: str | Path, name: str) -> int:
+    try:
+        if not os.path.isfile(path):
+            raise PictureError(f"{name}: is not a file; name a picture or a folder of pictures")
+        with Path(path).open("rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise PictureError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
 
 
 def _page_count(image: pyvips.Image) -> int:
@@ -176,12 +183,13 @@ def _metadata(image: pyvips.Image, source: str | Path | bytes, container: str) -
         elif block:
             tags = exif.parse(block.removeprefix(b"Exif\0\0")).upright()
     except (ValueError, OSError):
-        warnings.append("EXIF is damaged and was left out")
+        warnings.append("EXIF cannot be read and was left out")
     packet = blob("xmp-data")
     dpi = tags.dpi() if tags else None
-    if container == "jpeg":
-        dpi = _jfif_dpi(source) or dpi
-    elif container in ("png", "tiff") and (image.xres, image.yres) != (1.0, 1.0):  # 1.0: libvips was told nothing
+    if container in ("jpeg", "png"):
+        with _stream(source) as file:
+            dpi = containers.density_dpi(file, container) or dpi
+    elif container == "tiff" and (image.xres, image.yres) != (1.0, 1.0):  # 1.0: libvips was told nothing
         dpi = (round(image.xres * 25.4, 3), round(image.yres * 25.4, 3))
     orientation = int(image.get("orientation")) if image.get_typeof("orientation") else 1
     return (
@@ -195,17 +203,6 @@ def _metadata(image: pyvips.Image, source: str | Path | bytes, container: str) -
         orientation,
         warnings,
     )
-
-
-def _jfif_dpi(source: str | Path | bytes) -> tuple[float, float] | None:
-    """The density of a JFIF header, which libvips overrides by a made-up one if there is EXIF."""
-    with _stream(source) as file:
-        head = file.read(18)
-    if len(head) < 18 or head[6:10] != b"JFIF":
-        return None
-    unit, x, y = struct.unpack(">BHH", head[13:18])
-    per_inch = {1: 1.0, 2: 2.54}.get(unit, 0.0)
-    return (x * per_inch, y * per_inch) if per_inch and x and y else None
 
 
 def _stream(source: str | Path | bytes) -> BinaryIO:

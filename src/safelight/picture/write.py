@@ -1,6 +1,7 @@
 """Pictures → files: to a temporary name beside the target, then renamed; never half a file."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pyvips
 
 from safelight.errors import OutputError
 from safelight.picture import containers, exif, xmp
-from safelight.picture.picture import Picture
+from safelight.picture.picture import Metadata, Picture
 from safelight.picture.vips import reason, to_vips
 
 Keep = Literal["keep", "strip", "strip-gps"]
@@ -27,6 +28,11 @@ SUFFIXES = {
 }
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
+OVERSHOOT = 1.5
+"""Float values a little above white are clipped in integers; beyond this it is another scale."""
+PART_PREFIX = ".safelight-"
+"""Unfinished files are named by it and the process, so that a later run can tell which are left over."""
+_LITTLE_ROOM_BYTES = 65536
 _PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: exif.Value(3, 1, b"\1\0")}))
 
 
@@ -55,51 +61,81 @@ def write(
     path = Path(path)
     pages = [pictures] if isinstance(pictures, Picture) else list(pictures)
     container = container or container_of(path)
-    fitted, warnings = _fitted(pages[0], container, metadata)
-    pages = [fitted, *(_fitted(page, container, "strip")[0] for page in pages[1:])]
+    _check_pages(pages, path, container)
+    first, warnings = _fitted(pages[0], container, metadata)
     if provenance is not None:
-        packet = xmp.with_provenance(fitted.metadata.xmp, provenance)
-        pages[0] = fitted = fitted.with_(metadata=replace(fitted.metadata, xmp=packet))
-    part = path.with_name(
-        f".{path.name[:200]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
-    )  # jobs/local.py clears up by it
+        packet = xmp.with_provenance(first.metadata.xmp, provenance)
+        if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
+            first = first.with_(metadata=replace(first.metadata, xmp=packet))
+    pages = [first, *(_fitted(page, container, "strip")[0] for page in pages[1:])]
+    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         _encode(pages, part, container, quality)
-        _finish(part, container, fitted)
+        _finish(part, container, first)
         os.replace(part, path)  # noqa: PTH105
-    except (OSError, pyvips.Error) as error:
-        why = error.strerror or str(error) if isinstance(error, OSError) else reason(error)
-        raise OutputError(
-            f"{path}: cannot be written ({why}); check that the folder is writable and has room"
-        ) from None
+    except (OSError, pyvips.Error, UnicodeError) as error:
+        why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        why = reason(error) if isinstance(error, pyvips.Error) else why
+        raise OutputError(f"{path}: cannot be written ({_room(path) or why}); check the folder and the disk") from None
     finally:
         part.unlink(missing_ok=True)
     return warnings
 
 
+def _room(path: Path) -> str | None:
+    """What libvips does not say: that there is no room."""
+    try:
+        return "no space left on the disk" if shutil.disk_usage(path.parent).free < _LITTLE_ROOM_BYTES else None
+    except OSError:
+        return None
+
+
+def _check_pages(pages: Sequence[Picture], path: Path, container: str) -> None:
+    if len(pages) > 1 and container != "tiff":
+        raise OutputError(f"{path}: {container} cannot hold {len(pages)} pages; write a tiff, or the first page only")
+    if len({(page.pixels.shape, page.pixels.dtype, page.alpha is None) for page in pages}) > 1:
+        raise OutputError(f"{path}: pages that differ in size or kind cannot be written together; split the file first")
+
+
 def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, list[str]]:
     """The picture as the container can hold it, and a warning for each thing that it cannot."""
     warnings = []
-    if picture.bits not in DEPTHS[container]:
-        bits = max((b for b in DEPTHS[container] if b <= picture.bits), default=DEPTHS[container][0])
-        warnings.append(f"{picture.bits} bits were reduced to {bits}, which is what {container} holds here")
-        picture = picture.with_depth(bits)
+    depths = DEPTHS[container]
+    bits = min((b for b in depths if b >= picture.bits), default=max(depths))
+    if bits < picture.bits:
+        warnings.append(f"{picture.bits} bits were reduced to {bits}, the most that {container} holds here")
+    if picture.bits == 32 and bits < 32 and (top := float(picture.pixels.max())) > OVERSHOOT:
+        warnings.append(f"values up to {top:g} were scaled so that {top:g} is white")
+        picture = picture.with_(pixels=picture.pixels / np.float32(top))
+    picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":
         warnings.append("transparency was laid on white, since jpeg has none")
         picture = picture.with_(pixels=_on_white(picture), alpha=None)
-    kept = picture.metadata
+    kept, more = _fitted_metadata(picture.metadata, container, metadata)
+    return picture.with_(metadata=kept), warnings + more
+
+
+def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Metadata, list[str]]:
+    """The blocks that are wanted and fit."""
+    warnings: list[str] = []
     if metadata == "strip":
-        kept = replace(kept, exif=None, xmp=None, iptc=None)
-    elif metadata == "strip-gps":
+        return replace(kept, exif=None, xmp=None, iptc=None), warnings
+    if metadata == "strip-gps":
         kept = replace(kept, exif=_without_gps(kept.exif), xmp=kept.xmp and xmp.without_gps(kept.xmp))
     if container in ("webp", "avif") and kept.dpi:
-        kept = replace(
-            kept, exif=exif.serialise((exif.parse(kept.exif) if kept.exif else exif.Exif()).with_dpi(kept.dpi))
-        )
-    if container == "jpeg" and len(kept.exif or b"") > containers.JPEG_SEGMENT_LIMIT - 8:
+        block = exif.parse(kept.exif) if kept.exif else exif.Exif()
+        kept = replace(kept, exif=exif.serialise(block.with_dpi(kept.dpi)))
+    if container == "jpeg" and len(kept.exif or b"") > containers.JPEG_EXIF_LIMIT:
         warnings.append("EXIF is too large for jpeg and was left out")
         kept = replace(kept, exif=None)
-    return picture.with_(metadata=kept), warnings
+    if container == "jpeg" and len(kept.xmp or b"") > containers.JPEG_XMP_LIMIT:
+        warnings.append("XMP is too large for jpeg and was left out")
+        kept = replace(kept, xmp=None)
+    if container != "jpeg" and kept.iptc:
+        warnings.append(f"IPTC was left out, since {container} does not hold it here; its XMP is kept")
+    if container == "avif" and kept.exif and exif.MAKER_NOTE in exif.parse(kept.exif).exif:
+        warnings.append("the MakerNote in EXIF may be damaged, since avif's is rewritten on the way")
+    return kept, warnings
 
 
 def _without_gps(block: bytes | None) -> bytes | None:
@@ -116,8 +152,6 @@ def _on_white(picture: Picture) -> np.ndarray[Any, Any]:
 
 def _encode(pages: Sequence[Picture], part: Path, container: str, quality: int) -> None:
     first = pages[0]
-    if len({(page.pixels.shape, page.pixels.dtype, page.alpha is None) for page in pages}) > 1:
-        raise OutputError(f"{part.name}: pages differ in size or kind; write them as single files")
     image = to_vips(np.concatenate([_interleaved(page, container) for page in pages]))
     kept, options = first.metadata, _options(container, quality, first)
     image = image.copy(**({"xres": kept.dpi[0] / 25.4, "yres": kept.dpi[1] / 25.4} if kept.dpi else {}))
@@ -155,7 +189,8 @@ def _options(container: str, quality: int, picture: Picture) -> dict[str, Any]:
     if container == "png":
         return {"compression": 6, "bitdepth": picture.bits}
     if container == "tiff":
-        return {"compression": "deflate", "predictor": "none" if picture.bits == 32 else "horizontal"}
+        predictor = "none" if picture.bits == 32 else "horizontal"
+        return {"compression": "deflate", "predictor": predictor, "resunit": "inch"}
     if container == "webp":
         return {"Q": quality, "lossless": quality == 100, "exact": True, "smart_subsample": True}
     lossless = {"lossless": True} if quality == 100 else {"Q": quality, "subsample_mode": "off"}
@@ -170,4 +205,4 @@ def _finish(part: Path, container: str, picture: Picture) -> None:
             with part.open("r+b") as file:
                 exif.append_to_tiff_file(file, exif.parse(kept.exif))
     elif container in ("jpeg", "png", "webp"):
-        part.write_bytes(containers.with_exact(part.read_bytes(), container, kept.exif, kept.dpi))
+        part.write_bytes(containers.with_exact(part.read_bytes(), container, kept))

@@ -3,8 +3,6 @@
 import re
 from xml.sax.saxutils import escape
 
-_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*\d+")
-_GPS = re.compile(rb"\s+exif:GPS\w+\s*=\s*(\"[^\"]*\"|'[^']*')|<exif:GPS(\w+)[^>]*(?:/>|>.*?</exif:GPS\2>)", re.DOTALL)
 _EMPTY = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -16,25 +14,42 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnh
 
 def upright(packet: bytes) -> bytes:
     """The same packet with every tiff:Orientation 1."""
-    return _ORIENTATION.sub(rb"\g<1>1", packet)
+    for prefix in _prefixes(packet, b"http://ns.adobe.com/tiff/1.0/"):
+        pattern = re.compile(rb"(" + prefix + rb":Orientation(?:\s*=\s*[\"']|>))\s*\d+")
+        packet = pattern.sub(rb"\g<1>1", packet)
+    return packet
 
 
 def without_gps(packet: bytes) -> bytes:
-    """The same packet without exif:GPS* properties."""
-    return _GPS.sub(b"", packet)
+    """The same packet without exif:GPS* properties, whatever prefix they go by."""
+    for prefix in _prefixes(packet, b"http://ns.adobe.com/exif/1.0/"):
+        name = prefix + rb":GPS(\w+)"
+        attribute = rb"\s+" + prefix + rb":GPS\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+        element = rb"<" + name + rb"(?:[^>]*/>|[^>]*>.*?</" + prefix + rb":GPS\1\s*>)"
+        packet = re.sub(attribute + rb"|" + element, b"", packet, flags=re.DOTALL)
+    return packet
+
+
+def _prefixes(packet: bytes, namespace: bytes) -> set[bytes]:
+    found = re.findall(rb"xmlns:([\w.-]+)\s*=\s*[\"']" + re.escape(namespace), packet)
+    return {re.escape(prefix) for prefix in found}
 
 
 def with_provenance(packet: bytes | None, facts: dict[str, str]) -> bytes:
     """Add IPTC's DigitalSourceType and our own facts as one more rdf:Description.
 
-    What an earlier run of ours said is replaced. A packet without rdf:RDF is left as it is.
+    What an earlier run of ours said is replaced; a DigitalSourceType that is there already stays the only
+    one. A packet without rdf:RDF is left as it is.
     """
     properties = "".join(f' safelight:{name}="{escape(value, {chr(34): "&quot;"})}"' for name, value in facts.items())
-    description = (
-        '<rdf:Description rdf:about="" xmlns:safelight="https://safelight.invalid/ns/1.0/"'
-        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"{properties}/>'
-    ).encode()
     earlier = re.compile(rb'<rdf:Description rdf:about="" xmlns:safelight=[^>]*/>')
     head, end, tail = earlier.sub(b"", packet or _EMPTY).rpartition(b"</rdf:RDF>")
+    source_type = (
+        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"'
+    )
+    description = (
+        '<rdf:Description rdf:about="" xmlns:safelight="https://safelight.invalid/ns/1.0/"'
+        f"{'' if b'DigitalSourceType' in head else source_type}{properties}/>"
+    ).encode()
     return head + description + end + tail if end else tail

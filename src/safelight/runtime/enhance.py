@@ -38,17 +38,20 @@ class Enhanced:
     samples: tuple[Picture, ...]
     """Posterior draws."""
     std: Array | None
-    """(H, W, C) calibrated standard deviation of the error of `mean`, white at 1; None if not asked for."""
+    """(H, W, C) calibrated standard deviation of the error of the mean at full strength, white at 1, or None."""
     calibration: Calibration
     tile_px: tuple[int, int]
     """Height and width of the tiles that were used."""
+    strength: float = 1.0
 
     def interval(self, level: float) -> tuple[Array, Array]:
         """Low and high (H, W, C), white at 1, that hold the truth in a share `level` of all pixel values.
 
         The share holds over pictures like those of the calibration; see the bundle's card.
-        Raises UsageError without std, or for a level that was not calibrated.
+        Raises UsageError without std, below full strength, or for a level that was not calibrated.
         """
+        if self.strength < 1:
+            raise UsageError("an interval is of the mean at full strength; call enhance with strength=1")
         if self.std is None:
             raise UsageError("the uncertainty was not computed; call enhance with uncertainty=True")
         try:
@@ -99,6 +102,7 @@ class Model:
 
         `strength` in [0, 1]: 0 gives the input back bit for bit (runtime/strength.py says what comes back
         first in between). `temperature` scales the latent noise of samples: 1 is an honest draw.
+        At 0 they are the mean. Noise is keyed by `seed` and the picture's content.
         `sigma_01` tells the noise level in units of white, if it is known. Equal seeds give equal samples,
         whatever the tiles. Raises UsageError for values out of range.
         """
@@ -106,7 +110,9 @@ class Model:
         _check(request)
         if strength == 0 and not uncertainty:
             on_progress(1.0)
-            return Enhanced(picture, (picture,) * samples, None, self.session.bundle.calibration, picture.size[::-1])
+            return Enhanced(
+                picture, (picture,) * samples, None, self.session.bundle.calibration, picture.size[::-1], 0.0
+            )
         while True:
             try:
                 return _enhance_tiled(self.session, picture, request, tile_area_px, on_progress)
@@ -151,7 +157,7 @@ def _enhance_tiled(
             std[slice(*rows), slice(*columns)] = canvas.values(scale[inner], rows, columns) * factor
         on_progress(done / len(plan))
     results = [picture if request.strength == 0 else picture.with_(pixels=pixels) for pixels in outputs]
-    return Enhanced(results[0], tuple(results[1:]), std, session.bundle.calibration, tile_px)
+    return Enhanced(results[0], tuple(results[1:]), std, session.bundle.calibration, tile_px, request.strength)
 
 
 def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -165,20 +171,22 @@ def _restore(session: Session, canvas: Canvas, tile: Tile, request: Request) -> 
     """Mean and samples of one tile at the asked strength, and the scale; each (3, H, W)."""
     rows, columns = (tile.rows.start, tile.rows.stop), (tile.columns.start, tile.columns.stop)
     degraded = canvas.take(rows, columns)
-    sigma_01 = request.sigma_01 and request.sigma_01 * canvas.picture.full_scale / canvas.white
+    shrink = canvas.picture.full_scale / canvas.white
+    sigma_01 = None if request.sigma_01 is None else request.sigma_01 * shrink
     estimate = session.estimate(degraded[None], sigma_01, features=request.samples > 0)
     restored = [estimate.mean[0]]
     for sample in range(request.samples):
+        if request.temperature == 0:
+            restored.append(estimate.mean[0])
+            continue
         noise = [
             noise_field(
-                request.seed,
-                sample,
-                rung,
-                latent.channels,
-                (rows[0] // latent.stride_px, rows[1] // latent.stride_px),
-                (columns[0] // latent.stride_px, columns[1] // latent.stride_px),
+                (request.seed, canvas.identity, sample, position),
+                wanted.channels,
+                (rows[0] // wanted.stride_px, rows[1] // wanted.stride_px),
+                (columns[0] // wanted.stride_px, columns[1] // wanted.stride_px),
             )[None]
-            for rung, latent in enumerate(session.bundle.card.latents)
+            for position, wanted in enumerate(session.bundle.card.noise_inputs)
         ]
         restored.append(session.draw(estimate, noise, request.temperature)[0])
     if 0 < request.strength < 1:

@@ -13,13 +13,16 @@ BLOCK = 64
 
 
 def noise_field(
-    seed: int, sample: int, rung: int, channels: int, rows: tuple[int, int], columns: tuple[int, int]
+    key: tuple[int, str, int, int], channels: int, rows: tuple[int, int], columns: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """N(0, 1) of shape (channels, rows, columns) at latent positions [start, stop) of one rung of one sample."""
+    """N(0, 1) of shape (channels, rows, columns) at positions [start, stop) of the field named by `key`.
+
+    The key is seed, picture, sample and which of the model's noise inputs.
+    """
     field = np.empty((channels, rows[1] - rows[0], columns[1] - columns[0]), dtype=np.float32)
     for block_row in range(rows[0] // BLOCK, -(-rows[1] // BLOCK)):
         for block_column in range(columns[0] // BLOCK, -(-columns[1] // BLOCK)):
-            stream = randomness.generator(seed, "latent", sample, rung, block_row, block_column)
+            stream = randomness.generator(*key, "block", block_row, block_column)
             block = stream.standard_normal((channels, BLOCK, BLOCK), dtype=np.float32)
             (in_rows, out_rows), (in_columns, out_columns) = (
                 _overlap(block_row, rows),

@@ -6,7 +6,7 @@ from safelight.errors import OutputError
 from safelight.picture import Picture
 
 MEAN_SHIFT = 0.1
-"""Restoration may move the average brightness by this share of white at the most."""
+"""Restoration may move the average brightness of what shows by this share of white at the most."""
 
 
 def check_plausible(before: Picture, after: Picture, name: str) -> None:
@@ -18,5 +18,6 @@ def check_plausible(before: Picture, after: Picture, name: str) -> None:
     if new.min() == new.max() and old.min() != old.max() and old.std() > 0.01 * before.full_scale:
         raise OutputError(f"{name}: the result is one flat colour and the input was not; {mend}")
     white = max(before.full_scale, float(old.max()))
-    if abs(float(new.mean(dtype=np.float64)) - float(old.mean(dtype=np.float64))) > MEAN_SHIFT * white:
+    seen = np.ones((1, 1, 1)) if before.alpha is None else before.alpha / before.full_scale
+    if abs(float(np.mean(new * seen)) - float(np.mean(old * seen))) > MEAN_SHIFT * white:
         raise OutputError(f"{name}: the result is much brighter or darker than the input; {mend}")

@@ -15,7 +15,6 @@ from safelight.errors import BundleError, DeviceError
 
 Device = Literal["auto", "cpu", "cuda"]
 Array = NDArray[np.float32]
-SIGMA_UNKNOWN = -1.0
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -50,20 +49,25 @@ class Session:
         self.bundle = bundle
         self.device = choose_device(device)
         self.threads = threads or cores()
+        if device == "auto" and self.device != "cpu":
+            try:
+                self._mean  # noqa: B018  (loads the graph: the device may be known and yet not work)
+            except DeviceError:
+                self.device = "cpu"
 
     def estimate(self, degraded: Array, sigma_01: float | None = None, features: bool = False) -> Estimate:
         """(B, 3, H, W) with H, W multiples of the card's → mean and scale of the same shape."""
-        sigma = np.full(degraded.shape[0], SIGMA_UNKNOWN if sigma_01 is None else sigma_01, dtype=np.float32)
-        rungs = range(len(self.bundle.card.latents) if features else 0)
+        sigma = np.full(degraded.shape[0], -1.0 if sigma_01 is None else sigma_01, dtype=np.float32)  # < 0: not told
+        rungs = range(len(self.bundle.card.noise_inputs) - 1 if features else 0)
         names = ["mean", "scale", *(f"feature_{k + 1}" for k in rungs)]
         mean, scale, *rest = _run(self._mean, names, {"degraded": degraded, "sigma_01": sigma})
         return Estimate(mean, scale, tuple(rest))
 
     def draw(self, estimate: Estimate, noise: Sequence[Array], temperature: float) -> Array:
-        """One sample (B, 3, H, W); `noise` is N(0, 1), one array a rung, (B, channels, H/stride, W/stride)."""
+        """One sample (B, 3, H, W); `noise` is N(0, 1) for each of the card's `noise_inputs`."""
         feeds = {"mean": estimate.mean, "scale": estimate.scale, "temperature": np.array(temperature, dtype=np.float32)}
         feeds |= {f"feature_{k + 1}": array for k, array in enumerate(estimate.features)}
-        feeds |= {f"noise_{k + 1}": array for k, array in enumerate(noise)}
+        feeds |= {f"noise_{k}": array for k, array in enumerate(noise)}
         sample: Array = _run(self._draw, ["sample"], feeds)[0]
         return sample
 
@@ -96,7 +100,10 @@ def open_graph(path: Path, device: str, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
+        graph = ort.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
     except Exception as error:  # onnxruntime raises its own classes, all of them straight from Exception
         line = str(error).splitlines()[0]
         raise BundleError(f"{path}: onnxruntime refuses it ({line}); export the bundle again") from None
+    if graph.get_providers()[0] != _PROVIDERS[device]:
+        raise DeviceError(f"device '{device}' does not work here (see its driver and libraries); use --device cpu")
+    return graph

@@ -13,6 +13,9 @@ import itertools
 import math
 from typing import NamedTuple
 
+MOST_TILES = 64
+"""Along one axis, when tiles are fitted to the picture; beyond that only the smallest tile is tried."""
+
 
 class Span(NamedTuple):
     """One tile on one axis: [start, stop) is read, [keep_start, keep_stop) is kept."""
@@ -61,20 +64,24 @@ def tiles(height: int, width: int, tile_height: int, tile_width: int, halo: int)
 def best_tile(height: int, width: int, halo: int, multiple: int, area_px: int) -> tuple[int, int]:
     """The tile of at most `area_px` pixels that covers the picture with the least work.
 
-    Where even the smallest useful tile is larger than `area_px`, that one is taken.
+    A side is the picture's or at least four halos, so that half of it is kept; where even that is more
+    than `area_px`, the smallest such tile is taken.
     """
-    smallest = padded(2 * halo + multiple, multiple)
+    smallest = padded(max(4 * halo, multiple), multiple)
 
     def sides(length: int) -> set[int]:
-        most = max(1, math.ceil(length / multiple))
-        counts = range(1, min(most, 64) + 1)
-        return {
-            min(length, max(smallest, padded(math.ceil((length + 2 * halo * (n - 1)) / n), multiple))) for n in counts
-        }
+        counts = range(1, min(math.ceil(length / multiple), MOST_TILES) + 1)
+        fitting = (padded(math.ceil((length + 2 * halo * (n - 1)) / n), multiple) for n in counts)
+        return {min(length, max(smallest, side)) for side in (smallest, *fitting)}
 
-    def work(sides: tuple[int, int]) -> tuple[bool, int]:
-        h, w = sides
-        too_large = h * w > area_px
-        return too_large, h * w if too_large else len(spans(height, h, halo)) * len(spans(width, w, halo)) * h * w
+    def work(tile: tuple[int, int]) -> tuple[bool, int]:
+        area = tile[0] * tile[1]
+        too_large = area > area_px
+        return too_large, area if too_large else area * _count(height, tile[0], halo) * _count(width, tile[1], halo)
 
     return min(itertools.product(sorted(sides(height)), sorted(sides(width))), key=work)
+
+
+def _count(length: int, tile: int, halo: int) -> int:
+    """How many spans there will be."""
+    return 1 if length <= tile else math.ceil((length - 2 * halo) / (tile - 2 * halo))

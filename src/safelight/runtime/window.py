@@ -4,11 +4,13 @@ Colour. RGB values go in as they are, gamma-encoded in the picture's own space, 
 with the result: no conversion, so no rounding and no gamut clipping.
 Grey is shown to the model as three equal channels and comes back as their average.
 Alpha. Colour is premultiplied on the way in, so that what hides under transparency cannot bleed into
-what shows, and divided again on the way out.
+what shows, and divided again on the way out; where nothing shows, colour is passed on as it is.
 Float pictures whose white lies above 1 are scaled by their 99.9th percentile.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from safelight.picture import Picture
 
 Array = NDArray[np.float32]
-ALPHA_FLOOR = np.float32(1 / 255)
+PERCENTILE_SAMPLE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,18 @@ class Canvas:
     picture: Picture
     white: float
 
+    @cached_property
+    def identity(self) -> str:
+        """Names the picture by its pixels, for noise that differs from picture to picture."""
+        return hashlib.blake2b(np.ascontiguousarray(self.picture.pixels).data, digest_size=16).hexdigest()
+
     @staticmethod
     def of(picture: Picture) -> "Canvas":
         """Choose the white point."""
         if picture.bits < 32:
             return Canvas(picture, picture.full_scale)
-        return Canvas(picture, max(1.0, float(np.percentile(picture.pixels, 99.9))))
+        some = picture.pixels.reshape(-1)[:: max(1, picture.pixels.size // PERCENTILE_SAMPLE)]
+        return Canvas(picture, max(1.0, float(np.percentile(some, 99.9))))
 
     def take(self, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
         """(3, rows, columns) of the picture extended to the right and below by its mirror image."""
@@ -48,16 +56,22 @@ class Canvas:
     def pixels(self, planar: Array, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.generic]:
         """Planar RGB for a region of the picture → its own kind of pixels."""
         values = self.values(planar, rows, columns)
-        if self.picture.bits == 32:
+        if self.picture.bits < 32:
+            rounded = np.rint(np.clip(values, 0, self.picture.full_scale))
+            values = rounded.astype(self.picture.pixels.dtype)
+        if self.picture.alpha is None:
             return values
-        return np.rint(np.clip(values, 0, self.picture.full_scale)).astype(self.picture.pixels.dtype)
+        region = slice(*rows), slice(*columns)
+        return np.where(self.picture.alpha[region] == 0, self.picture.pixels[region], values)
 
     def values(self, planar: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
-        """The same, neither rounded nor clipped: (rows, columns, C) float32."""
+        """The same, neither rounded nor clipped, and 0 where nothing shows: (rows, columns, C) float32."""
         values = np.moveaxis(planar, 0, 2)
         if self.picture.grey:
             values = values.mean(axis=2, keepdims=True)
         if self.picture.alpha is not None:
-            alpha = self.picture.alpha[slice(*rows), slice(*columns)].astype(np.float32)
-            values = values / np.maximum(alpha / np.float32(self.picture.full_scale), ALPHA_FLOOR)
+            alpha = self.picture.alpha[slice(*rows), slice(*columns)].astype(np.float32) / np.float32(
+                self.picture.full_scale
+            )
+            values = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0)
         return np.ascontiguousarray(values * np.float32(self.white))

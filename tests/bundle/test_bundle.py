@@ -1,0 +1,80 @@
+"""A bundle is verified before it is used."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from safelight.bundle import available, find_bundle, open_bundle, zip_bundle
+from safelight.bundle.bundle import FILES, SUMS
+from safelight.errors import BundleError
+from safelight.picture import Picture
+from safelight.runtime import Model, Session
+
+
+@pytest.mark.parametrize("name", [*FILES, SUMS])
+def test_one_flipped_bit_is_found(tiny_copy, name):
+    content = bytearray((tiny_copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tiny_copy / name).write_bytes(content)
+    with pytest.raises(BundleError, match=r"checksum|missing|damaged") as caught:
+        open_bundle(tiny_copy)
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("name", [*FILES, SUMS])
+def test_a_missing_file_is_named(tiny_copy, name):
+    (tiny_copy / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        open_bundle(tiny_copy)
+
+
+def reseal(folder, **changes):
+    """Change the card and make the checksums right again."""
+    card = json.loads((folder / "card.json").read_text()) | changes
+    (folder / "card.json").write_text(json.dumps(card))
+    lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in FILES]
+    (folder / SUMS).write_text("".join(lines))
+
+
+def test_newer_schema_says_update(tiny_copy):
+    reseal(tiny_copy, schema_version=2, something_new=1)
+    with pytest.raises(BundleError, match="update Safelight"):
+        open_bundle(tiny_copy)
+
+
+def test_unknown_key_in_the_card_is_an_error(tiny_copy):
+    reseal(tiny_copy, colour="red")
+    with pytest.raises(BundleError, match="colour"):
+        open_bundle(tiny_copy)
+
+
+def test_zip_is_the_same_bundle(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    zip_bundle(tiny, tmp_path / "b.zip")
+    opened = open_bundle(tmp_path / "b.zip")
+    assert (opened.card, opened.sha256) == (tiny.card, tiny.sha256)
+    assert open_bundle(tmp_path / "b.zip").folder == opened.folder
+    picture = Picture(np.full((16, 16, 3), 77, np.uint8))
+    one, other = (Model(Session(b)).enhance(picture).mean.pixels for b in (tiny, opened))
+    np.testing.assert_array_equal(one, other)
+    (tmp_path / "c.zip").write_bytes((tmp_path / "b.zip").read_bytes()[:5000])
+    with pytest.raises(BundleError, match="is not a usable bundle"):
+        open_bundle(tmp_path / "c.zip")
+
+
+def test_names(tiny_copy, monkeypatch):
+    assert "photo" in available()
+    monkeypatch.setenv("SAFELIGHT_MODELS", str(tiny_copy.parent))
+    assert find_bundle("copy").card.name == "tiny"
+    assert find_bundle(str(tiny_copy)).card.name == "tiny"
+
+
+def test_shipped_bundle_keeps_its_promises(photo):
+    assert sum((photo.folder / n).stat().st_size for n in FILES) <= 10_000_000
+    assert photo.card.trained_on and photo.card.training_minutes > 10
+    assert photo.card.measured["val_noise25_psnr_db"] > 30
+    assert 1.5 <= photo.card.measured["val_sample_mse_ratio"] <= 2.3
+    assert 1.2 < photo.calibration.quantile(0.9) < 2.2, "near the normal's 1.64"
+    assert b"pickle" not in (photo.folder / "weights.safetensors").read_bytes()

@@ -1,0 +1,100 @@
+"""What many tests share. Tests that need the project's data find it by SAFELIGHT_DATA and say when it is missing."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from safelight.bundle import Bundle, find_bundle, open_bundle
+from support import DATA
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"no data at {DATA}; set SAFELIGHT_DATA to run this test")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def photo() -> Bundle:
+    """The shipped bundle."""
+    return find_bundle("photo")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """An exported bundle with random weights of ordinary size: it changes pictures a lot, and runs fast."""
+    import torch
+
+    from safelight.bundle import Calibration, Card, NoiseInput, save_bundle
+    from safelight.ladder.restorer import build_restorer
+    from safelight.learn.export import export_graphs
+    from safelight.runtime.tiling import padded
+
+    torch.manual_seed(0)
+    model = build_restorer((8, 8, 16), (1, 1, 1), (1, 1), (8, 8, 8), (3, 2, 2), (1, 0, 1))
+    for name, parameter in model.named_parameters():
+        if name.endswith(("tail.weight", "prior.weight", "scale.2.weight")):
+            torch.nn.init.normal_(parameter, std=0.05)
+    folder = tmp_path_factory.mktemp("tiny") / "tiny"
+    folder.mkdir()
+    export_graphs(model, folder)
+    card = Card(
+        name="tiny",
+        task="restore",
+        summary="random weights",
+        size_multiple=model.trunk.size_multiple,
+        mean_halo_px=padded(model.trunk.reach_px, 8),
+        sample_halo_px=padded(model.trunk.reach_px + model.ladder.reach_px, 8),
+        noise_inputs=tuple(NoiseInput(channels=c, stride_px=s) for c, s in model.noise_inputs),
+        recipe="none",
+        recipe_sha256="0",
+        trained_on="nothing",
+        training_minutes=0,
+        trained_with="nothing",
+        data_licences="none",
+        weights_licence="Apache-2.0",
+        measured={},
+        limits=(),
+    )
+    return save_bundle(
+        folder, card, Calibration(std_factor=1.5, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing")
+    )
+
+
+@pytest.fixture
+def tiny_copy(tiny: Bundle, tmp_path: Path) -> Path:
+    """A bundle to damage."""
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny.folder, folder)
+    open_bundle(folder)
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def exif_block() -> bytes:
+    """EXIF as a camera writes it: orientation, UTF-8 text, exposure, an opaque MakerNote, GPS; no prefix."""
+    exif = Image.Exif()
+    exif[0x010F] = "Kamera"
+    exif[0x0112] = 6
+    exif[0x8298] = "Jo"
+    details = exif.get_ifd(0x8769)
+    details[0x829A] = 0.008
+    details[0x9003] = "2026:01:02 03:04:05"
+    details[0x927C] = b"Maker\0\1\2" + bytes(range(200))
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2] = "N", (10.0, 20.0, 30.5)
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
+settings.load_profile("shared machine")

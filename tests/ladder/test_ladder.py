@@ -1,0 +1,152 @@
+"""The ladder's laws, in torch alone."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from safelight.ladder.layers import bounded
+from safelight.ladder.restorer import Restorer, build_restorer
+from safelight.ladder.rung import Rung, kl_relative
+from safelight.learn.data import Pair
+from safelight.learn.objectives import draw_noise, gaussian_nll_nats, mean_objective, posterior_objective
+
+
+def small(rungs: int = 3, seed: int = 0) -> Restorer:
+    torch.manual_seed(seed)
+    return build_restorer(
+        (8, 8, 16, 16)[:rungs],
+        (1, 1, 1, 1)[:rungs],
+        (1, 1, 1)[: rungs - 1],
+        (8, 8, 8, 8)[:rungs],
+        (3, 2, 2, 2)[:rungs],
+        (1, 1, 1, 1)[:rungs],
+    )
+
+
+def awake(model: Restorer) -> Restorer:
+    """Random weights instead of the silent start."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def pair(size: int = 32, batch: int = 2) -> Pair:
+    generator = torch.Generator().manual_seed(2)
+    clean = torch.rand(batch, 3, size, size, generator=generator)
+    return Pair(clean, clean + 0.1 * torch.randn(clean.shape, generator=generator), torch.full((batch,), -1.0))
+
+
+def test_kl_is_torchs_and_zero_iff_equal():
+    generator = torch.Generator().manual_seed(0)
+    delta, log_delta, mean, log_sigma = torch.randn(4, 1000, generator=generator, dtype=torch.float64)
+    sigma = log_sigma.exp()
+    theirs = kl_divergence(Normal(mean + sigma * delta, sigma * log_delta.exp()), Normal(mean, sigma))
+    torch.testing.assert_close(kl_relative(delta, log_delta), theirs)
+    assert (kl_relative(delta, log_delta) > 0).all()
+    assert kl_relative(torch.zeros(3), torch.zeros(3)).tolist() == [0, 0, 0]
+    tiny = kl_relative(torch.zeros(1), torch.tensor([1e-4]))
+    assert float(tiny) == pytest.approx(1e-8, rel=0.01), "no cancellation near equality, in float32"
+
+
+def test_gaussian_nll_is_torchs():
+    error, log_sigma = torch.randn(2, 100, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(gaussian_nll_nats(error, log_sigma), -Normal(0, log_sigma.exp()).log_prob(error))
+
+
+def test_at_the_start_posterior_equals_prior():
+    torch.manual_seed(0)
+    rung = Rung(8, 3, 1)
+    h, evidence, noise = torch.randn(2, 8, 4, 4), torch.randn(2, 8, 4, 4), torch.randn(2, 3, 4, 4)
+    output = rung(h, evidence, noise)
+    assert output.kl_nats.abs().max() == 0
+    torch.testing.assert_close(output.h, rung.sample(h, noise))
+
+
+def test_at_the_start_the_mean_is_the_input():
+    batch = pair()
+    torch.testing.assert_close(small()(batch.degraded, batch.sigma_01).mean, batch.degraded)
+
+
+@pytest.mark.parametrize("rungs", [1, 2, 3, 4])
+def test_shapes_for_any_number_of_rungs(rungs):
+    model, batch = small(rungs), pair()
+    output = model(batch.degraded, batch.sigma_01)
+    assert output.mean.shape == output.log_scale.shape == batch.clean.shape
+    assert [f.shape[2] for f in output.features] == [32 >> (k + 1) for k in range(rungs)]
+    noise = draw_noise(model, batch.degraded.shape, torch.Generator().manual_seed(0))
+    assert model.draw(output.mean, output.log_scale.exp(), output.features, noise).shape == batch.clean.shape
+    assert len(model.posterior(*batch[:2], batch.sigma_01, noise).ladder.kl_nats) == rungs
+
+
+@pytest.mark.parametrize("rungs", [1, 2, 3, 4])
+def test_reach_is_an_upper_bound_and_not_loose(rungs):
+    model = awake(small(rungs)).double()
+    size, middle = 192, 101
+    y = torch.rand(1, 3, size, size, dtype=torch.float64, requires_grad=True)
+    unknown = torch.tensor([-1.0], dtype=torch.float64)
+    seen = []
+    for row in range(middle, middle + model.trunk.size_multiple):
+        output = model(y, unknown)
+        (output.mean[0, :, row, middle].sum() + output.log_scale[0, :, row, middle].sum()).backward()
+        rows = y.grad.abs().sum((0, 1, 3)).nonzero().flatten()
+        seen += [row - int(rows.min()), int(rows.max()) - row]
+        y.grad = None
+    assert max(seen) <= model.trunk.reach_px
+    assert max(seen) >= model.trunk.reach_px - model.trunk.size_multiple
+
+
+def test_the_scale_does_not_bend_the_mean():
+    model, batch = awake(small()), pair()
+    model(batch.degraded, batch.sigma_01).log_scale.sum().backward()
+    bent = {name for name, p in model.trunk.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert bent == {name for name, _ in model.trunk.named_parameters() if name.startswith("scale.")}
+
+
+def test_the_ladder_does_not_bend_the_trunk():
+    model, batch = awake(small()), pair()
+    noise = draw_noise(model, batch.degraded.shape, torch.Generator().manual_seed(0))
+    posterior_objective(model, batch, noise, 1.0).loss.backward()
+    assert all(p.grad is None or p.grad.abs().sum() == 0 for p in model.trunk.parameters())
+    assert all(p.grad is not None for p in model.ladder.parameters())
+
+
+def test_the_elbo_is_distortion_plus_rate():
+    model, batch = awake(small()), pair()
+    noise = draw_noise(model, batch.degraded.shape, torch.Generator().manual_seed(0))
+    log = {k: v.detach() for k, v in posterior_objective(model, batch, noise, 0.0).log.items()}
+    total = log["distortion_nats_per_value"] + log["rate_nats_per_value"]
+    torch.testing.assert_close(log["neg_elbo_nats_per_value"], total)
+    values = batch.clean.numel()
+    output = model.posterior(*batch[:2], batch.sigma_01, noise)
+    assert float(log["rate_nats_per_value"]) == pytest.approx(
+        sum(float(kl.detach().sum()) for kl in output.ladder.kl_nats) / values, rel=1e-5
+    )
+    free = posterior_objective(model, batch, noise, 0.0).loss.detach()
+    torch.testing.assert_close(free, log["distortion_nats_per_value"])
+
+
+def test_sigma_is_heard_when_told():
+    model, batch = awake(small()), pair()
+    untold = model(batch.degraded, torch.tensor([-1.0, -5.0])).mean
+    told = model(batch.degraded, torch.tensor([0.1, 0.2])).mean
+    assert (told - untold).abs().max() > 0
+    torch.testing.assert_close(untold, model(batch.degraded, torch.tensor([-2.0, -1.0])).mean)
+
+
+def test_mean_objective_counts_l1():
+    model, batch = small(), pair()
+    log = mean_objective(model, batch, [], 1.0).log
+    torch.testing.assert_close(log["l1"], (batch.clean - batch.degraded).abs().mean())
+
+
+def test_bounded_is_smooth_and_bounded():
+    x = torch.linspace(-100, 100, 2001, dtype=torch.float64)
+    y = bounded(x, 5.0)
+    assert y.abs().max() <= 5
+    assert (y.diff() >= 0).all()
+    torch.testing.assert_close(bounded(torch.tensor(1e-3), 5.0), torch.tensor(1e-3))
+    assert math.isfinite(float(bounded(torch.tensor(float("inf")), 5.0)))

@@ -1,0 +1,255 @@
+"""Training end to end on four photographs: it learns, resumes exactly, exports, and the export restores."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from safelight.errors import BundleError, RecipeError, TrainingError, UsageError
+from safelight.learn import export
+from safelight.learn.checkpoint import Progress
+from safelight.learn.data import RestorationPairs, loader
+from safelight.learn.ema import Ema
+from safelight.learn.job import TrainJob, train_recipe
+from safelight.learn.optimise import HOPELESS_AFTER, build_optimiser, guarded_step, learning_rate
+from safelight.learn.settings import StageSettings, load_recipe
+from safelight.learn.store import build_store
+from safelight.picture import Picture
+from safelight.runtime import load
+from support import ROOT
+
+
+def run(recipe: Path, pictures: Path, folder: Path, **more: object) -> bool:
+    job = TrainJob(recipe, pictures, folder, folder.parent / "cache", **more)  # type: ignore[arg-type]
+    return train_recipe(job, lambda line: None)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}/{key}": tensor
+        for name in ("weights", "ema", "optimiser")
+        for key, tensor in load_file(folder / "checkpoint" / f"{name}.safetensors").items()
+    }
+
+
+@pytest.mark.parametrize("stop", [10, 30])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, stop, workers):
+    """20 steps == 10 + resume 10, in either stage, with and without a loader process."""
+    monkeypatch.setattr("safelight.learn.job.finish", lambda *_: pytest.fail("not reached"))
+    end = 20 if stop == 10 else 39
+    assert not run(recipe, pictures, tmp_path / "whole", stop_at=end)
+    assert not run(recipe, pictures, tmp_path / "parts", stop_at=stop, workers=workers)
+    assert not run(recipe, pictures, tmp_path / "parts", stop_at=end, workers=workers, resume=True)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "parts")]
+    losses = [[json.loads(line).get("loss") for line in lines] for lines in logs]
+    assert [x for x in losses[0] if x] == [x for x in losses[1] if x]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, pictures, tiny_recipe) -> Path:
+    """A whole run to its bundle."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(
+        tiny_recipe.replace("steps = 20\nbatch = 4\nwarmup", "steps = 150\nbatch = 8\nwarmup")
+    )
+    assert run(folder / "tiny.toml", pictures, folder / "run")
+    return folder / "run"
+
+
+def test_a_run_learns_and_leaves_everything(finished):
+    lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+    scores = [line["val_noise25_psnr_db"] for line in lines if "val_noise25_psnr_db" in line and line["stage"] == 0]
+    assert scores[-1] > scores[0] + 0.2, "it learns"
+    trained = [line for line in lines if "loss" in line]
+    assert {line["objective"] for line in trained} == {"mean", "posterior"}
+    assert all(line["samples_per_s"] > 0 and 0 <= line["loader_wait_share"] <= 1 for line in trained)
+    assert any("rung1_kl_nats_per_dim" in line for line in trained)
+    assert list((finished / "previews").glob("*.png"))
+
+
+def test_the_bundle_of_a_run_restores(finished, rng):
+    model = load(str(finished / "bundle"))
+    assert model.card.measured["onnx_parity"] <= 1e-4
+    assert model.card.noise_inputs[0].stride_px == 1
+    out = model.enhance(Picture(rng.integers(0, 256, (33, 50, 3), dtype=np.uint8)), samples=2)
+    assert out.interval(0.9)[0].shape == (33, 50, 3)
+    assert not any("not trained" in limit for limit in model.card.limits)
+
+
+def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
+    recipe = load_recipe(finished.parent / "tiny.toml")
+    from safelight.learn.finish import load_model
+    from safelight.learn.run import RunFolder
+
+    model = load_model(recipe, RunFolder(finished))
+    for wrong in (2e-4, float("nan")):
+        monkeypatch.setattr(export, "_differences", lambda *_, wrong=wrong: [0.0, wrong])
+        with pytest.raises(BundleError, match="not exported"):
+            export.export_graphs(model, tmp_path)
+
+
+def test_interrupt_saves_and_resume_goes_on(recipe, pictures, tmp_path):
+    recipe.write_text(recipe.read_text().replace("steps = 20", "steps = 4000", 1))
+    command = [sys.executable, "-m", "safelight", "train", recipe, "--data", pictures, "--run", tmp_path / "run"]
+    command += ["--cache", tmp_path / "cache", "--workers", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    log = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.time() + 120
+    while not (log.exists() and "loss" in log.read_text()) and time.time() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the loader process gets it too
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "go on with: safelight train" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "run" / "checkpoint" / "progress.json").exists()
+    step = json.loads((tmp_path / "run" / "checkpoint" / "progress.json").read_text())["step"]
+    assert step >= 5
+    assert not run(recipe, pictures, tmp_path / "run", resume=True, stop_at=step + 3)
+
+
+def test_runs_are_not_mixed_up(recipe, pictures, tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(UsageError, match="nothing to resume"):
+        run(recipe, pictures, folder, resume=True)
+    assert not run(recipe, pictures, folder, stop_at=2)
+    with pytest.raises(UsageError, match="go on with --resume"):
+        run(recipe, pictures, folder)
+    recipe.write_text(recipe.read_text().replace("[10, 90]", "[10, 80]"))
+    with pytest.raises(UsageError, match="another recipe"):
+        run(recipe, pictures, folder, resume=True)
+
+
+def test_too_few_pictures_say_so(recipe, pictures, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    with pytest.raises(UsageError, match="no usable picture"):
+        run(recipe, few, tmp_path / "run")
+    one = next(pictures.iterdir())
+    (few / one.name).write_bytes(one.read_bytes())
+    (few / "broken.png").write_bytes(b"no")
+    with pytest.raises(UsageError, match="add pictures"):
+        run(recipe, few, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
+    settings = load_recipe(recipe)
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
+    again, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
+    assert again == store
+    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 0.3)
+    whole = [t for batch in loader(pairs, 0, 4, 3, workers=0) for t in batch[1]]
+    late = [t for batch in loader(pairs, 2, 4, 3, workers=1) for t in batch[1]]
+    assert all(torch.equal(a, b) for a, b in zip(whole[6:], late, strict=True))
+    told = torch.cat([batch[2] for batch in loader(pairs, 0, 20, 8, workers=0)])
+    assert (told == -1).any() and (told >= 0).any()
+    assert told.max() <= 50 / 255
+
+
+def test_a_split_never_moves_a_picture(pictures, tmp_path):
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    before = {e.digest for e in store.part(0, 0.4).entries}
+    assert 0 < len(before) < store.pictures
+    more = tmp_path / "more"
+    more.mkdir()
+    for path in pictures.iterdir():
+        (more / f"renamed_{path.name}").write_bytes(path.read_bytes())
+    from safelight.picture import write
+
+    write(Picture(np.random.default_rng(5).integers(0, 256, (140, 140, 3), dtype=np.uint8)), more / "a_new.png")
+    store, _ = build_store(more, tmp_path / "cache", (1.0,), 64)
+    assert before <= {e.digest for e in store.part(0, 0.4).entries}
+
+
+def test_schedule_and_ema():
+    stage = StageSettings(objective="mean", steps=100, warmup_steps=10, learning_rate=1.0, final_share=0.01)
+    rates = [learning_rate(stage, step) for step in range(100)]
+    assert rates[0] < 0.2 and max(rates) > 0.95 and rates[-1] < 0.02
+    model = torch.nn.Linear(2, 2)
+    ema = Ema(model)
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    with torch.no_grad():
+        model.weight.add_(1)
+    ema.update(model, 0.9, 1000)
+    torch.testing.assert_close(ema.average["weight"], start["weight"] + 0.1)
+    with ema.applied(model):
+        torch.testing.assert_close(model.weight.data, start["weight"] + 0.1)
+    torch.testing.assert_close(model.weight.data, start["weight"] + 1)
+
+
+def test_outliers_are_clipped_skipped_and_in_the_end_fatal():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=1.0)
+    progress = Progress()
+
+    def step(gradient: float) -> float:
+        before = float(parameter.detach())
+        parameter.grad = torch.tensor([gradient])
+        guarded_step([parameter], optimiser, progress)
+        progress.step += 1
+        return before - float(parameter.detach())
+
+    for _ in range(60):
+        step(1.0)
+    assert step(4.0) == pytest.approx(2.0, rel=0.1), "clipped at twice the average"
+    assert step(50.0) == 0 and progress.skipped == 1
+    assert step(float("nan")) == 0 and progress.skipped == 2
+    assert step(1.0) == pytest.approx(1.0), "and it goes on"
+    with pytest.raises(TrainingError, match="lower learning_rate"):
+        for _ in range(HOPELESS_AFTER):
+            step(float("inf"))
+    rising = Progress(step=100, norm_average=0.1)
+    progress = rising
+    moved = [step(5.0) for _ in range(150)]
+    assert moved[0] == 0 and moved[-1] > 0, "a level that stays high is followed, not skipped for ever"
+
+
+def test_optimiser_decays_kernels_only():
+    model = torch.nn.Conv2d(2, 2, 3)
+    stage = StageSettings(objective="mean", steps=1, weight_decay=0.5)
+    kernels, others = build_optimiser(list(model.parameters()), stage).param_groups
+    assert (kernels["weight_decay"], others["weight_decay"]) == (0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('name = "tiny"', 'name = "Not OK"', "name"),
+        ("patch_px = 16", "patch_px = 18", "multiple of 4"),
+        ("patch_px = 16", "patch = 16", "data.patch"),
+        ("widths = [8, 16]", "widths = [8]", "ladder_widths|blocks_down"),
+        ("quality = [10, 90]", "qualty = [10, 90]", "takes no 'qualty'"),
+        ("quality = [10, 90]", "quality = [90, 10]", "is no range"),
+        ('kind = "jpeg"', 'kind = "jpg"', "not known"),
+        ("tell_sigma = 0.5", "tell_sigma = 2", "tell_sigma"),
+        ('objective = "posterior"', 'objective = "vibes"', "objective"),
+        ("weight = 2", "weight = ", "not valid TOML"),
+    ],
+)
+def test_wrong_recipes_name_file_key_and_reason(recipe, old, new, reason):
+    recipe.write_text(recipe.read_text().replace(old, new, 1))
+    with pytest.raises(RecipeError, match=reason) as caught:
+        load_recipe(recipe)
+    assert str(recipe) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_published_recipe_loads():
+    recipes = sorted((ROOT / "recipes").rglob("*.toml"))
+    assert recipes
+    for path in recipes:
+        assert load_recipe(path).name == path.stem
+        assert path.read_text().startswith("# safelight train recipes/")
