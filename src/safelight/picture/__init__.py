@@ -1,10 +1,11 @@
 """What a photo is, and how it is read and written with nothing lost."""
 
-from safelight.picture.picture import Metadata, Picture, convert
+from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.read import format_of, read, read_pages
 from safelight.picture.write import PART_PREFIX, SUFFIXES, container_of, write
 
 __all__ = [
+    "OVERSHOOT",
     "PART_PREFIX",
     "SUFFIXES",
     "Metadata",

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from safelight.errors import PictureError
 
+OVERSHOOT = 1.5
+"""Float values up to here are white and a little more; beyond it they are on another scale than [0, 1]."""
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 

@@ -13,7 +13,7 @@ import pyvips
 
 from safelight.errors import OutputError
 from safelight.picture import containers, exif, xmp
-from safelight.picture.picture import Metadata, Picture
+from safelight.picture.picture import OVERSHOOT, Metadata, Picture
 from safelight.picture.vips import reason, to_vips
 
 Keep = Literal["keep", "strip", "strip-gps"]
@@ -28,8 +28,6 @@ SUFFIXES = {
 }
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
-OVERSHOOT = 1.5
-"""Float values a little above white are clipped in integers; beyond this it is another scale."""
 PART_PREFIX = ".safelight-"
 """Unfinished files are named by it and the process, so that a later run can tell which are left over."""
 _LITTLE_ROOM_BYTES = 65536

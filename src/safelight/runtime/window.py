@@ -5,7 +5,7 @@ with the result: no conversion, so no rounding and no gamut clipping.
 Grey is shown to the model as three equal channels and comes back as their average.
 Alpha. Colour is premultiplied on the way in, so that what hides under transparency cannot bleed into
 what shows, and divided again on the way out; where nothing shows, colour is passed on as it is.
-Float pictures whose white lies above 1 are scaled by their 99.9th percentile.
+Float pictures on another scale than [0, 1] are scaled by their 99.9th percentile.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.picture import Picture
+from safelight.picture import OVERSHOOT, Picture
 
 Array = NDArray[np.float32]
 PERCENTILE_SAMPLE = 1_000_000
@@ -39,7 +39,8 @@ class Canvas:
         if picture.bits < 32:
             return Canvas(picture, picture.full_scale)
         some = picture.pixels.reshape(-1)[:: max(1, picture.pixels.size // PERCENTILE_SAMPLE)]
-        return Canvas(picture, max(1.0, float(np.percentile(some, 99.9))))
+        white = float(np.percentile(some, 99.9))
+        return Canvas(picture, white if white > OVERSHOOT else 1.0)
 
     def take(self, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
         """(3, rows, columns) of the picture extended to the right and below by its mirror image."""

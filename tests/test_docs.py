@@ -1,0 +1,51 @@
+"""What the docs say is run."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safelight.picture import Picture, write
+from support import ROOT, run_cli
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPETS = [
+    pytest.param(code, id=f"{page.name}-{k}")
+    for page in PAGES
+    for k, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+
+
+def test_there_are_snippets():
+    assert len(SNIPPETS) >= 2
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+def test_snippets_run(code, tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    write(Picture(rng.integers(0, 65536, (24, 32, 3), dtype=np.uint16)), "a.tif")
+    exec(compile(code, "snippet", "exec"), {})
+
+
+def test_options_in_the_docs_exist():
+    helps = {verb: run_cli(verb, "--help").stdout for verb in ("enhance", "train")}
+    assert all(helps.values())
+    known = "".join(helps.values())
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for option in re.findall(r"`(--[a-z][a-z-]+)", text):
+            assert option in known or option in ("--help",), f"{page.name}: {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_make_help_prints_itself():
+    import subprocess
+
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {"help", "demo", "test", "lint"} <= {line.split()[0] for line in told.splitlines()}
