@@ -47,7 +47,8 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     folder.mkdir(exist_ok=True)
     parity = export_graphs(model, folder)
     share = recipe.data.validation_share
-    validation = build_validation(store.part(share / 2, share), recipe.seed)
+    for_calibration, for_measuring = store.part(0, share).halves()
+    validation = build_validation(for_measuring, recipe.seed)
     measured = validate_mean(model, validation) | validate_posterior(model, validation) | {"onnx_parity": parity}
     untrained = all(stage.objective != "posterior" for stage in recipe.stages)
     multiple = model.trunk.size_multiple
@@ -69,7 +70,7 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
         measured={name: round(value, 7) for name, value in measured.items() if math.isfinite(value)},
         limits=(*recipe.card.limits, *([UNTRAINED_SAMPLER] if untrained else [])),
     )
-    return save_bundle(folder, card, calibrate(model, store.part(0, share / 2), recipe))
+    return save_bundle(folder, card, calibrate(model, for_calibration, recipe))
 
 
 @torch.inference_mode()

@@ -38,7 +38,8 @@ def train_recipe(job: TrainJob, tell: Callable[[str], None]) -> bool:
     for line in left_out:
         tell(f"left out: {line}")
     share = recipe.data.validation_share
-    counts = store.part(share, 1).pictures, store.part(0, share / 2).pictures, store.part(share / 2, share).pictures
+    parts = store.part(share, 1), *store.part(0, share).halves()
+    counts = [part.pictures for part in parts]
     if 0 in counts:
         raise UsageError(
             f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "

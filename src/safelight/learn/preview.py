@@ -17,7 +17,8 @@ def write_preview(model: Restorer, batches: dict[str, Pair], path: Path) -> None
     """One row per crop, `ROWS_OF_EACH` rows per degradation; the scale is shown ten times brighter."""
     rows = []
     for batch in batches.values():
-        some = Pair(*(t[:ROWS_OF_EACH] for t in batch))
+        spread = max(1, len(batch.clean) // ROWS_OF_EACH)
+        some = Pair(*(t[::spread][:ROWS_OF_EACH] for t in batch))
         output = model(some.degraded, some.sigma_01)
         panels = torch.cat([some.clean, some.degraded, output.mean, 10 * output.log_scale.exp()], dim=3)
         rows.append(panels.clamp(0, 1).permute(0, 2, 3, 1).flatten(0, 1))

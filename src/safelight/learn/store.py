@@ -52,6 +52,12 @@ class PixelStore:
         """
         return PixelStore(self.path, tuple(e for e in self.entries if start <= int(e.digest[:8], 16) / 2**32 < stop))
 
+    def halves(self) -> tuple["PixelStore", "PixelStore"]:
+        """Two parts by the parity of another piece of the hash."""
+        parts = ([e for e in self.entries if int(e.digest[8:16], 16) % 2 == parity] for parity in (0, 1))
+        first, second = (PixelStore(self.path, tuple(entries)) for entries in parts)
+        return first, second
+
     @property
     def pictures(self) -> int:
         """How many different pictures there are, whatever their scales."""
