@@ -150,7 +150,8 @@ def _on_white(picture: Picture) -> np.ndarray[Any, Any]:
 
 def _encode(pages: Sequence[Picture], part: Path, container: str, quality: int) -> None:
     first = pages[0]
-    image = to_vips(np.concatenate([_interleaved(page, container) for page in pages]))
+    arrays = [_interleaved(page, container) for page in pages]
+    image = to_vips(np.concatenate(arrays) if len(arrays) > 1 else arrays[0])
     kept, options = first.metadata, _options(container, quality, first)
     image = image.copy(**({"xres": kept.dpi[0] / 25.4, "yres": kept.dpi[1] / 25.4} if kept.dpi else {}))
     # AVIF gets libexif's version of the block, the others the exact one afterwards; TIFF has its own way
