@@ -179,14 +179,15 @@ def write_large(data: Path, path: Path, width: int, height: int) -> None:
 
 
 def enhance_file(photo: Path, out: Path) -> float:
-    """Run the command line; returns its peak resident set in GB."""
+    """Run the command line; returns its peak resident set in GB.
+
+    A child's peak starts at its parent's size, so a small process stands between it and this one.
+    """
     command = [sys.executable, "-m", "safelight", "enhance", str(photo), "-o", str(out), "--if-exists", "overwrite"]
     (out.parent / "manifest.jsonl").unlink(missing_ok=True)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"enhance ended with {status}")
-    return usage.ru_maxrss / 1e6
+    code = "import os, subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdout=2); _, s, u = os.wait4(p.pid, 0); "
+    between = [sys.executable, "-c", code + "print(u.ru_maxrss); sys.exit(s != 0)", *command]
+    return int(subprocess.run(between, capture_output=True, text=True, check=True).stdout) / 1e6
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -184,7 +184,7 @@ def _interleaved(picture: Picture, container: str) -> np.ndarray[Any, Any]:
 def _options(container: str, quality: int, picture: Picture) -> dict[str, Any]:
     """What each saver is told. Lossy ones keep the full chroma."""
     if container == "jpeg":
-        return {"Q": quality, "subsample_mode": "off", "optimize_coding": True}
+        return {"Q": quality, "subsample_mode": "off"}  # optimised coding would hold all coefficients in memory
     if container == "png":
         return {"compression": 6, "bitdepth": picture.bits}
     if container == "tiff":

@@ -24,8 +24,8 @@ from safelight.runtime.tiling import Tile, best_tile, padded, tiles
 from safelight.runtime.window import Canvas
 
 Array = NDArray[np.float32]
-TILE_AREA_PX = 1_600_000
-"""About 0.7 GB of activations; larger tiles waste less on halos, smaller ones need less memory."""
+TILE_AREA_PX = 2_000_000
+"""About 0.8 GB of activations; larger tiles waste less on halos, smaller ones need less memory."""
 SMALLEST_AREA_PX = 100_000
 
 

@@ -99,6 +99,7 @@ def open_graph(path: Path, device: str, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    options.enable_mem_pattern = False  # a planned block would come on top of what the first run took
     try:
         graph = ort.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
     except Exception as error:  # onnxruntime raises its own classes, all of them straight from Exception
