@@ -2,7 +2,7 @@
 
     python benchmarks/restore.py [--data ../shared/data] [--peers ../shared/peers] [--only quality speed memory start]
 
-Writes benchmarks/results/restore.json and docs/benchmarks.md, from which every number of the docs is taken.
+Writes benchmarks/results/restore.json, docs/benchmarks.md and the numbers of the README.
 Needs the `dev` extra. About 15 minutes on two cores; parts that are not asked for keep their last result.
 
 Protocol: unclipped N(0, σ²) on the 8-bit picture, blind; PSNR over RGB of the clipped result, mean over
@@ -52,7 +52,11 @@ class Average:
             self.values.setdefault(name, []).append(number)
 
     def means(self) -> dict[str, float]:
-        return {name: round(statistics.fmean(numbers), 4) for name, numbers in self.values.items()}
+        """Averages over pictures; squared errors as ratios of their averages to that of the mean."""
+        means = {name: statistics.fmean(numbers) for name, numbers in self.values.items()}
+        base = means.pop("mse_of_mean", 1.0)
+        ratios = {f"{name}_to_that_of_mean": means.pop(name) / base for name in list(means) if name.startswith("mse_")}
+        return {name: round(number, 4) for name, number in (means | ratios).items()}
 
 
 def compare(model: safelight.Model, clean: np.ndarray, degraded: np.ndarray, samples: int) -> dict[str, float]:
@@ -63,16 +67,17 @@ def compare(model: safelight.Model, clean: np.ndarray, degraded: np.ndarray, sam
     for level in (0.5, 0.9):
         low, high = out.interval(level)
         numbers[f"inside_{round(100 * level)}"] = float(np.mean((low <= clean) & (clean <= high)))
-    numbers["predicted_to_real_mse"] = float(np.mean(out.std**2)) / mse(out.mean.pixels, clean)
+    numbers |= {"mse_of_mean": mse(out.mean.pixels, clean), "mse_predicted": float(np.mean(out.std**2))}
     if samples:
-        base = mse(out.mean.pixels, clean)
         draws = np.stack([sample.pixels for sample in out.samples])
-        numbers["one_sample_mse_ratio"] = mse(draws[0], clean) / base
-        numbers[f"mean_of_{samples}_mse_ratio"] = mse(draws.mean(0), clean) / base
+        numbers["mse_of_one_sample"] = mse(draws[0], clean)
+        numbers[f"mse_of_mean_of_{samples}"] = mse(draws.mean(0), clean)
     return numbers
 
 
-def noise_table(model: safelight.Model, data: Path, peers: Path | None) -> dict[str, dict[str, float]]:
+def noise_table(
+    model: safelight.Model, data: Path, peers: Path | None, ask_peers: list[str]
+) -> dict[str, dict[str, float]]:
     """CBSD68 at three noise levels, beside the peers."""
     table = {}
     for sigma in (15, 25, 50):
@@ -82,7 +87,7 @@ def noise_table(model: safelight.Model, data: Path, peers: Path | None) -> dict[
             told = model.enhance(safelight.Picture(noisy), sigma_01=sigma / 255, uncertainty=False).mean.pixels
             average.add(**compare(model, clean, noisy, SAMPLES), ours_told_db=psnr_db(np.clip(told, 0, 1), clean))
             if peers is not None:
-                for peer in ("ffdnet_color", "dncnn_color_blind"):
+                for peer in ask_peers:
                     average.add(**{f"{peer}_db": psnr_db(run_peer(peers, peer, noisy, sigma / 255), clean)})
         table[f"CBSD68, noise {sigma}"] = average.means()
         print(sigma, table[f"CBSD68, noise {sigma}"], flush=True)
@@ -232,6 +237,49 @@ def write_table(results: dict[str, dict[str, float]]) -> None:
     TABLE.write_text("\n".join(lines), encoding="utf-8")
 
 
+MARKS = "<!-- numbers: made by benchmarks/restore.py -->", "<!-- end of numbers -->"
+
+
+def readme_block(results: dict[str, dict[str, float]]) -> str:
+    """The numbers of the README."""
+    rows = [
+        "| CBSD68, PSNR in dB | noisy | Safelight, blind | Safelight, told σ | FFDNet, told σ |",
+        "|---|---|---|---|---|",
+    ]
+    for sigma in (15, 25, 50):
+        got = results[f"CBSD68, noise {sigma}"]
+        names = ("input_db", "ours_db", "ours_told_db", "ffdnet_color_db")
+        rows.append(f"| noise σ = {sigma} | " + " | ".join(f"{got[name]:.2f}" for name in names) + " |")
+    speed, law = results["Speed"], results["CBSD68, noise 25"]
+    jpeg = [results[f"LIVE1, JPEG {quality}"] for quality in (10, 20, 30)]
+    gains = " / ".join(f"{got['ours_db'] - got['input_db']:+.2f}" for got in jpeg)
+    real = results["CC15, real noise"]
+    facts = [
+        f"JPEG at quality 10 / 20 / 30 (LIVE1): {gains} dB.",
+        f"Real camera noise (CC15): {real['input_db']:.2f} → {real['ours_db']:.2f} dB.",
+        f"A clean photograph (Kodak24) changes by {results['Kodak24, clean']['changed_rms_255']:.2f}/255 RMS.",
+        (
+            f"The whole command on a 12-megapixel JPEG: {speed['ours_s_per_mpx']:.2f} s per megapixel on "
+            f"{speed['threads']} threads, {speed['ratio']:.2f} times what FFDNet's network alone takes."
+        ),
+        f"A 48-megapixel picture: {results['Memory']['peak_gb_48_mpx']:.2f} GB of memory at most.",
+        (
+            f"Samples at σ = 25: squared error {law['mse_of_one_sample_to_that_of_mean']:.2f} times the mean's (a perfect "
+            f"posterior: 2), the average of 8 {law['mse_of_mean_of_8_to_that_of_mean']:.2f} times (1.125); "
+            f"{law['inside_90']:.0%} of the true values lie in their 90 % interval."
+        ),
+    ]
+    return "\n".join([*rows, "", *(f"- {fact}" for fact in facts)])
+
+
+def write_readme(results: dict[str, dict[str, float]]) -> None:
+    """Put the block between its marks."""
+    path = ROOT / "README.md"
+    head, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    path.write_text(f"{head}{MARKS[0]}\n\n{readme_block(results)}\n\n{MARKS[1]}{tail}", encoding="utf-8")
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -239,12 +287,13 @@ def main() -> None:
         "--data", type=Path, default=Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
     )
     parser.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers")
+    parser.add_argument("--against", nargs="*", default=["ffdnet_color"], help="also dncnn_color_blind, which is slow")
     parser.add_argument("--only", nargs="*", default=["quality", "speed", "memory", "start"])
     ask = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if "quality" in ask.only:
         model = safelight.load("photo")
-        results |= noise_table(model, ask.data, ask.peers if ask.peers.is_dir() else None)
+        results |= noise_table(model, ask.data, ask.peers if ask.peers.is_dir() else None, ask.against)
         results |= other_tables(model, ask.data)
     if "speed" in ask.only:
         results |= measure_speed(ask.data, ask.peers)
@@ -258,6 +307,7 @@ def main() -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     write_table(results)
+    write_readme(results)
     print(TABLE.read_text())
 
 

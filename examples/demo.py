@@ -26,21 +26,21 @@ OUT = Path("demo")
 
 
 CASES: list[tuple[str, str, str, Chain]] = [
-    ("roman_colosseum", "png", "Gaussian noise, σ = 25/255", [Step.fixed("gaussian_noise", sigma_255=25)]),
+    ("roman_colosseum", "png", "noise, σ = 25", [Step.fixed("gaussian_noise", sigma_255=25)]),
     (
         "beacon_street_sunset",
         "jpg",
-        "a camera at high ISO (correlated, brighter in the shadows), saved as JPEG",
+        "high ISO, JPEG",
         [
             Step.fixed("camera_noise", shot=0.008, read=0.008, red_gain=2.0, blue_gain=1.7, mosaic=1),
             Step.fixed("jpeg", quality=90),
         ],
     ),
-    ("the_spices_of_life", "jpg", "JPEG at quality 15", [Step.fixed("jpeg", quality=15)]),
+    ("the_spices_of_life", "jpg", "JPEG, quality 15", [Step.fixed("jpeg", quality=15)]),
     (
         "abstract_spiral",
         "tif",
-        "16-bit grey TIFF, Gaussian noise, σ = 35/255",
+        "grey 16-bit, σ 35",
         [Step.fixed("gaussian_noise", sigma_255=35)],
     ),
 ]
@@ -92,7 +92,7 @@ def main() -> None:
     for folder in ("before", "after"):
         (OUT / folder).mkdir(parents=True, exist_ok=True)
     model = safelight.load("photo")
-    header = ["picture", "what happened to it", "before", "after", "gain", "in the 90 % interval"]
+    header = ["picture", "what happened", "before", "after", "gain", "in 90 %"]
     pictures, rows, halves = [], [], []
     for name, extension, what, chain in CASES:
         clean, bad = make_bad(name, extension, chain)
@@ -101,7 +101,7 @@ def main() -> None:
         truth, low_high = clean.as_float(), out.interval(0.9)
         before, after = psnr_db(bad.as_float(), truth), psnr_db(out.mean.as_float(), truth)
         inside = np.mean((low_high[0] <= truth) & (truth <= low_high[1]))
-        cells = (f"{before:.2f} dB", f"{after:.2f} dB", f"{after - before:+.2f} dB", f"{inside:.0%}")
+        cells = (f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", f"{inside:.0%}")
         rows.append([name, what, *cells])
         halves.append((bad.as_float(), out.mean.as_float()))
         layers = {"restored (mean)": out.mean.as_float(), "one sample": out.samples[0].as_float()}
@@ -117,6 +117,7 @@ def main() -> None:
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+    print("PSNR in dB; in 90 %: the share of values that lie in their 90 % interval")
     print(f"before: {OUT / 'before'}   after: {OUT / 'after'}   side by side: {(OUT / 'compare.html').resolve()}")
 
 

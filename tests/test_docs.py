@@ -49,3 +49,13 @@ def test_make_help_prints_itself():
 
     told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {"help", "demo", "test", "lint"} <= {line.split()[0] for line in told.splitlines()}
+
+
+def test_numbers_in_the_readme_are_the_measured_ones():
+    import importlib.util
+    import json
+
+    spec = importlib.util.spec_from_file_location("restore", ROOT / "benchmarks" / "restore.py")
+    restore = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(restore)
+    assert restore.readme_block(json.loads(restore.RESULTS.read_text())) in (ROOT / "README.md").read_text()
