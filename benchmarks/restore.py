@@ -264,8 +264,8 @@ def readme_block(results: dict[str, dict[str, float]]) -> str:
         ),
         f"A 48-megapixel picture: {results['Memory']['peak_gb_48_mpx']:.2f} GB of memory at most.",
         (
-            f"Samples at σ = 25: squared error {law['mse_of_one_sample_to_that_of_mean']:.2f} times the mean's (a perfect "
-            f"posterior: 2), the average of 8 {law['mse_of_mean_of_8_to_that_of_mean']:.2f} times (1.125); "
+            f"Samples at σ = 25: squared error {law['mse_of_one_sample_to_that_of_mean']:.2f} times the mean's "
+            f"(a perfect posterior: 2), the average of 8 {law['mse_of_mean_of_8_to_that_of_mean']:.2f} times (1.125); "
             f"{law['inside_90']:.0%} of the true values lie in their 90 % interval."
         ),
     ]
