@@ -3,7 +3,7 @@
     make demo                      or, with Safelight installed: python examples/demo.py [--poster FILE]
 
 The good ones (examples/samples, CC0) were held out: the model was not trained on them (some of them are
-among the pictures that its intervals were calibrated on; see the table). Every number in the table is
+among the pictures that its intervals were calibrated on). Every number in the table is
 measured in this run.
 """
 
@@ -113,12 +113,13 @@ def main() -> None:
     (OUT / "compare.html").write_text(page.replace("/*DATA*/", content), encoding="utf-8")
     if ask.poster:
         poster(halves, ask.poster)
-    table = Table(*header)
+    table = Table(*header, box=None)
     for row in rows:
         table.add_row(*row)
     Console().print(table)
     print("PSNR in dB; in 90 %: the share of values that lie in their 90 % interval")
-    print(f"before: {OUT / 'before'}   after: {OUT / 'after'}   side by side: {(OUT / 'compare.html').resolve()}")
+    print("(it is calibrated on average; strongly compressed pictures fall short of it)")
+    print(f"open {(OUT / 'compare.html').resolve().as_uri()}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,10 @@ _HOMES = {
 __all__ = ["Enhanced", "Model", "Picture", "SafelightError", "__version__", "load", "read", "write"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """Import what is asked for only when it is asked for: the command line must start at once."""
     if name in _HOMES:

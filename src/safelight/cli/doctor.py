@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-LIBRARIES = ("numpy", "pyvips", "pyvips-binary", "onnxruntime", "tifffile", "torch", "accelerate")
+LIBRARIES = ("numpy", "pyvips", "pyvips-binary", "onnxruntime", "torch", "accelerate")
 
 
 def doctor() -> None:
@@ -29,4 +29,4 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         optional = name in ("torch", "accelerate")
-        return "not installed" + (" (only needed to train: pip install 'safelight[train]')" if optional else "")
+        return "not installed" + (" (only needed to train; see 'Train your own' in the README)" if optional else "")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STDIO = Path("-")
 INTERRUPTED = 130
+STANDARD_INPUT = "standard input"
 
 
 def enhance(
@@ -29,24 +30,33 @@ def enhance(
     ],
     model: Annotated[str, typer.Option(help="A bundle: its name (see 'model list') or its path.")] = "photo",
     strength: Annotated[
-        float, typer.Option(help="0 is the input; in between fine grain comes back before colour noise.")
+        float, typer.Option(help="0 to 1. 0 is the input; between, fine grain returns before colour noise.")
     ] = 1.0,
     temperature: Annotated[
         float | None,
-        typer.Option(help="Write one draw at this temperature instead of the mean; with --samples: theirs."),
+        typer.Option(
+            help="0 to 2. Write one random draw, not the mean; 1 is honest, less is calmer. Or that of --samples."
+        ),
     ] = None,
-    samples: Annotated[int, typer.Option(help="Write this many alternatives beside the mean.")] = 0,
+    samples: Annotated[
+        int, typer.Option(help="0 to 64. Write alternatives, grain and all: NAME_sample1, NAME_sample2, ...")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Equal seeds draw equal samples.")] = 0,
     uncertainty: Annotated[
         bool, typer.Option("--uncertainty", help="Write NAME_std.tif: standard deviation per pixel, float, white = 1.")
     ] = False,
-    sigma: Annotated[float | None, typer.Option(help="The noise level in units of 1/255, if you know it.")] = None,
+    sigma: Annotated[
+        float | None,
+        typer.Option(help="0 to 255. The noise level, if known; photo hardly heeds it, --strength does more."),
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Folders with all below; the tree is mirrored.")
     ] = False,
     format: Annotated[str, typer.Option(help="same, jpeg, png, tiff, webp or avif.")] = "same",  # noqa: A002
     depth: Annotated[str, typer.Option(help="same, 8, 10, 12, 16 or float.")] = "same",
-    quality: Annotated[int, typer.Option(help="Of jpeg, webp and avif; 100 is lossless for the last two.")] = 95,
+    quality: Annotated[
+        int, typer.Option(help="1 to 100. Of jpeg, webp and avif; 100 is lossless for the last two.")
+    ] = 95,
     metadata: Annotated[str, typer.Option(help="keep, strip or strip-gps.")] = "keep",
     provenance: Annotated[bool, typer.Option(help="Say in the XMP what was done.")] = True,
     pages: Annotated[str, typer.Option(help="Of a TIFF: first or all.")] = "first",
@@ -54,12 +64,12 @@ def enhance(
     if_exists: Annotated[str, typer.Option(help="skip, overwrite or rename.")] = "skip",
     on_error: Annotated[str, typer.Option(help="continue or stop.")] = "continue",
     max_megapixels: Annotated[float, typer.Option(help="Refuse larger pictures.")] = 400.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; no file is opened.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Files to decode ahead and encode behind.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per file on standard output.")] = False,
 ) -> None:
-    """Restore pictures: noise, JPEG artefacts, a little blur. Nothing is lost from the files."""
+    """Restore pictures: noise, JPEG artefacts, a little blur. Profile, EXIF, XMP, depth and alpha are kept."""
     settings = _settings(
         model=model,
         strength=strength,
@@ -129,7 +139,7 @@ def _standard_streams(
     with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
         source = inputs[0]
         if source == STDIO:
-            source = Path(folder) / "standard input"
+            source = Path(folder) / STANDARD_INPUT
             source.write_bytes(sys.stdin.buffer.read())
         container = format_of(source) if settings.format == "same" else settings.format
         stand_in = Path(folder) / f"result.{EXTENSIONS.get(container, 'png')}"
@@ -177,6 +187,7 @@ def _run(
         try:
             for outcome in progress:
                 counts[outcome.status] += 1
+                _rename_stand_in(outcome)
                 _tell(outcome, as_json, quiet)
         except KeyboardInterrupt:
             typer.echo("interrupted; what is finished is kept, run the same command again to go on", err=True)
@@ -187,6 +198,13 @@ def _run(
         err=True,
     )
     return counts["failed"]
+
+
+def _rename_stand_in(outcome: "Outcome") -> None:
+    """Say "standard input" where a file in a temporary folder stands in for it."""
+    if Path(outcome.source).name == STANDARD_INPUT:
+        outcome.error = outcome.error and outcome.error.replace(outcome.source, STANDARD_INPUT)
+        outcome.source = STANDARD_INPUT
 
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:

@@ -10,7 +10,7 @@ from safelight.errors import RefusedError
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="A training recipe, such as recipes/photo.toml.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of photographs; overrides the recipe's.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of photographs; needed if the recipe names none.")] = None,
     run: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     cache: Annotated[Path, typer.Option(help="Where decoded pictures are kept.")] = Path(".cache/pixels"),
@@ -23,7 +23,7 @@ def train(
     try:
         from safelight.learn.job import TrainJob, train_recipe
     except ModuleNotFoundError as error:
-        raise RefusedError(f"training needs '{error.name}'; install it with: pip install 'safelight[train]'") from None
+        raise RefusedError(f"training needs '{error.name}'; see 'Train your own' in the README") from None
     job = TrainJob(recipe, data, run, cache, resume, workers, stop_at)
     if not train_recipe(job, lambda line: typer.echo(line, err=True)):
         raise typer.Exit(130)

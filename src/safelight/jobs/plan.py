@@ -17,6 +17,8 @@ from safelight.picture import SUFFIXES, format_of
 READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif": "avif"}
+NO_FOLDERS = frozenset({*READABLE, ".bmp", ".jp2", ".jxl", ".psd"})
+"""An output that ends so is meant as a picture, not as a folder."""
 _STAND_INS = {".heic": "avif", ".heif": "avif", ".gif": "png"}
 """Readable, but not written: what stands in."""
 
@@ -58,6 +60,9 @@ def make_plan(inputs: Sequence[Path], output: Path, settings: EnhanceSettings, r
     names_a_file = output.suffix.lower() in SUFFIXES and not os.path.isdir(output)
     if len(inputs) == 1 and not os.path.isdir(inputs[0]) and names_a_file:
         return Plan(output.parent, _checked([_task(inputs[0], output, settings, set())]))
+    if output.suffix.lower() in NO_FOLDERS and not os.path.isdir(output):
+        what = "several pictures need a folder" if names_a_file else f"'{output.suffix}' cannot be written"
+        raise UsageError(f"{output}: {what}; name a folder with -o, or for one picture one of {', '.join(SUFFIXES)}")
     if os.path.exists(output) and not os.path.isdir(output):
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
     tasks: list[Task] = []

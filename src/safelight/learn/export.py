@@ -6,6 +6,7 @@ to 1e-4, is refused.
 """
 
 import json
+import logging
 import struct
 import warnings
 from pathlib import Path
@@ -105,6 +106,7 @@ def _example(model: Restorer, graph: nn.Module, batch: int, height: int, width: 
 
 def _export(graph: nn.Module, multiple: int, example: tuple[Any, ...], names: Names, path: Path) -> None:
     """Trace, name, and point every weight into weights.safetensors."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nothing here needs
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="# The axis name", category=UserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # torch's own business

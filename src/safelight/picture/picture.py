@@ -52,6 +52,11 @@ class Picture:
         if not self.bits:
             object.__setattr__(self, "bits", 8 * self.pixels.dtype.itemsize)
 
+    def __repr__(self) -> str:
+        width, height = self.size
+        kind = ("grey" if self.grey else "RGB") + ("" if self.alpha is None else " with alpha")
+        return f"<Picture {width}x{height}, {kind}, {self.bits} bits, {self.format}>"
+
     @property
     def size(self) -> tuple[int, int]:
         """Width, height."""

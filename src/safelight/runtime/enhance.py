@@ -38,14 +38,17 @@ class Enhanced:
     samples: tuple[Picture, ...]
     """Posterior draws."""
     std: Array | None
-    """(H, W, C) calibrated standard deviation of the error of the mean at full strength, white at 1, or None."""
+    """(H, W, C) calibrated standard deviation of the mean's error at full strength, white at 1, or None."""
     calibration: Calibration
     tile_px: tuple[int, int]
     """Height and width of the tiles that were used."""
     strength: float = 1.0
 
+    def __repr__(self) -> str:
+        return f"<Enhanced {self.mean!r}, {len(self.samples)} samples, std {'yes' if self.std is not None else 'no'}>"
+
     def interval(self, level: float) -> tuple[Array, Array]:
-        """Low and high (H, W, C), white at 1, that hold the truth in a share `level` of all pixel values.
+        """Low and high, (H, W, C) with white at 1, that hold the truth in a share `level` of all pixel values.
 
         The share holds over pictures like those of the calibration; see the bundle's card.
         Raises UsageError without std, below full strength, or for a level that was not calibrated.
@@ -106,6 +109,8 @@ class Model:
         `sigma_01` tells the noise level in units of white, if it is known. Equal seeds give equal samples,
         whatever the tiles. Raises UsageError for values out of range.
         """
+        if not isinstance(picture, Picture):
+            raise UsageError(f"enhance takes a Picture, not {type(picture).__name__}; use safelight.read(path) first")
         request = Request(samples, seed, strength, temperature, sigma_01, uncertainty)
         _check(request)
         if strength == 0 and not uncertainty:
