@@ -88,6 +88,10 @@ def test_odd_requests(tmp_path):
     touch(tmp_path, "a.png", "b.png", "file")
     with pytest.raises(UsageError, match="name a folder"):
         make_plan([tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "file", EnhanceSettings(), False)
+    with pytest.raises(UsageError, match="several pictures need a folder"):
+        make_plan([tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "both.jpg", EnhanceSettings(), False)
+    with pytest.raises(UsageError, match=r"'.heic' cannot be written"):
+        make_plan([tmp_path / "a.png"], tmp_path / "a.heic", EnhanceSettings(), False)
     (tmp_path / "empty").mkdir()
     plan = make_plan([tmp_path / "empty", tmp_path / "a.png"], tmp_path / "out", EnhanceSettings(), False)
     assert "no pictures" in plan.tasks[0].problem

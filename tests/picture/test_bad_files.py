@@ -74,3 +74,17 @@ def test_bad_files(tmp_path, name, reason):
 def test_damaged_exif_is_a_warning_not_an_error(tmp_path):
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     assert read(tmp_path / "a.jpg").warnings == ("EXIF cannot be read and was left out",)
+
+
+def test_a_file_that_may_not_be_read_says_so(tmp_path, monkeypatch):
+    """Root may read everything, so the refusal is played."""
+    from pathlib import Path
+
+    (tmp_path / "a.png").write_bytes(b"x")
+
+    def refuse(*_: object, **__: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PictureError, match=r"a.png: cannot be opened \(Permission denied\); check its permissions"):
+        read(tmp_path / "a.png")

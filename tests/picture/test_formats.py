@@ -27,12 +27,10 @@ def make(rng: np.random.Generator, bits: int, channels: int = 3, alpha: bool = F
     return Picture(values(channels), values(1) if alpha else None, Metadata(**metadata), bits=bits)
 
 
-@pytest.mark.parametrize(("suffix", "bits"), CASES)
+@pytest.mark.parametrize(("suffix", "bits"), [case for case in CASES if case[0] != ".jpg"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_pixels_depth_and_alpha_survive(tmp_path, rng, suffix, bits, channels, alpha):
-    if suffix == ".jpg":
-        pytest.skip("jpeg is lossy and has no alpha; its own test below")
     before = make(rng, bits, channels, alpha)
     assert write(before, tmp_path / f"a{suffix}", quality=100) == []
     after = read(tmp_path / f"a{suffix}")

@@ -6,10 +6,13 @@ import skimage.color
 from PIL import Image, ImageCms
 
 from safelight.bundle import Bundle
+from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, DeviceError, OutputError, UsageError
-from safelight.picture import Metadata, Picture
+from safelight.metrics import mse, psnr_db
+from safelight.picture import Metadata, Picture, read
 from safelight.runtime import Model, Session, check_plausible, load
 from safelight.runtime.session import open_graph
+from support import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +196,31 @@ def test_wide_gamut_colours_stay_themselves(photo, data):
         return skimage.color.rgb2lab(blocks)
 
     assert skimage.color.deltaE_ciede2000(lab(picture.pixels), lab(out.pixels)).max() < 1
+
+
+def test_the_shipped_bundle_on_the_sample_pictures(photo):
+    """It restores, its tiles and samples have no seams, and one sample is about twice as far off as the mean."""
+    model = Model(Session(photo))
+    ratios, gains = [], []
+    for path in sorted((ROOT / "examples" / "samples").glob("*.webp"))[1:3]:
+        clean = read(path).as_float()
+        noisy = replay(clean, draw([Step.fixed("gaussian_noise", sigma_255=25)], 0, path.stem))
+        whole = model.enhance(Picture(noisy), samples=1, seed=3)
+        tiled = model.enhance(Picture(noisy), samples=1, seed=3, tile_area_px=210_000)
+        assert np.prod(tiled.tile_px) < np.prod(whole.tile_px)
+        np.testing.assert_allclose(whole.mean.pixels, tiled.mean.pixels, atol=1e-4)
+        np.testing.assert_allclose(whole.samples[0].pixels, tiled.samples[0].pixels, atol=1e-4)
+        ratios.append(mse(whole.samples[0].pixels, clean) / mse(whole.mean.pixels, clean))
+        gains.append(psnr_db(whole.mean.pixels, clean) - psnr_db(noisy, clean))
+    assert 1.5 <= np.mean(ratios) <= 2.3
+    assert min(gains) > 8
+
+
+def test_a_dark_frame_stays_dark(photo, rng):
+    dark = Picture(rng.integers(0, 40, (64, 64, 3), dtype=np.uint16))
+    out = Model(Session(photo)).enhance(dark, uncertainty=False).mean
+    check_plausible(dark, out, "dark")
+    assert out.pixels.max() < 1500
 
 
 def test_load_by_name_and_unknown_name():

@@ -137,11 +137,13 @@ def _standard_streams(
     from safelight.picture import format_of
 
     with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
-        source = inputs[0]
+        source: Path = inputs[0]
+        content: Path | bytes = source
         if source == STDIO:
+            content = sys.stdin.buffer.read()
             source = Path(folder) / STANDARD_INPUT
-            source.write_bytes(sys.stdin.buffer.read())
-        container = format_of(source) if settings.format == "same" else settings.format
+            source.write_bytes(content)
+        container = format_of(content) if settings.format == "same" else settings.format
         stand_in = Path(folder) / f"result.{EXTENSIONS.get(container, 'png')}"
         yield [source], stand_in if output == STDIO else output, output == STDIO
 
