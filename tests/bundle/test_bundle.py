@@ -77,4 +77,7 @@ def test_shipped_bundle_keeps_its_promises(photo):
     assert photo.card.measured["val_noise25_psnr_db"] > 30
     assert 1.5 <= photo.card.measured["val_sample_mse_ratio"] <= 2.3
     assert 1.2 < photo.calibration.quantile(0.9) < 2.2, "near the normal's 1.64"
-    assert b"pickle" not in (photo.folder / "weights.safetensors").read_bytes()
+    weights = (photo.folder / "weights.safetensors").read_bytes()
+    start = 8 + int.from_bytes(weights[:8], "little")
+    ends = [entry["data_offsets"][1] for name, entry in json.loads(weights[8:start]).items() if name != "__metadata__"]
+    assert start + max(ends) == len(weights), "tensors and nothing else"
