@@ -1,15 +1,16 @@
 """Measure the shipped restoration bundle beside published denoisers, in one run on the same threads.
 
-    python benchmarks/restore.py [--data ../shared/data] [--peers ../shared/peers] [--only quality speed memory start]
+    python benchmarks/restore.py [--data ../shared/data] [--peers ../shared/peers] [--only quality speed ...]
 
 Writes benchmarks/results/restore.json, docs/benchmarks.md and the numbers of the README.
-Needs the `dev` extra. About 15 minutes on two cores; parts that are not asked for keep their last result.
+Needs the `dev` extra. About half an hour on two cores; parts that are not asked for keep their last result.
 
 Protocol: unclipped N(0, σ²) on the 8-bit picture, blind; PSNR over RGB of the clipped result, mean over
 pictures. Speeds are medians; the peer runs in onnxruntime with the same number of threads.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -20,10 +21,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from anomaly import measure_anomaly
+from page import write_pages
+from posterior import Judge, Table, draw_reliability
 
 import safelight
+from safelight.bundle import find_bundle
 from safelight.degrade import Step, draw, replay
 from safelight.metrics import mse, psnr_db
 from safelight.picture.vips import to_vips
@@ -31,7 +37,8 @@ from safelight.runtime.session import cores, open_graph
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "restore.json"
-TABLE = ROOT / "docs" / "benchmarks.md"
+RELIABILITY = ROOT / "docs" / "images" / "reliability.png"
+PARTS = ["quality", "anomaly", "speed", "memory", "start"]
 SAMPLES = 8
 
 
@@ -41,57 +48,27 @@ def pictures(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
         yield path.stem, safelight.read(path).as_float()
 
 
-class Average:
-    """Named numbers, averaged over pictures."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, list[float]] = {}
-
-    def add(self, **numbers: float) -> None:
-        for name, number in numbers.items():
-            self.values.setdefault(name, []).append(number)
-
-    def means(self) -> dict[str, float]:
-        """Averages over pictures; squared errors as ratios of their averages to that of the mean."""
-        means = {name: statistics.fmean(numbers) for name, numbers in self.values.items()}
-        base = means.pop("mse_of_mean", 1.0)
-        ratios = {f"{name}_to_that_of_mean": means.pop(name) / base for name in list(means) if name.startswith("mse_")}
-        return {name: round(number, 4) for name, number in (means | ratios).items()}
-
-
-def compare(model: safelight.Model, clean: np.ndarray, degraded: np.ndarray, samples: int) -> dict[str, float]:
-    """One picture restored: PSNR, the 3 dB law, coverage of the intervals, calibration of the std."""
-    out = model.enhance(safelight.Picture(degraded.astype(np.float32)), samples=samples, seed=1)
-    mean = np.clip(out.mean.pixels, 0, 1)
-    numbers = {"input_db": psnr_db(np.clip(degraded, 0, 1), clean), "ours_db": psnr_db(mean, clean)}
-    for level in (0.5, 0.9):
-        low, high = out.interval(level)
-        numbers[f"inside_{round(100 * level)}"] = float(np.mean((low <= clean) & (clean <= high)))
-    numbers |= {"mse_of_mean": mse(out.mean.pixels, clean), "mse_predicted": float(np.mean(out.std**2))}
-    if samples:
-        draws = np.stack([sample.pixels for sample in out.samples])
-        numbers["mse_of_one_sample"] = mse(draws[0], clean)
-        numbers[f"mse_of_mean_of_{samples}"] = mse(draws.mean(0), clean)
-    return numbers
-
-
-def noise_table(
-    model: safelight.Model, data: Path, peers: Path | None, ask_peers: list[str]
-) -> dict[str, dict[str, float]]:
+def noise_table(judge: Judge, data: Path, peers: Path | None, ask_peers: list[str]) -> Iterator[tuple[str, Table]]:
     """CBSD68 at three noise levels, beside the peers."""
-    table = {}
+    eight_bits = safelight.load("photo", precision="int8")
     for sigma in (15, 25, 50):
-        average = Average()
+        table = Table()
         for name, clean in pictures(data / "bench" / "cbsd68"):
             noisy = replay(clean, draw([Step.fixed("gaussian_noise", sigma_255=sigma)], 0, name))
-            told = model.enhance(safelight.Picture(noisy), sigma_01=sigma / 255, uncertainty=False).mean.pixels
-            average.add(**compare(model, clean, noisy, SAMPLES), ours_told_db=psnr_db(np.clip(told, 0, 1), clean))
-            if peers is not None:
-                for peer in ask_peers:
-                    average.add(**{f"{peer}_db": psnr_db(run_peer(peers, peer, noisy, sigma / 255), clean)})
-        table[f"CBSD68, noise {sigma}"] = average.means()
-        print(sigma, table[f"CBSD68, noise {sigma}"], flush=True)
-    return table
+            judge.judge(table, clean, noisy)
+            table.add(
+                ours_told_db=restored_db(judge.model, noisy, clean, sigma_01=sigma / 255),
+                ours_int8_db=restored_db(eight_bits, noisy, clean),
+            )
+            for peer in ask_peers if peers is not None else ():
+                table.add(**{f"{peer}_db": psnr_db(run_peer(peers, peer, noisy, sigma / 255), clean)})
+        yield f"CBSD68, noise {sigma}", table
+
+
+def restored_db(model: safelight.Model, degraded: np.ndarray, clean: np.ndarray, **options: float) -> float:
+    """PSNR of the mean alone."""
+    out = model.enhance(safelight.Picture(degraded.astype(np.float32)), uncertainty=False, **options)
+    return psnr_db(np.clip(out.mean.pixels, 0, 1), clean)
 
 
 def run_peer(peers: Path, name: str, noisy: np.ndarray, sigma_01: float) -> np.ndarray:
@@ -114,48 +91,67 @@ def peer_module(folder: Path) -> object:
     return peers
 
 
-def other_tables(model: safelight.Model, data: Path) -> dict[str, dict[str, float]]:
-    """JPEG on LIVE1, real camera noise on CC15, and pictures that need nothing."""
-    table = {}
-    for quality in (10, 20, 30):
-        average = Average()
-        for name, clean in pictures(data / "bench" / "live1"):
-            compressed = replay(clean, draw([Step.fixed("jpeg", quality=quality)], 0, name))
-            average.add(**compare(model, clean, compressed, 0))
-        table[f"LIVE1, JPEG {quality}"] = average.means()
-    average = Average()
+def other_tables(judge: Judge, data: Path) -> Iterator[tuple[str, Table]]:
+    """JPEG on LIVE1, noise and JPEG on Kodak24, real camera noise on CC15, and pictures that need nothing."""
+    eight_bits = safelight.load("photo", precision="int8")
+    chains = {
+        **{("LIVE1", f"JPEG {quality}"): Step.fixed("jpeg", quality=quality) for quality in (10, 20, 30)},
+        ("Kodak24", "noise 25"): Step.fixed("gaussian_noise", sigma_255=25),
+        ("Kodak24", "JPEG 20"): Step.fixed("jpeg", quality=20),
+    }
+    for (folder, what), step in chains.items():
+        table = Table()
+        for name, clean in pictures(data / "bench" / folder.lower()):
+            degraded = replay(clean, draw([step], 0, name))
+            judge.judge(table, clean, degraded)
+            table.add(ours_int8_db=restored_db(eight_bits, degraded, clean))
+        yield f"{folder}, {what}", table
+    table = Table()
     for path in sorted((data / "bench" / "cc15").glob("*_real.webp")):
         noisy = safelight.read(path).as_float()
         clean = safelight.read(path.with_name(path.name.replace("_real", "_mean"))).as_float()
-        average.add(**compare(model, clean, noisy, 0))
-    table["CC15, real noise"] = average.means()
-    average = Average()
-    for _, clean in pictures(data / "bench" / "kodak24"):
-        out = model.enhance(safelight.Picture(clean), uncertainty=False)
-        average.add(changed_rms_255=255 * np.sqrt(mse(out.mean.pixels, clean)))
-    table["Kodak24, clean"] = average.means()
-    print(json.dumps(table, indent=1), flush=True)
-    return table
+        judge.judge(table, clean, noisy)
+        table.add(ours_int8_db=restored_db(eight_bits, noisy, clean))
+    yield "CC15, real noise", table
+    for folder in ("Kodak24", "CBSD68"):
+        table = Table()
+        for _, clean in pictures(data / "bench" / folder.lower()):
+            for name, model in (("changed_rms_255", judge.model), ("changed_int8_rms_255", eight_bits)):
+                out = model.enhance(safelight.Picture(clean), uncertainty=False)
+                table.add(**{name: 255 * float(np.sqrt(mse(out.mean.pixels, clean)))})
+        yield f"{folder}, clean", table
 
 
 def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[str, float]]:
-    """The whole command on a 12-megapixel JPEG, in turns with FFDNet's network alone on 1 megapixel."""
+    """The whole command on a 12-megapixel JPEG, and the networks alone, in turns with FFDNet's network."""
     run_ffdnet = ffdnet_in_onnxruntime(peers)
+    bundle = find_bundle("photo")
+    graphs = {
+        p: open_graph(bundle.path(f), "cpu", cores()) for p, f in (("fp32", "mean.onnx"), ("int8", "mean_int8.onnx"))
+    }
+    times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         photo, out = Path(folder) / "photo.jpg", Path(folder) / "out.jpg"
         write_large(data, photo, 4000, 3000)
-        ours, theirs = [], []
         for _ in range(repeats):
-            ours.append(seconds(lambda: enhance_file(photo, out)) / 12)
-            theirs.append(run_ffdnet())
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    numbers = {
-        "ours_s_per_mpx": statistics.median(ours),
-        "ffdnet_s_per_mpx": statistics.median(theirs),
-        "ratio": statistics.median(ratios),
-        "threads": cores(),
-    }
-    return {"Speed": {name: round(number, 3) for name, number in numbers.items()}}
+            for precision, graph in graphs.items():
+                call = seconds(lambda p=precision: enhance_file(photo, out, "--precision", p)) / 12
+                times.setdefault(f"ours_{precision}_call", []).append(call)
+                times.setdefault(f"ours_{precision}_network", []).append(network_seconds(graph))
+            times.setdefault("ffdnet_network", []).append(run_ffdnet())
+    theirs = times["ffdnet_network"]
+    numbers = {f"{name}_s_per_mpx": statistics.median(some) for name, some in times.items()}
+    for name, some in times.items():
+        if name.startswith("ours"):
+            numbers[f"{name}_to_ffdnet"] = statistics.median(a / b for a, b in zip(some, theirs, strict=True))
+    return {"Speed": {name: round(number, 3) for name, number in numbers.items()} | {"threads": cores()}}
+
+
+def network_seconds(graph: Any, side: int = 1024) -> float:
+    """Seconds per megapixel of a mean's graph alone."""
+    picture = np.random.default_rng(0).random((1, 3, side, side), dtype=np.float32)
+    feeds = {"degraded": picture, "sigma_01": np.array([-1], dtype=np.float32)}
+    return seconds(lambda: graph.run(["mean"], feeds)) / (side * side / 1e6)
 
 
 def measure_memory(data: Path) -> dict[str, dict[str, float]]:
@@ -183,12 +179,13 @@ def write_large(data: Path, path: Path, width: int, height: int) -> None:
     to_vips(np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)).jpegsave(str(path), Q=92)
 
 
-def enhance_file(photo: Path, out: Path) -> float:
+def enhance_file(photo: Path, out: Path, *options: str) -> float:
     """Run the command line; returns its peak resident set in GB.
 
     A child's peak starts at its parent's size, so a small process stands between it and this one.
     """
     command = [sys.executable, "-m", "safelight", "enhance", str(photo), "-o", str(out), "--if-exists", "overwrite"]
+    command += options
     (out.parent / "manifest.jsonl").unlink(missing_ok=True)
     code = "import os, subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdout=2); _, s, u = os.wait4(p.pid, 0); "
     between = [sys.executable, "-c", code + "print(u.ru_maxrss); sys.exit(s != 0)", *command]
@@ -226,61 +223,6 @@ def ffdnet_in_onnxruntime(peers: Path, side: int = 1024) -> Callable[[], float]:
     return lambda: seconds(lambda: graph.run(None, {"noisy": picture.numpy()})) / (side * side / 1e6)
 
 
-def write_table(results: dict[str, dict[str, float]]) -> None:
-    """docs/benchmarks.md from the JSON."""
-    lines = ["# Benchmarks", "", "Made by `python benchmarks/restore.py`; do not edit by hand.", ""]
-    lines += [f"Machine: {results['machine']['cpu']}, {results['machine']['threads']} threads.", ""]
-    for title, numbers in results.items():
-        if title != "machine":
-            lines += [f"## {title}", "", "| measure | value |", "|---|---|"]
-            lines += [f"| {name} | {number:g} |" for name, number in numbers.items()] + [""]
-    TABLE.write_text("\n".join(lines), encoding="utf-8")
-
-
-MARKS = "<!-- numbers: made by benchmarks/restore.py -->", "<!-- end of numbers -->"
-
-
-def readme_block(results: dict[str, dict[str, float]]) -> str:
-    """The numbers of the README."""
-    rows = [
-        "| CBSD68, PSNR in dB | noisy | Safelight, blind | Safelight, told σ | FFDNet, told σ |",
-        "|---|---|---|---|---|",
-    ]
-    for sigma in (15, 25, 50):
-        got = results[f"CBSD68, noise {sigma}"]
-        names = ("input_db", "ours_db", "ours_told_db", "ffdnet_color_db")
-        rows.append(f"| noise σ = {sigma} | " + " | ".join(f"{got[name]:.2f}" for name in names) + " |")
-    speed, law = results["Speed"], results["CBSD68, noise 25"]
-    jpeg = [results[f"LIVE1, JPEG {quality}"] for quality in (10, 20, 30)]
-    gains = " / ".join(f"{got['ours_db'] - got['input_db']:+.2f}" for got in jpeg)
-    held = " / ".join(f"{got['inside_90']:.0%}" for got in jpeg)
-    real = results["CC15, real noise"]
-    facts = [
-        f"JPEG at quality 10 / 20 / 30 (LIVE1): {gains} dB; only {held} of the values lie in their 90 % interval.",
-        f"Real camera noise (CC15): {real['input_db']:.2f} → {real['ours_db']:.2f} dB.",
-        f"A clean photograph (Kodak24) changes by {results['Kodak24, clean']['changed_rms_255']:.2f}/255 RMS.",
-        (
-            f"The whole command on a 12-megapixel JPEG: {speed['ours_s_per_mpx']:.2f} s per megapixel on "
-            f"{speed['threads']} threads, {speed['ratio']:.2f} times what FFDNet's network alone takes."
-        ),
-        f"A 48-megapixel picture: {results['Memory']['peak_gb_48_mpx']:.2f} GB of memory at most.",
-        (
-            f"Samples at σ = 25: squared error {law['mse_of_one_sample_to_that_of_mean']:.2f} times the mean's "
-            f"(a perfect posterior: 2), the average of 8 {law['mse_of_mean_of_8_to_that_of_mean']:.2f} times (1.125); "
-            f"{law['inside_90']:.0%} of the true values lie in their 90 % interval."
-        ),
-    ]
-    return "\n".join([*rows, "", *(f"- {fact}" for fact in facts)])
-
-
-def write_readme(results: dict[str, dict[str, float]]) -> None:
-    """Put the block between its marks."""
-    path = ROOT / "README.md"
-    head, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, tail = rest.partition(MARKS[1])
-    path.write_text(f"{head}{MARKS[0]}\n\n{readme_block(results)}\n\n{MARKS[1]}{tail}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -289,27 +231,42 @@ def main() -> None:
     )
     parser.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers")
     parser.add_argument("--against", nargs="*", default=["ffdnet_color"], help="also dncnn_color_blind, which is slow")
-    parser.add_argument("--only", nargs="*", default=["quality", "speed", "memory", "start"])
+    parser.add_argument("--only", nargs="*", default=PARTS, choices=PARTS)
     ask = parser.parse_args()
+    peers = ask.peers if ask.peers.is_dir() else None
+    parts: dict[str, Callable[[], dict[str, dict[str, float]]]] = {
+        "quality": lambda: measure_quality(ask.data, peers, ask.against),
+        "anomaly": lambda: measure_anomaly(safelight.load("photo"), ask.data),
+        "speed": lambda: measure_speed(ask.data, ask.peers),
+        "memory": lambda: measure_memory(ask.data),
+        "start": measure_start,
+    }
+    for part in ask.only:
+        keep(parts[part]())
+
+
+def measure_quality(data: Path, peers: Path | None, ask_peers: list[str]) -> dict[str, dict[str, float]]:
+    """All restoration tables, and the reliability diagram of them."""
+    judge = Judge(safelight.load("photo", precision="fp32"), data, SAMPLES)
+    tables = {}
+    for title, table in itertools.chain(noise_table(judge, data, peers, ask_peers), other_tables(judge, data)):
+        tables[title] = table
+        print(title, table.means(), flush=True)
+    draw_reliability({title: table.reliability() for title, table in tables.items() if table.stds}, RELIABILITY)
+    return {title: table.means() for title, table in tables.items()}
+
+
+def keep(measured: dict[str, dict[str, float]]) -> None:
+    """Add to what earlier runs measured, and write the pages anew."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if "quality" in ask.only:
-        model = safelight.load("photo")
-        results |= noise_table(model, ask.data, ask.peers if ask.peers.is_dir() else None, ask.against)
-        results |= other_tables(model, ask.data)
-    if "speed" in ask.only:
-        results |= measure_speed(ask.data, ask.peers)
-    if "memory" in ask.only:
-        results |= measure_memory(ask.data)
-    if "start" in ask.only:
-        results |= measure_start()
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     cpu = names[0].partition(":")[2].strip() if names else platform.processor()
-    results = {"machine": {"cpu": cpu, "threads": cores()}} | {k: v for k, v in results.items() if k != "machine"}
+    results = (
+        {"machine": {"cpu": cpu, "threads": cores()}} | {k: v for k, v in results.items() if k != "machine"} | measured
+    )
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    write_table(results)
-    write_readme(results)
-    print(TABLE.read_text())
+    write_pages(results)
 
 
 if __name__ == "__main__":

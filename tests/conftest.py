@@ -30,26 +30,28 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """An exported bundle with random weights of ordinary size: it changes pictures a lot, and runs fast."""
     import torch
 
-    from safelight.bundle import Calibration, Card, NoiseInput, save_bundle
+    from safelight.bundle import Calibration, Card, Familiar, NoiseInput, save_bundle
     from safelight.ladder.restorer import build_restorer
     from safelight.learn.export import export_graphs
+    from safelight.runtime.look import OF_REMOVED
     from safelight.runtime.tiling import padded
 
     torch.manual_seed(0)
     model = build_restorer((8, 8, 16), (1, 1, 1), (1, 1), (8, 8, 8), (3, 2, 2), (1, 0, 1))
     for name, parameter in model.named_parameters():
-        if name.endswith(("tail.weight", "prior.weight", "scale.2.weight")):
+        if name.endswith(("tail.weight", "prior.weight")):
             torch.nn.init.normal_(parameter, std=0.05)
     folder = tmp_path_factory.mktemp("tiny") / "tiny"
     folder.mkdir()
     export_graphs(model, folder)
+    shutil.copy(folder / "mean.onnx", folder / "mean_int8.onnx")  # what it computes in is tested with a trained model
     card = Card(
         name="tiny",
         task="restore",
         summary="random weights",
         size_multiple=model.trunk.size_multiple,
-        mean_halo_px=padded(model.trunk.reach_px, 8),
-        sample_halo_px=padded(model.trunk.reach_px + model.ladder.reach_px, 8),
+        mean_halo_px=padded(model.mean_reach_px, 8),
+        sample_halo_px=padded(model.sample_reach_px, 8),
         noise_inputs=tuple(NoiseInput(channels=c, stride_px=s) for c, s in model.noise_inputs),
         recipe="none",
         recipe_sha256="0",
@@ -61,9 +63,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         measured={},
         limits=(),
     )
-    return save_bundle(
-        folder, card, Calibration(std_factor=1.5, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing")
+    calibration = Calibration(std_factor=1.5, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing")
+    known = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
+    size = 2 * model.ladder.specs[-1].condition + OF_REMOVED
+    familiar = Familiar(
+        centre=np.zeros(size, np.float32),
+        projection=np.full((size, 2), 0.01, np.float32),
+        reference=known,
+        limit=np.float32(100),
+        correction=np.array([0.1, 0, 0], np.float32),
     )
+    return save_bundle(folder, card, calibration, familiar)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from safelight.bundle import available, find_bundle, open_bundle, zip_bundle
 from safelight.bundle.bundle import FILES, SUMS
+from safelight.bundle.card import SCHEMA_VERSION
 from safelight.errors import BundleError
 from safelight.picture import Picture
 from safelight.runtime import Model, Session
@@ -39,7 +40,10 @@ def reseal(folder, **changes):
 
 
 def test_newer_schema_says_update(tiny_copy):
-    reseal(tiny_copy, schema_version=2, something_new=1)
+    reseal(tiny_copy, schema_version=SCHEMA_VERSION + 1, something_new=1)
+    with pytest.raises(BundleError, match="update Safelight"):
+        open_bundle(tiny_copy)
+    (tiny_copy / "scale.onnx").unlink()  # other schemas have other files
     with pytest.raises(BundleError, match="update Safelight"):
         open_bundle(tiny_copy)
 

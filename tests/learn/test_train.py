@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from safelight.errors import BundleError, RecipeError, TrainingError, UsageError
-from safelight.learn import export
+from safelight.learn import acquaint, export, finish
 from safelight.learn.checkpoint import Progress
 from safelight.learn.data import RestorationPairs, loader
 from safelight.learn.ema import Ema
@@ -22,7 +23,7 @@ from safelight.learn.job import TrainJob, train_recipe
 from safelight.learn.optimise import HOPELESS_AFTER, build_optimiser, guarded_step, learning_rate
 from safelight.learn.settings import StageSettings, load_recipe
 from safelight.learn.store import build_store
-from safelight.picture import Picture
+from safelight.picture import Picture, read
 from safelight.runtime import load
 from support import ROOT
 
@@ -40,10 +41,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("stop", [10, 30])
-@pytest.mark.parametrize("workers", [0, 1])
-def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, stop, workers):
+REDUCED = 'optimiser = "muon"\nprecision = "bfloat16"\n'
+
+
+@pytest.mark.parametrize(("stop", "workers", "more"), [(10, 0, ""), (30, 1, ""), (10, 1, REDUCED), (30, 0, REDUCED)])
+def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, stop, workers, more):
     """20 steps == 10 + resume 10, in either stage, with and without a loader process."""
+    wide = recipe.read_text().replace("widths = [8, 16]", "widths = [16, 16]").replace("[8, 8]", "[16, 16]")
+    recipe.write_text(wide.replace("batch = 4\n", f"batch = 4\n{more}"))
     monkeypatch.setattr("safelight.learn.job.finish", lambda *_: pytest.fail("not reached"))
     end = 20 if stop == 10 else 39
     assert not run(recipe, pictures, tmp_path / "whole", stop_at=end)
@@ -58,14 +63,18 @@ def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, sto
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, pictures, tiny_recipe) -> Path:
+def finished(tmp_path_factory, pictures, tiny_recipe) -> Iterator[Path]:
     """A whole run to its bundle."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.toml").write_text(
         tiny_recipe.replace("steps = 20\nbatch = 4\nwarmup", "steps = 150\nbatch = 8\nwarmup")
     )
-    assert run(folder / "tiny.toml", pictures, folder / "run")
-    return folder / "run"
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(acquaint, "KNOWN", 64)
+        few.setattr(acquaint, "HELD_OUT", 32)
+        few.setattr(finish, "CALIBRATION_PATCHES", 32)
+        assert run(folder / "tiny.toml", pictures, folder / "run")
+    yield folder / "run"
 
 
 def test_a_run_learns_and_leaves_everything(finished):
@@ -85,7 +94,44 @@ def test_the_bundle_of_a_run_restores(finished, rng):
     assert model.card.noise_inputs[0].stride_px == 1
     out = model.enhance(Picture(rng.integers(0, 256, (33, 50, 3), dtype=np.uint8)), samples=2)
     assert out.interval(0.9)[0].shape == (33, 50, 3)
+    assert out.anomaly is None, "too small to say"
     assert not any("not trained" in limit for limit in model.card.limits)
+
+
+def test_the_8_bit_graph_says_nearly_the_same(finished, pictures):
+    picture = read(next(pictures.iterdir())).with_depth(32)
+    exact, rounded = (
+        load(str(finished / "bundle"), precision=precision).enhance(picture, uncertainty=False).mean.pixels
+        for precision in ("fp32", "int8")
+    )
+    difference = np.abs(exact - rounded)
+    assert 0 < difference.mean() < 0.01
+    assert difference.max() < 0.2
+
+
+def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
+    model = load(str(finished / "bundle"))
+    known = [model.enhance(read(path), uncertainty=False).anomaly for path in sorted(pictures.iterdir())[:6]]
+    assert all(score is not None and 0 < score < 3 for score in known)
+    stripes = np.zeros((160, 160, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    out = model.enhance(Picture(stripes), uncertainty=False)
+    assert out.outside and out.anomaly > 2 * max(known)
+
+
+def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_path):
+    told: list[str] = []
+    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=str(finished / "bundle"), stop_at=1)
+    recipe.write_text(recipe.read_text().replace("warmup_steps = 5", "warmup_steps = 1000000"))
+    assert not train_recipe(job, told.append)
+    begun = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
+    given = load_file(finished / "bundle" / "weights.safetensors")
+    assert all((begun[name] - given[name]).abs().max() < 1e-5 for name in given)
+    assert any(line.startswith("starting from") and "new" not in line for line in told)
+    recipe.write_text(recipe.read_text().replace("widths = [8, 16]", "widths = [8, 24]"))
+    other = TrainJob(recipe, pictures, tmp_path / "other", tmp_path / "cache", start=str(finished / "bundle"))
+    with pytest.raises(UsageError, match="other sizes"):
+        train_recipe(other, told.append)
 
 
 def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
@@ -150,7 +196,7 @@ def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     again, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     assert again == store
-    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 0.3)
+    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 0.5, 0.3)
     whole = [t for batch in loader(pairs, 0, 4, 3, workers=0) for t in batch[1]]
     late = [t for batch in loader(pairs, 2, 4, 3, workers=1) for t in batch[1]]
     assert all(torch.equal(a, b) for a, b in zip(whole[6:], late, strict=True))
@@ -237,6 +283,9 @@ def test_optimiser_decays_kernels_only():
         ("tell_sigma = 0.5", "tell_sigma = 2", "tell_sigma"),
         ('objective = "posterior"', 'objective = "vibes"', "objective"),
         ("weight = 2", "weight = ", "not valid TOML"),
+        ('objective = "posterior"', 'objective = "posterior"\nfree_nats = [0.1]', "one entry per scale"),
+        ('objective = "mean"', 'objective = "mean"\noptimiser = "sgd"', "optimiser"),
+        ('objective = "mean"', 'objective = "mean"\npatch_px = 18', "multiple of 4"),
     ],
 )
 def test_wrong_recipes_name_file_key_and_reason(recipe, old, new, reason):

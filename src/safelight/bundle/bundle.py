@@ -1,9 +1,11 @@
 """A bundle on disk: a folder, or the same as one zip, verified before use. No pickle anywhere.
 
-    card.json  calibration.json  mean.onnx  draw.onnx  weights.safetensors  SHA256SUMS
+    card.json  calibration.json  familiar.npz  weights.safetensors  SHA256SUMS
+    mean.onnx  mean_int8.onnx  scale.onnx  draw.onnx
 
-The graphs hold no weights: their initialisers point into weights.safetensors (ONNX external data), so
-every weight is stored once and the file that one trains on is the file that one runs.
+The graphs hold no float weights: their initialisers point into weights.safetensors (ONNX external data),
+so every weight is stored once and the file that one trains on is the file that one runs. mean_int8.onnx
+holds its 8-bit copies.
 """
 
 import hashlib
@@ -19,10 +21,12 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from safelight.bundle.card import SCHEMA_VERSION, Calibration, Card
+from safelight.bundle.familiar import Familiar
 from safelight.errors import BundleError, OutputError
 
 SUMS = "SHA256SUMS"
-FILES = ("card.json", "calibration.json", "mean.onnx", "draw.onnx", "weights.safetensors")
+GRAPHS = ("mean.onnx", "mean_int8.onnx", "scale.onnx", "draw.onnx")
+FILES = ("card.json", "calibration.json", "familiar.npz", *GRAPHS, "weights.safetensors")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -47,6 +51,7 @@ def open_bundle(path: Path) -> Bundle:
     Raises BundleError for a damaged, incomplete or newer bundle.
     """
     folder = _unpacked(path) if path.is_file() else path
+    _check_schema(folder, path)
     try:
         _verify(folder, path)
     except BundleError:
@@ -55,18 +60,13 @@ def open_bundle(path: Path) -> Bundle:
         shutil.rmtree(folder)  # the unpacked copy may have been damaged; the zip itself is looked at once more
         folder = _unpacked(path)
         _verify(folder, path)
-    card = folder / "card.json"
-    version = _schema_version(card)
-    if version != SCHEMA_VERSION:
-        raise BundleError(
-            f"{path}: has card schema {version}, this program knows {SCHEMA_VERSION}; "
-            "update Safelight or export the bundle again"
-        )
-    return Bundle(folder, _model(Card, card), _model(Calibration, folder / "calibration.json"), _sha256(folder / SUMS))
+    card = _model(Card, folder / "card.json")
+    return Bundle(folder, card, _model(Calibration, folder / "calibration.json"), _sha256(folder / SUMS))
 
 
-def save_bundle(folder: Path, card: Card, calibration: Calibration) -> Bundle:
-    """Complete a folder that holds the graphs and weights: write card, calibration and checksums."""
+def save_bundle(folder: Path, card: Card, calibration: Calibration, familiar: Familiar) -> Bundle:
+    """Complete a folder that holds the graphs and weights: write the rest and the checksums."""
+    familiar.save(folder / "familiar.npz")
     (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / "calibration.json").write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
     sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in FILES)
@@ -97,11 +97,17 @@ def _verify(folder: Path, path: Path) -> None:
             raise BundleError(f"{path}: {name} does not match its checksum; install or export the bundle again")
 
 
-def _schema_version(card: Path) -> object:
+def _check_schema(folder: Path, path: Path) -> None:
+    """First of all, since other schemas have other files. A card that cannot be read is `_verify`'s to refuse."""
     try:
-        return json.loads(card.read_bytes())["schema_version"]
-    except (ValueError, KeyError, TypeError):
-        raise BundleError(f"{card}: is no model card; export the bundle again") from None
+        version = json.loads((folder / "card.json").read_bytes())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path}: has card schema {version}, this program knows {SCHEMA_VERSION}; "
+            "update Safelight or export the bundle again"
+        )
 
 
 def _model(kind: type[_Model], path: Path) -> _Model:

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Part(BaseModel):
@@ -39,6 +39,8 @@ class Card(_Part):
     """The likelihood's at full size, then the rungs' from fine to coarse."""
     recipe: str
     recipe_sha256: str
+    started_from: str | None = None
+    """SHA-256 of the bundle whose weights the training began with; None if it began at random."""
     trained_on: str
     training_minutes: float
     trained_with: str
@@ -54,7 +56,7 @@ class Calibration(_Part):
     """calibration.json, fitted on held-out training photographs: what the predicted scale is worth."""
 
     std_factor: float = Field(gt=0)
-    """Multiplies the predicted scale so that it is the root mean square of the error."""
+    """Multiplies the scale, corrected for the kind of picture, so that it is the root mean square of the error."""
     levels: tuple[float, ...] = Field(min_length=1)
     quantiles: tuple[float, ...]
     """For each level p: |error| ≤ quantile · std for a share p of all pixel values."""

@@ -66,6 +66,10 @@ def enhance(
     max_megapixels: Annotated[float, typer.Option(help="Refuse larger pictures.")] = 400.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; no file is opened.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Files to decode ahead and encode behind.")] = 1,
+    precision: Annotated[
+        str,
+        typer.Option(help="auto, fp32 or int8 (faster). auto: int8 for a mean alone, if the processor is made for it."),
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per file on standard output.")] = False,
 ) -> None:
@@ -78,6 +82,7 @@ def enhance(
         seed=seed,
         sigma=sigma,
         uncertainty=uncertainty,
+        precision=precision,
         format=format,
         depth=depth,
         quality=quality,
@@ -167,7 +172,7 @@ def _run(
 
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device '{device}': use auto, cpu or cuda")
-    loaded = load(settings.model, device)  # type: ignore[arg-type]
+    loaded = load(settings.model, device, precision=settings.precision)  # type: ignore[arg-type]
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     counts = {"done": 0, "skipped": 0, "failed": 0}

@@ -22,6 +22,8 @@ class EnhanceSettings(BaseModel):
     sigma: float | None = Field(None, ge=0, le=255)
     """The noise level in units of 1/255, if it is known."""
     uncertainty: bool = False
+    precision: Literal["auto", "fp32", "int8"] = "auto"
+    """What the mean is computed in; auto takes int8 where that is fast, for a mean without samples or uncertainty."""
     format: Container = "same"
     depth: Literal["same", "8", "10", "12", "16", "float"] = "same"
     quality: int = Field(95, ge=1, le=100)

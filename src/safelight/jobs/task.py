@@ -19,6 +19,7 @@ from safelight.picture import SUFFIXES, Picture, read, read_pages, write
 from safelight.runtime import Enhanced, Model, check_plausible
 
 Status = Literal["done", "skipped", "failed"]
+OUTSIDE = "outside what this model was trained on (anomaly {anomaly:.2f}, limit 1): look before you rely on it"
 _BITS = {"8": 8, "10": 10, "12": 12, "16": 16, "float": 32}
 
 
@@ -31,6 +32,10 @@ class Outcome:
     outputs: list[str] = field(default_factory=list)
     seconds: float = 0.0
     megapixels: float = 0.0
+    anomaly: float | None = None
+    """How far the picture is from what the model was trained on, 1 at the limit; of several pages the farthest."""
+    precision: str | None = None
+    """What the mean was computed in."""
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
 
@@ -117,7 +122,10 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
     try:
         task.target.parent.mkdir(parents=True, exist_ok=True)
         manifest.begin(loaded.key, task.outputs)
+        anomaly = max((r.after.anomaly for r in results if r.after.anomaly is not None), default=None)
         warnings = [*_read_warnings(loaded, settings), *_write_all(task, results, model, settings)]
+        if any(r.after.outside for r in results):
+            warnings.append(OUTSIDE.format(anomaly=anomaly))
         seconds = round(sum(r.seconds for r in results) + time.perf_counter() - began, 3)
         megapixels = round(sum(r.before.megapixels for r in results), 3)
         manifest.finish(
@@ -129,11 +137,15 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
             model_sha256=model.session.bundle.sha256,
             parameters=settings.parameters(),
             seconds=seconds,
+            anomaly=anomaly,
+            precision=results[0].after.precision,
             warnings=warnings,
         )
     except Exception as error:
         return failure(task, error)
-    return Outcome(shown(task.source), "done", [shown(o) for o in task.outputs], seconds, megapixels, warnings)
+    outputs = [shown(output) for output in task.outputs]
+    precision = results[0].after.precision
+    return Outcome(shown(task.source), "done", outputs, seconds, megapixels, anomaly, precision, warnings)
 
 
 def _read_warnings(loaded: Loaded, settings: EnhanceSettings) -> list[str]:

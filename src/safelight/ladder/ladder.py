@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import blocks, down, up, zero_init
+from safelight.ladder.layers import blocks, down, unreduced, up, zero_init
 from safelight.ladder.rung import Rung
 
 
@@ -96,4 +96,4 @@ class Ladder(nn.Module):
         return h if coarser is None else h + self.up[k](coarser)
 
     def _decode(self, h: Tensor | None) -> Tensor:
-        return F.pixel_shuffle(self.tail(h), 2)
+        return unreduced(F.pixel_shuffle(self.tail(h), 2))

@@ -51,3 +51,8 @@ def zero_init(conv: nn.Conv2d) -> nn.Conv2d:
 def bounded(x: Tensor, limit: float) -> Tensor:
     """X where |x| is small, smoothly never beyond ±limit; for log-scales."""
     return limit * torch.tanh(x / limit)
+
+
+def unreduced(x: Tensor) -> Tensor:
+    """Leaves bfloat16, in which layers may compute but likelihoods must not; other types stay."""
+    return x.float() if x.dtype == torch.bfloat16 else x

@@ -1,6 +1,6 @@
 """Mean-first restoration: p(x | y) as a mean, a scale and a ladder of the standardised residual.
 
-    x = m(y) + s(y) · u          m, s: the trunk          u ~ ladder VAE given the trunk's features
+    x = m(y) + s(y) · u          m: the trunk     s: the scale     u ~ ladder VAE given the trunk's features
 
 The mean carries the PSNR and is the default output; the ladder adds back what a mean must leave out. A
 draw takes noise for the likelihood N(decoded(z), σ_obs²) and for every rung's prior; a temperature t
@@ -13,28 +13,41 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from safelight.ladder.ladder import Ladder, LadderOutput, RungSpec
-from safelight.ladder.trunk import Trunk, TrunkOutput
+from safelight.ladder.scale import Scale
+from safelight.ladder.trunk import Trunk
 
 SIGMA_OBS = 0.3
 """Fixed scale of the likelihood of u. Learned scales let the likelihood explain everything as white
 noise, and the latents stay unused (measured: docs/lab-notebook.md)."""
 
 
+class Estimate(NamedTuple):
+    """What is known of p(x | y) before anything is drawn."""
+
+    mean: Tensor
+    """m(y), (B, 3, H, W)."""
+    log_scale: Tensor
+    """log s(y), (B, 3, H, W)."""
+    features: tuple[Tensor, ...]
+    """See `TrunkOutput`."""
+
+
 class PosteriorOutput(NamedTuple):
     """What the second stage of training sees."""
 
-    trunk: TrunkOutput
+    estimate: Estimate
     residual: Tensor
     """u = (x - m) / s, (B, 3, H, W); the target, free of gradients."""
     ladder: LadderOutput
 
 
 class Restorer(nn.Module):
-    """A trunk and a ladder on it."""
+    """A trunk, and a scale and a ladder on it."""
 
-    def __init__(self, trunk: Trunk, ladder: Ladder) -> None:
+    def __init__(self, trunk: Trunk, scale: Scale, ladder: Ladder) -> None:
         super().__init__()
         self.trunk = trunk
+        self.scale = scale
         self.ladder = ladder
 
     @property
@@ -42,17 +55,27 @@ class Restorer(nn.Module):
         """Channels and stride of the noise that `draw` takes: the likelihood's, then each rung's, fine to coarse."""
         return ((3, 1), *((channels, 2 << k) for k, channels in enumerate(self.ladder.latents)))
 
-    def forward(self, y: Tensor, sigma_01: Tensor) -> TrunkOutput:
+    @property
+    def mean_reach_px(self) -> int:
+        """No mean or scale depends on input farther away than this."""
+        return self.trunk.reach_px + self.scale.reach_px
+
+    @property
+    def sample_reach_px(self) -> int:
+        """The same for samples."""
+        return max(self.mean_reach_px, self.trunk.reach_px + self.ladder.reach_px)
+
+    def forward(self, y: Tensor, sigma_01: Tensor) -> Estimate:
         """Mean, scale and features; see `Trunk.forward`."""
-        output: TrunkOutput = self.trunk(y, sigma_01)
-        return output
+        mean, features = self.trunk(y, sigma_01)
+        return Estimate(mean, self.scale(features[0], y - mean), features)
 
     def posterior(self, x: Tensor, y: Tensor, sigma_01: Tensor, noise: Sequence[Tensor]) -> PosteriorOutput:
         """One draw from q for a known clean picture `x`; `noise` as for `draw`, of which the rungs' part is used."""
-        trunk = self(y, sigma_01)
-        features = [f.detach() for f in trunk.features]
-        residual = ((x - trunk.mean) / trunk.log_scale.exp()).detach()
-        return PosteriorOutput(trunk, residual, self.ladder(residual, features, noise[1:]))
+        estimate = self(y, sigma_01)
+        features = [f.detach() for f in estimate.features]
+        residual = ((x - estimate.mean) / estimate.log_scale.exp()).detach()
+        return PosteriorOutput(estimate, residual, self.ladder(residual, features, noise[1:]))
 
     def draw(self, mean: Tensor, scale: Tensor, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """One sample of x; `noise` is N(0, 1) times the temperature, as `noise_inputs` says."""
@@ -69,4 +92,5 @@ def build_restorer(
 ) -> Restorer:
     """A restorer from free sizes, each listed from fine (1/2) to coarse."""
     sizes = zip(ladder_widths, latents, ladder_blocks, widths, strict=True)
-    return Restorer(Trunk(widths, blocks_down, blocks_up), Ladder([RungSpec(*size) for size in sizes]))
+    ladder = Ladder([RungSpec(*size) for size in sizes])
+    return Restorer(Trunk(widths, blocks_down, blocks_up), Scale(widths[0]), ladder)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from safelight.ladder.layers import blocks, bounded, zero_init
+from safelight.ladder.layers import blocks, bounded, unreduced, zero_init
 
 LOG_SIGMA_REACH = 5.0
 
@@ -43,7 +43,7 @@ class Rung(nn.Module):
     def forward(self, h: Tensor, evidence: Tensor, noise: Tensor) -> RungOutput:
         """One draw from q, with `noise` ~ N(0, 1) of shape (B, latents, H, W) chosen by the caller."""
         mean_p, log_sigma_p = self._prior(h)
-        delta_mean, log_delta_sigma = self.posterior(torch.cat([h, evidence], dim=1)).chunk(2, dim=1)
+        delta_mean, log_delta_sigma = unreduced(self.posterior(torch.cat([h, evidence], dim=1))).chunk(2, dim=1)
         log_delta_sigma = bounded(log_delta_sigma, LOG_SIGMA_REACH)
         z = mean_p + log_sigma_p.exp() * (delta_mean + log_delta_sigma.exp() * noise)
         return RungOutput(self._merge(h, z), kl_relative(delta_mean, log_delta_sigma))
@@ -54,7 +54,7 @@ class Rung(nn.Module):
         return self._merge(h, mean_p + log_sigma_p.exp() * noise)
 
     def _prior(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        mean_p, log_sigma_p = self.prior(h).chunk(2, dim=1)
+        mean_p, log_sigma_p = unreduced(self.prior(h)).chunk(2, dim=1)
         return mean_p, bounded(log_sigma_p, LOG_SIGMA_REACH)
 
     def _merge(self, h: Tensor, z: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""The trunk: from a degraded picture to the posterior mean, its scale, and features for the ladder.
+"""The trunk: from a degraded picture to the posterior mean, and features for the scale and the ladder.
 
-             y, σ?                                                   m, log s
+             y, σ?                                                      m
                │ unshuffle ×2                                          ▲ shuffle ×2
     1/2   head ▼──► blocks ─────────────── skip ──────────────► + ──► blocks ──► tail
                       │ down                                    ▲ up
@@ -19,12 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import blocks, bounded, down, up, zero_init
+from safelight.ladder.layers import blocks, down, up, zero_init
 
-LOG_SCALE_CENTRE = -3.5
-"""exp(-3.5) = 0.03 = 7.7/255: a typical residual, so that training starts where it will end."""
-LOG_SCALE_REACH = 4.0
-"""Scales stay within exp(±4) of the centre: 0.14/255 to 1.6."""
 SIGMA_UNKNOWN = -1.0
 """The value of `sigma_01` that means: the noise level was not told."""
 
@@ -34,8 +30,6 @@ class TrunkOutput(NamedTuple):
 
     mean: Tensor
     """m(y), (B, 3, H, W), gamma-encoded RGB around [0, 1]."""
-    log_scale: Tensor
-    """log s(y), (B, 3, H, W): log of the predicted standard deviation of x - m."""
     features: tuple[Tensor, ...]
     """Top-down features, fine to coarse: (B, widths[k], H/2^(k+1), W/2^(k+1))."""
 
@@ -53,11 +47,6 @@ class Trunk(nn.Module):
         self.up = nn.ModuleList(up(coarse, fine) for fine, coarse in fine_to_coarse)
         self.decode = nn.ModuleList(blocks(w, n) for w, n in zip(widths[:-1], blocks_up, strict=True))
         self.tail = zero_init(nn.Conv2d(widths[0], 4 * 3, 3, padding=1))
-        self.scale = nn.Sequential(
-            nn.Conv2d(widths[0], widths[0], 3, padding=1),
-            nn.ReLU(),
-            zero_init(nn.Conv2d(widths[0], 4 * 3, 3, padding=1)),
-        )
 
     @property
     def size_multiple(self) -> int:
@@ -69,12 +58,12 @@ class Trunk(nn.Module):
         """No output pixel depends on input farther away than this.
 
         Every 3x3 convolution at stride s reaches s pixels further, and cells of the nested grids add
-        less than one coarsest cell. Head 1, tail or scale at most 2 convolutions at stride 2.
+        less than one coarsest cell. Head and tail are one convolution each, at stride 2.
         """
         convs = [2 * n for n in self.blocks_down]
         for level, n in enumerate(self.blocks_up):
             convs[level] += 2 * n
-        convs[0] += 3
+        convs[0] += 2
         return sum(n << (level + 1) for level, n in enumerate(convs)) + self.size_multiple - 1
 
     def forward(self, y: Tensor, sigma_01: Tensor) -> TrunkOutput:
@@ -90,9 +79,7 @@ class Trunk(nn.Module):
         for step_up, decode, skip in zip(reversed(self.up), reversed(self.decode), reversed(skips), strict=True):
             h = decode(step_up(h) + skip)
             features.append(h)
-        mean = y + F.pixel_shuffle(self.tail(h), 2)
-        raw_scale = F.pixel_shuffle(self.scale(h.detach()), 2)  # the scale must not bend the mean
-        return TrunkOutput(mean, LOG_SCALE_CENTRE + bounded(raw_scale, LOG_SCALE_REACH), tuple(reversed(features)))
+        return TrunkOutput(y + F.pixel_shuffle(self.tail(h), 2), tuple(reversed(features)))
 
 
 def _hint_plane(sigma_01: Tensor, y: Tensor) -> Tensor:

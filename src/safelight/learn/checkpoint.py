@@ -69,8 +69,8 @@ def load(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimi
     ema.load_state_dict(load_file(folder / "ema.safetensors"))
     moments = load_file(folder / "optimiser.safetensors")
     for name, parameter in _trained(model, optimiser):
-        keys = ("exp_avg", "exp_avg_sq", "step")
-        state: dict[str, Any] = {key: moments[f"{name}/{key}"] for key in keys if f"{name}/{key}" in moments}
+        mine = [key for key in moments if key.startswith(f"{name}/")]
+        state: dict[str, Any] = {key.removeprefix(f"{name}/"): moments[key] for key in mine}
         for key in state.keys() - {"step"}:  # in the parameter's own memory layout, as before
             state[key] = torch.empty_like(parameter, requires_grad=False).copy_(state[key])
         if state:

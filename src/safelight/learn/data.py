@@ -28,7 +28,7 @@ class Pair(NamedTuple):
     """One training example, or a batch of them."""
 
     clean: Tensor
-    """(B, 3, H, W) in [0, 1]."""
+    """(B, 3, H, W), in [0, 1] but for the noise that belongs to it."""
     degraded: Tensor
     """(B, 3, H, W), noise not clipped unless the chain does."""
     sigma_01: Tensor
@@ -45,6 +45,7 @@ class RestorationPairs(Dataset[Pair]):
     stream: str
     patch_px: int
     margin_px: int
+    aligned_share: float
     grey_share: float
 
     def __getitem__(self, index: int) -> Pair:
@@ -53,9 +54,10 @@ class RestorationPairs(Dataset[Pair]):
         if rng.random() < self.grey_share:  # grey noise is the same in all three channels, unlike colour noise
             patch = _grey(patch)
         chain = self._chain(rng)
-        record = draw([setting.step() for setting in chain.steps], self.seed, self.stream, index)
+        patch = replay(patch, draw(chain.keeping, self.seed, self.stream, index, "keep"))
+        record = draw(chain.degrading, self.seed, self.stream, index)
         degraded = replay(patch, record)
-        top, left = rng.integers(0, self.margin_px + 1, size=2)
+        top, left = (0, 0) if rng.random() < self.aligned_share else rng.integers(0, self.margin_px + 1, size=2)
         window = np.s_[top : top + self.patch_px, left : left + self.patch_px]
         told = rng.random() < chain.tell_sigma
         sigma_01 = dict(record.steps)["gaussian_noise"]["sigma_255"] / 255 if told else SIGMA_UNKNOWN
@@ -66,9 +68,8 @@ class RestorationPairs(Dataset[Pair]):
         return self.chains[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
     def _patch(self, rng: np.random.Generator) -> Pixels:
-        """A random square of patch and margin, flipped and turned; large pictures come up more often."""
-        areas = np.array([e.height * e.width for e in self.store.entries], dtype=np.float64)
-        entry = self.store.entries[int(rng.choice(len(areas), p=areas / areas.sum()))]
+        """A random square of patch and margin, flipped and turned, from any picture at any of its scales."""
+        entry = self.store.entries[int(rng.integers(len(self.store.entries)))]
         side = self.patch_px + self.margin_px
         top, left = rng.integers(0, entry.height - side + 1), rng.integers(0, entry.width - side + 1)
         square = self.store.pixels(entry)[top : top + side, left : left + side]
@@ -76,10 +77,21 @@ class RestorationPairs(Dataset[Pair]):
         return (turned[:, ::-1] if rng.random() < 0.5 else turned).astype(np.float32) / np.float32(255)
 
 
-def training_pairs(recipe: TrainRecipe, store: PixelStore, stream: str) -> RestorationPairs:
-    """The pairs of a recipe; `stream` names one sequence of them."""
+def training_pairs(
+    recipe: TrainRecipe, store: PixelStore, stream: str, patch_px: int | None = None
+) -> RestorationPairs:
+    """The pairs of a recipe, from pictures that are large enough; `stream` names one sequence of them."""
     data = recipe.data
-    return RestorationPairs(store, recipe.degrade, recipe.seed, stream, data.patch_px, data.margin_px, data.grey_share)
+    return RestorationPairs(
+        store=store.at_least((patch_px or data.patch_px) + data.margin_px),
+        chains=recipe.degrade,
+        seed=recipe.seed,
+        stream=stream,
+        patch_px=patch_px or data.patch_px,
+        margin_px=data.margin_px,
+        aligned_share=data.aligned_share,
+        grey_share=data.grey_share,
+    )
 
 
 def loader(pairs: RestorationPairs, start: int, stop: int, batch: int, workers: int) -> DataLoader[Pair]:

@@ -1,6 +1,6 @@
 """Model → graphs, with which the learning side hands over to the pixel side.
 
-Both graphs take any batch, height and width; noise and temperature are inputs, so that all randomness
+All graphs take any batch, height and width; noise and temperature are inputs, so that all randomness
 stays outside. Their weights point into weights.safetensors. An export that does not do what torch does,
 to 1e-4, is refused.
 """
@@ -30,15 +30,27 @@ BATCH, ROWS, COLUMNS = Dim("batch", min=1, max=4096), Dim("rows", min=1, max=655
 
 
 class MeanGraph(nn.Module):
-    """degraded, sigma_01 → mean, scale, features."""
+    """degraded, sigma_01 → mean, features."""
 
     def __init__(self, model: Restorer) -> None:
         super().__init__()
-        self.model = model
+        self.trunk = model.trunk
 
     def forward(self, degraded: Tensor, sigma_01: Tensor) -> tuple[Tensor, ...]:
-        output = self.model(degraded, sigma_01)
-        return output.mean, output.log_scale.exp(), *output.features
+        output = self.trunk(degraded, sigma_01)
+        return output.mean, *output.features
+
+
+class ScaleGraph(nn.Module):
+    """degraded, mean, the finest features → scale."""
+
+    def __init__(self, model: Restorer) -> None:
+        super().__init__()
+        self.scale = model.scale
+
+    def forward(self, degraded: Tensor, mean: Tensor, features: Tensor) -> Tensor:
+        scale: Tensor = self.scale(features, degraded - mean).exp()
+        return scale
 
 
 class DrawGraph(nn.Module):
@@ -55,7 +67,7 @@ class DrawGraph(nn.Module):
 
 
 def export_graphs(model: Restorer, folder: Path) -> float:
-    """Write weights.safetensors, mean.onnx and draw.onnx into `folder`.
+    """Write weights.safetensors, mean.onnx, scale.onnx and draw.onnx into `folder`.
 
     Returns the largest difference to torch. Raises BundleError if that exceeds `PARITY`.
     """
@@ -66,9 +78,12 @@ def export_graphs(model: Restorer, folder: Path) -> float:
     (folder / "weights.safetensors").chmod(0o644)  # safetensors makes it private; a bundle is for all
     cell = model.trunk.size_multiple
     worst = 0.0
+    features = [f"feature_{k + 1}" for k in range(len(model.ladder.latents))]
+    noise = [f"noise_{k}" for k in range(len(model.noise_inputs))]
     for file, graph, names in (
-        ("mean.onnx", MeanGraph(model), _mean_names(model)),
-        ("draw.onnx", DrawGraph(model), _draw_names(model)),
+        ("mean.onnx", MeanGraph(model), (["degraded", "sigma_01"], ["mean", *features])),
+        ("scale.onnx", ScaleGraph(model), (["degraded", "mean", features[0]], ["scale"])),
+        ("draw.onnx", DrawGraph(model), (["mean", "scale", *features, *noise, "temperature"], ["sample"])),
     ):
         _export(graph.eval(), cell, _example(model, graph, 2, 8 * cell, 12 * cell), names, folder / file)
         examples = [_example(model, graph, b, h * cell, w * cell) for b, h, w in ((1, 8, 12), (3, 5, 9), (1, 1, 1))]
@@ -81,17 +96,6 @@ def export_graphs(model: Restorer, folder: Path) -> float:
 Names = tuple[list[str], list[str]]
 
 
-def _mean_names(model: Restorer) -> Names:
-    features = [f"feature_{k + 1}" for k in range(len(model.ladder.latents))]
-    return ["degraded", "sigma_01"], ["mean", "scale", *features]
-
-
-def _draw_names(model: Restorer) -> Names:
-    features = [f"feature_{k + 1}" for k in range(len(model.ladder.latents))]
-    noise = [f"noise_{k}" for k in range(len(model.noise_inputs))]
-    return ["mean", "scale", *features, *noise, "temperature"], ["sample"]
-
-
 def _example(model: Restorer, graph: nn.Module, batch: int, height: int, width: int) -> tuple[Any, ...]:
     """Random inputs of one size, from a fixed seed."""
     generator = torch.Generator().manual_seed(batch * height * width)
@@ -100,6 +104,8 @@ def _example(model: Restorer, graph: nn.Module, batch: int, height: int, width: 
     if isinstance(graph, MeanGraph):
         return degraded, sigma_01
     output = model(degraded, sigma_01)
+    if isinstance(graph, ScaleGraph):
+        return degraded, output.mean, output.features[0]
     noise = draw_noise(model, degraded.shape, generator)
     return output.mean, output.log_scale.exp(), list(output.features), noise, torch.tensor(0.7)
 
@@ -124,7 +130,7 @@ def _export(graph: nn.Module, multiple: int, example: tuple[Any, ...], names: Na
     for node in proto.graph.node:  # stack traces of this machine
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
-    _point_into(proto, path.with_name("weights.safetensors"))
+    point_into(proto, path.with_name("weights.safetensors"))
     onnx.save(proto, path)
 
 
@@ -143,8 +149,11 @@ def _flat(value: Any) -> list[Tensor]:
     return [t for item in value for t in _flat(item)] if isinstance(value, list | tuple) else [value]
 
 
-def _point_into(proto: Any, weights: Path) -> None:
-    """Replace each large initialiser by a reference to the same bytes in the safetensors file."""
+def point_into(proto: Any, weights: Path, strict: bool = True) -> None:
+    """Replace each large initialiser by a reference to the same bytes in the safetensors file.
+
+    Raises BundleError if there are none for one of them and `strict` is set.
+    """
     data = weights.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + size])
@@ -156,6 +165,8 @@ def _point_into(proto: Any, weights: Path) -> None:
     for tensor in proto.graph.initializer:
         raw = onnx.numpy_helper.to_array(tensor).tobytes()
         if len(raw) <= INLINE_LIMIT_BYTES:
+            continue
+        if raw not in places and not strict:
             continue
         if raw not in places:
             raise BundleError(f"{weights}: holds nothing equal to {tensor.name}; the exporter changed a weight")

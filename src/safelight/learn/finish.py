@@ -13,20 +13,22 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from safelight.bundle import Bundle, Calibration, Card, NoiseInput, save_bundle
+from safelight.bundle import Bundle, Calibration, Card, Familiar, NoiseInput, save_bundle
 from safelight.errors import UsageError
 from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.learn import checkpoint
-from safelight.learn.data import Pair, loader, training_pairs
+from safelight.learn.acquaint import HELD_OUT, acquaint, kind, looking_pairs, ratios
+from safelight.learn.data import RestorationPairs, training_pairs
 from safelight.learn.export import export_graphs
+from safelight.learn.quantise import quantise
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainRecipe
 from safelight.learn.store import PixelStore
-from safelight.learn.validate import build_validation, validate_mean, validate_posterior
+from safelight.learn.validate import build_validation, graph_psnr_db, validate_mean, validate_posterior
 from safelight.runtime.tiling import padded
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-CALIBRATION_PAIRS = 512
+CALIBRATION_PATCHES = 384
 UNTRAINED_SAMPLER = "The sampler was not trained: use the mean."
 
 
@@ -48,8 +50,10 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     parity = export_graphs(model, folder)
     share = recipe.data.validation_share
     for_calibration, for_measuring = store.part(0, share).halves()
+    quantise(folder / "mean.onnx", folder / "mean_int8.onnx", training_pairs(recipe, for_calibration, "int8"))
     validation = build_validation(for_measuring, recipe.seed)
     measured = validate_mean(model, validation) | validate_posterior(model, validation) | {"onnx_parity": parity}
+    measured["val_noise25_int8_psnr_db"] = graph_psnr_db(folder / "mean_int8.onnx", validation["noise25"])
     untrained = all(stage.objective != "posterior" for stage in recipe.stages)
     multiple = model.trunk.size_multiple
     card = Card(
@@ -57,11 +61,12 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
         task="restore",
         summary=recipe.card.summary,
         size_multiple=multiple,
-        mean_halo_px=padded(model.trunk.reach_px, multiple),
-        sample_halo_px=padded(model.trunk.reach_px + model.ladder.reach_px, multiple),
+        mean_halo_px=padded(model.mean_reach_px, multiple),
+        sample_halo_px=padded(model.sample_reach_px, multiple),
         noise_inputs=tuple(NoiseInput(channels=c, stride_px=s) for c, s in model.noise_inputs),
         recipe=recipe_path.name,
         recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
+        started_from=run.started_from,
         trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
         training_minutes=round(_minutes(run), 1),
         trained_with=f"{_processor()}, {torch.get_num_threads()} threads",
@@ -70,30 +75,28 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
         measured={name: round(value, 7) for name, value in measured.items() if math.isfinite(value)},
         limits=(*recipe.card.limits, *([UNTRAINED_SAMPLER] if untrained else [])),
     )
-    return save_bundle(folder, card, calibrate(model, for_calibration, recipe))
+    known, held_out = looking_pairs(recipe, store.part(share, 1), for_calibration)
+    familiar = acquaint(model, known, held_out)
+    return save_bundle(folder, card, calibrate(model, familiar, held_out), familiar)
 
 
-@torch.inference_mode()
-def calibrate(model: Restorer, calibration: PixelStore, recipe: TrainRecipe) -> Calibration:
+def calibrate(model: Restorer, familiar: Familiar, pairs: RestorationPairs) -> Calibration:
     """Fit what the predicted scale is worth, on pictures that were held out for it, degraded as in training.
 
-    std_factor = sqrt(mean (e / s)²); the quantiles are those of |e| / (std_factor · s): a conformal
-    correction (Angelopoulos & Bates, 2021, §2.3) of one factor per level, over all pixel values.
+    With s corrected for the kind of picture, std_factor = sqrt(mean (e / s)²); the quantiles are those of
+    |e| / (std_factor · s): a conformal correction (Angelopoulos & Bates, 2021, §2.3) of one factor per
+    level, over all pixel values.
     """
-    pairs = training_pairs(recipe, calibration, "calibration")
-    ratios = []
-    for batch in loader(pairs, 0, CALIBRATION_PAIRS // 16, 16, workers=0):
-        pair = Pair(*batch)
-        output = model(pair.degraded, pair.sigma_01)
-        ratios.append(((pair.clean - output.mean) / output.log_scale.exp()).abs().flatten().numpy())
-    ratio = np.concatenate(ratios)
+    fresh = [pairs[index] for index in range(HELD_OUT, HELD_OUT + CALIBRATION_PATCHES)]
+    factors = [familiar.scale_factor(familiar.place(kind(model, pair))) for pair in fresh]
+    ratio = np.concatenate([ratios(model, pair) / factor for pair, factor in zip(fresh, factors, strict=True)])
     std_factor = float(np.sqrt(np.mean(np.square(ratio, dtype=np.float64))))
     quantiles = np.quantile(ratio / std_factor, LEVELS)
     return Calibration(
         std_factor=round(std_factor, 5),
         levels=LEVELS,
         quantiles=tuple(round(float(q), 5) for q in quantiles),
-        fitted_on=f"{CALIBRATION_PAIRS} patches of {calibration.pictures} held-out pictures, degraded as in training",
+        fitted_on=f"{len(fresh)} patches of {pairs.store.pictures} held-out pictures, degraded as in training",
     )
 
 

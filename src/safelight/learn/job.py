@@ -4,13 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors.torch import load_file
+from torch import Tensor
+
+from safelight.bundle import Bundle, find_bundle
 from safelight.errors import UsageError
+from safelight.ladder.restorer import build_restorer
 from safelight.learn.finish import finish
 from safelight.learn.loop import train
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainRecipe, load_recipe
 from safelight.learn.store import build_store
 from safelight.learn.validate import CROP_PX
+from safelight.runtime.look import WINDOW_PX
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,8 @@ class TrainJob:
     run: Path | None = None
     cache: Path = Path(".cache/pixels")
     resume: bool = False
+    start: str | None = None
+    """A bundle whose weights the run begins with."""
     workers: int | None = None
     stop_at: int | None = None
     """Leave with a checkpoint after this many steps in total."""
@@ -33,7 +41,8 @@ def train_recipe(job: TrainJob, tell: Callable[[str], None]) -> bool:
     folder = job.data or recipe.data.folder
     if folder is None:
         raise UsageError(f"{job.recipe}: names no data.folder; give --data FOLDER")
-    smallest = max(CROP_PX, recipe.data.patch_px + recipe.data.margin_px)
+    patches = (recipe.data.patch_px, *(stage.patch_px or 0 for stage in recipe.stages))
+    smallest = max(CROP_PX, WINDOW_PX, *patches) + recipe.data.margin_px
     store, left_out = build_store(folder, job.cache, recipe.data.scales, smallest)
     for line in left_out:
         tell(f"left out: {line}")
@@ -46,14 +55,31 @@ def train_recipe(job: TrainJob, tell: Callable[[str], None]) -> bool:
             "each needs one: add pictures or change data.validation_share"
         )
     run = RunFolder(job.run or Path("runs") / recipe.name)
-    (run.resume if job.resume else run.start)(recipe, store)
+    start = find_bundle(job.start) if job.start and not job.resume else None
+    weights = _fitting_weights(recipe, start, tell) if start else None
+    if job.resume:
+        run.resume(recipe, store)
+    else:
+        run.start(recipe, store, start.sha256 if start else None)
     tell(f"{counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; run in {run.folder}")
-    if not train(recipe, store, run, job.resume, job.stop_at):
+    if not train(recipe, store, run, job.resume, job.stop_at, weights):
         tell(f"stopped; go on with: safelight train {job.recipe} --data {folder} --run {run.folder} --resume")
         return False
     bundle = finish(recipe, job.recipe, store, run)
     tell(f"bundle in {bundle.folder}: {', '.join(f'{k} {v:g}' for k, v in bundle.card.measured.items())}")
     return True
+
+
+def _fitting_weights(recipe: TrainRecipe, start: Bundle, tell: Callable[[str], None]) -> dict[str, Tensor]:
+    """What of a bundle's weights fits the recipe's model. Raises UsageError if the trunk does not."""
+    given = load_file(start.path("weights.safetensors"))
+    wanted = build_restorer(**recipe.model.model_dump()).state_dict()
+    fits = {name: name in given and given[name].shape == tensor.shape for name, tensor in wanted.items()}
+    fresh = sorted({name.partition(".")[0] for name, does in fits.items() if not does})
+    if "trunk" in fresh:
+        raise UsageError(f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to its own")
+    tell(f"starting from {start.card.name}" + (f"; new: {', '.join(fresh)}" if fresh else ""))
+    return {name: given[name] for name in wanted if name.partition(".")[0] not in fresh}  # a part whole, or not at all
 
 
 def _with_workers(recipe: TrainRecipe, workers: int | None) -> TrainRecipe:

@@ -6,7 +6,7 @@ Interrupting is safe: Ctrl-C ends the step at hand, writes a checkpoint and leav
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.learn import checkpoint
 from safelight.learn.data import Pair, loader, training_pairs
 from safelight.learn.ema import Ema
-from safelight.learn.objectives import OBJECTIVES, draw_noise
+from safelight.learn.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.optimise import build_optimiser, guarded_step, learning_rate
 from safelight.learn.preview import write_preview
 from safelight.learn.run import RunFolder
@@ -35,13 +35,15 @@ from safelight.learn.validate import build_validation, validate_mean, validate_p
 class TrainingStep(nn.Module):
     """The objective as one module, which is what accelerate wraps."""
 
-    def __init__(self, model: Restorer, objective: str) -> None:
+    def __init__(self, model: Restorer, stage: StageSettings) -> None:
         super().__init__()
         self.model = model
-        self.objective = OBJECTIVES[objective]  # a function
+        self.objective = OBJECTIVES[stage.objective]  # a function
+        self.reduced = stage.precision == "bfloat16"
 
-    def forward(self, pair: Pair, noise: list[Tensor], kl_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
-        loss, log = self.objective(self.model, pair, noise, kl_weight)
+    def forward(self, pair: Pair, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.reduced):
+            loss, log = self.objective(self.model, pair, terms)
         return loss, log
 
 
@@ -62,14 +64,22 @@ class Training:
     interrupted: bool = False
 
 
-def train(recipe: TrainRecipe, store: PixelStore, run: RunFolder, resume: bool, stop_at: int | None = None) -> bool:
-    """Train all stages of `recipe`, from the start or from the checkpoint. False if interrupted."""
+def train(
+    recipe: TrainRecipe,
+    store: PixelStore,
+    run: RunFolder,
+    resume: bool,
+    stop_at: int | None = None,
+    start: Mapping[str, Tensor] | None = None,
+) -> bool:
+    """Train all stages of `recipe`, from random weights, those of `start`, or the checkpoint. False if interrupted."""
     torch.manual_seed(recipe.seed)
     share = recipe.data.validation_share
     accelerator = Accelerator(cpu=True)
     if accelerator.num_processes > 1:
         raise UsageError("training runs in one process in this version; start it without a launcher")
     model = build_restorer(**recipe.model.model_dump()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.load_state_dict(start or {}, strict=False)
     found = checkpoint.find(run.checkpoint) if resume else None
     training = Training(
         recipe=recipe,
@@ -96,7 +106,7 @@ def _run_stage(training: Training, resume: bool) -> bool:
     """One stage from where it is to its end; the averaged weights become the weights. False if interrupted."""
     progress, stage = training.progress, training.recipe.stages[training.progress.stage]
     parameters = _freeze_all_but(training.model, stage)
-    step_module = TrainingStep(training.model, stage.objective)
+    step_module = TrainingStep(training.model, stage)
     step_module, optimiser = training.accelerator.prepare(step_module, build_optimiser(parameters, stage))
     if resume:
         found = checkpoint.find(training.run.checkpoint)
@@ -141,7 +151,8 @@ def _step(
     generator = torch.Generator().manual_seed(seed >> 1)  # torch's seeds have 63 bits
     noise = draw_noise(training.model, pair.degraded.shape, generator) if stage.objective == "posterior" else []
     kl_weight = min(1.0, (progress.step + 1) / max(1.0, stage.kl_warmup_share * stage.steps))
-    loss, log = step_module(pair, noise, kl_weight)
+    free_nats = stage.free_nats or [0.0] * len(training.model.ladder.latents)
+    loss, log = step_module(pair, Terms(stage.loss, noise, kl_weight, free_nats))
     optimiser.zero_grad()
     training.accelerator.backward(loss)
     norm = guarded_step(parameters, optimiser, progress)
@@ -151,17 +162,18 @@ def _step(
 
 
 def _freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
-    """What a stage trains: the trunk learns the mean; on a finished trunk the ladder learns the residual."""
-    part = model.trunk if stage.objective == "mean" else model.ladder
+    """What a stage trains: trunk and scale learn the mean; on them, finished, the ladder learns the residual."""
     model.requires_grad_(False)
-    part.requires_grad_(True)
-    return list(part.parameters())
+    parts = (model.trunk, model.scale) if stage.objective == "mean" else (model.ladder,)
+    for part in parts:
+        part.requires_grad_(True)
+    return [p for part in parts for p in part.parameters()]
 
 
 def _batches(training: Training, stage: StageSettings) -> Iterator[tuple[Pair, float]]:
     """Batches from the current step on, each with the seconds that the step waited for it."""
     progress = training.progress
-    pairs = training_pairs(training.recipe, training.store, f"{progress.stage}:{stage.objective}")
+    pairs = training_pairs(training.recipe, training.store, f"{progress.stage}:{stage.objective}", stage.patch_px)
     source = iter(loader(pairs, progress.step, stage.steps, stage.batch, training.recipe.data.workers))
     while True:
         began = time.perf_counter()

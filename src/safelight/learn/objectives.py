@@ -14,6 +14,8 @@ from safelight.ladder.restorer import SIGMA_OBS, Restorer
 from safelight.learn.data import Pair
 
 LOG_2PI = math.log(2 * math.pi)
+RMSE_FLOOR = 0.5 / 255
+"""Patches that are this good already pull no harder; keeps the root differentiable at 0."""
 
 
 class Objective(NamedTuple):
@@ -23,26 +25,44 @@ class Objective(NamedTuple):
     log: dict[str, Tensor]
 
 
-def mean_objective(model: Restorer, pair: Pair, noise: Sequence[Tensor], kl_weight: float) -> Objective:
-    """L1 of the mean + the scale's negative log-likelihood, which bends the scale head only.
+class Terms(NamedTuple):
+    """What a stage says of its objective at one step."""
 
-    L = mean |x - m(y)| + nll(x - m, s)          L1: Zhao et al., "Loss functions for image restoration", 2017
+    loss: str
+    """Of a mean stage: "l1" or "rmse"."""
+    noise: Sequence[Tensor]
+    """Of a posterior stage: N(0, 1), as `Restorer.noise_inputs` says."""
+    kl_weight: float
+    free_nats: Sequence[float]
+    """λ of each rung, fine to coarse, in nats per latent dimension."""
+
+
+def mean_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
+    """The mean's error + the scale's negative log-likelihood, which bends the scale head only.
+
+    L = error(x - m(y)) + 0.1 nll(x - m, s)
+
+    l1     mean |x - m|, robust while much is still wrong (Zhao et al., "Loss functions for image restoration", 2017)
+    rmse   the root mean square of each patch, averaged: quadratic within a patch, as PSNR is, and yet hard
+           degradations weigh no more than their standard deviation
     """
     output = model(pair.degraded, pair.sigma_01)
     residual = pair.clean - output.mean
-    l1 = residual.abs().mean()
+    squares = residual.square().mean(dim=(1, 2, 3))
+    error = residual.abs().mean() if terms.loss == "l1" else (squares + RMSE_FLOOR**2).sqrt().mean()
     nll = gaussian_nll_nats(residual.detach(), output.log_scale).mean()
-    return Objective(l1 + 0.1 * nll, {"l1": l1, "scale_nll_nats": nll, "mse": residual.square().mean()})
+    return Objective(error + 0.1 * nll, {terms.loss: error, "scale_nll_nats": nll, "mse": squares.mean()})
 
 
-def posterior_objective(model: Restorer, pair: Pair, noise: Sequence[Tensor], kl_weight: float) -> Objective:
+def posterior_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
     """The negative ELBO of the standardised residual u = (x - m) / s, in nats per pixel value.
 
-    -ELBO = E_q[-log N(u; decoded(z), σ_obs²)] + w · Σ_k KL(q_k ‖ p_k)           w: 0 → 1, the warm-up
+    -ELBO = E_q[-log N(u; decoded(z), σ_obs²)] + w · Σ_k max(λ_k, KL(q_k ‖ p_k))           w: 0 → 1, the warm-up
 
-    Sønderby et al. (NIPS 2016) for the warm-up. The trunk gets no gradient.
+    Sønderby et al. (NIPS 2016) for the warm-up; λ_k are free bits (Kingma et al., NIPS 2016, §C.8), the rate below
+    which a rung costs nothing, so that it does not fall asleep. The trunk gets no gradient.
     """
-    output = model.posterior(pair.clean, pair.degraded, pair.sigma_01, noise)
+    output = model.posterior(pair.clean, pair.degraded, pair.sigma_01, terms.noise)
     values = output.residual.numel()
     log_sigma_obs = torch.full_like(output.residual, math.log(SIGMA_OBS))
     distortion = gaussian_nll_nats(output.residual - output.ladder.decoded, log_sigma_obs).mean()
@@ -51,7 +71,9 @@ def posterior_objective(model: Restorer, pair: Pair, noise: Sequence[Tensor], kl
     log = {"neg_elbo_nats_per_value": distortion + rate, "distortion_nats_per_value": distortion}
     log["rate_nats_per_value"] = rate
     log |= {f"rung{k + 1}_kl_nats_per_dim": kl.mean() for k, kl in enumerate(output.ladder.kl_nats)}
-    return Objective(distortion + kl_weight * rate, log)
+    free = [max_rate * kl.numel() / values for max_rate, kl in zip(terms.free_nats, output.ladder.kl_nats, strict=True)]
+    paid = torch.stack([rate_k.clamp(min=floor) for rate_k, floor in zip(rates, free, strict=True)]).sum()
+    return Objective(distortion + terms.kl_weight * paid, log)
 
 
 def gaussian_nll_nats(error: Tensor, log_sigma: Tensor) -> Tensor:
@@ -59,7 +81,7 @@ def gaussian_nll_nats(error: Tensor, log_sigma: Tensor) -> Tensor:
     return 0.5 * (error * torch.exp(-log_sigma)).square() + log_sigma + 0.5 * LOG_2PI
 
 
-OBJECTIVES: dict[str, Callable[[Restorer, Pair, Sequence[Tensor], float], Objective]] = {
+OBJECTIVES: dict[str, Callable[[Restorer, Pair, Terms], Objective]] = {
     "mean": mean_objective,
     "posterior": posterior_objective,
 }

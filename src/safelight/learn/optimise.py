@@ -7,6 +7,7 @@ from torch import nn
 
 from safelight.errors import TrainingError
 from safelight.learn.checkpoint import Progress
+from safelight.learn.muon import Muon, is_hidden_kernel
 from safelight.learn.settings import StageSettings
 
 CLIP_AT, SKIP_AT = 2.0, 10.0
@@ -18,18 +19,22 @@ SETTLE_STEPS = 50
 
 
 def build_optimiser(parameters: list[nn.Parameter], stage: StageSettings) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter, ICLR 2019); weight decay on matrices and kernels only."""
+    """AdamW (Loshchilov & Hutter, ICLR 2019), alone or beside Muon; weight decay on kernels only."""
+    kernels = [p for p in parameters if is_hidden_kernel(p)] if stage.optimiser == "muon" else []
+    rest = [p for p in parameters if all(p is not kernel for kernel in kernels)]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": stage.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.ndim > 1], "weight_decay": stage.weight_decay},
+        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.99), foreach=True)
+    adamw = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.99), foreach=True)
+    return Muon(kernels, adamw, stage.learning_rate, stage.weight_decay) if kernels else adamw
 
 
 def learning_rate(stage: StageSettings, step: int) -> float:
-    """Linear warm-up, then half a cosine down to `final_share` (Loshchilov & Hutter, ICLR 2017)."""
+    """Linear warm-up, a plateau, then half a cosine down to `final_share` (Loshchilov & Hutter, ICLR 2017)."""
     warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
-    cosine = 0.5 * (1 + math.cos(math.pi * step / stage.steps))
+    decay_steps = stage.decay_share * stage.steps
+    cosine = 0.5 * (1 + math.cos(math.pi * max(0.0, step - stage.steps + decay_steps) / decay_steps))
     return stage.learning_rate * warmup * (stage.final_share + (1 - stage.final_share) * cosine)
 
 

@@ -26,25 +26,38 @@ class RunFolder:
         self.metrics = folder / "metrics.jsonl"
         self._asked = folder / "run.json"
 
-    def start(self, recipe: TrainRecipe, store: PixelStore) -> None:
-        """Make the folder for a new run. Raises UsageError if it holds one that could be resumed."""
+    def start(self, recipe: TrainRecipe, store: PixelStore, started_from: str | None = None) -> None:
+        """Make the folder for a new run, which begins with the weights of the bundle of that SHA-256, if any.
+
+        Raises UsageError if it holds one that could be resumed.
+        """
         if checkpoint.find(self.checkpoint) is not None:
             raise UsageError(f"{self.folder}: holds a run already; go on with --resume or choose another --run")
         self.previews.mkdir(parents=True, exist_ok=True)
         self.metrics.unlink(missing_ok=True)
-        self._asked.write_text(_asked(recipe, store))
+        self._asked.write_text(json.dumps(_asked(recipe, store) | {"started_from": started_from}, indent=2))
 
     def resume(self, recipe: TrainRecipe, store: PixelStore) -> None:
         """Check that it is the same run, and forget what was logged after its checkpoint. Raises UsageError."""
         found = checkpoint.find(self.checkpoint)
         if found is None:
             raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
-        if self._asked.read_text() != _asked(recipe, store):
+        if self._told() | _asked(recipe, store) != self._told():
             raise UsageError(f"{self.folder}: was started with another recipe or other pictures; resume with the same")
         progress = checkpoint.load_progress(found)
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         known = (line for line in lines if _place(line) <= (progress.stage, progress.step))
         self.metrics.write_text("".join(known), encoding="utf-8")
+
+    @property
+    def started_from(self) -> str | None:
+        """SHA-256 of the bundle that the run began with."""
+        told: str | None = self._told().get("started_from")
+        return told
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self._asked.read_text(encoding="utf-8"))
+        return told
 
     def log(self, stage: int, step: int, **numbers: Any) -> None:
         """Append one line to the metrics; what is not finite becomes null."""
@@ -54,9 +67,10 @@ class RunFolder:
             file.write(json.dumps(entry) + "\n")
 
 
-def _asked(recipe: TrainRecipe, store: PixelStore) -> str:
-    asked = recipe.model_dump(mode="json", exclude={"data": {"folder", "workers"}})
-    return json.dumps({"recipe": asked, "pixels": store.path.stem}, indent=2)
+def _asked(recipe: TrainRecipe, store: PixelStore) -> dict[str, Any]:
+    """What the weights depend on; the card's words may change while the run goes on."""
+    asked = recipe.model_dump(mode="json", exclude={"card": True, "data": {"folder", "workers"}})
+    return {"recipe": asked, "pixels": store.path.stem}
 
 
 def _place(line: str) -> tuple[int, int]:

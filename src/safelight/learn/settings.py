@@ -1,12 +1,13 @@
 """A training recipe: the pydantic models behind `recipes/*.toml`. An unknown key is an error."""
 
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from safelight.degrade import Step
+from safelight.degrade import Chain, Step
 from safelight.errors import RecipeError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -28,6 +29,8 @@ class DataSettings(Settings):
     patch_px: Positive = 64
     margin_px: int = Field(16, ge=0)
     """Degradations see this much more than the patch, so that codec grids fall anywhere."""
+    aligned_share: float = Field(0.0, ge=0, le=1)
+    """How many patches begin on a codec's grid, as whole files do."""
     grey_share: float = Field(0.0, ge=0, le=1)
     """How many patches are made grey before they are degraded."""
     workers: int = Field(1, ge=0)
@@ -60,6 +63,18 @@ class ChainSettings(Settings):
     steps: tuple[StepSettings, ...] = Field(min_length=1)
     tell_sigma: float = Field(0.0, ge=0, le=1)
     """How often the model is told σ of the chain's `gaussian_noise` (it must also work untold)."""
+    keep: tuple[StepSettings, ...] = ()
+    """What is done to the picture before, and belongs to it: the model must leave it in, as fine film grain."""
+
+    @cached_property
+    def degrading(self) -> Chain:
+        """`steps`, ready to be drawn from."""
+        return [setting.step() for setting in self.steps]
+
+    @cached_property
+    def keeping(self) -> Chain:
+        """`keep`, ready to be drawn from."""
+        return [setting.step() for setting in self.keep]
 
     @model_validator(mode="after")
     def _check(self) -> "ChainSettings":
@@ -97,6 +112,15 @@ class StageSettings(Settings):
     steps: Positive
     batch: Positive = 16
     learning_rate: float = Field(1e-3, gt=0)
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the layers compute in; weights, moments and likelihoods are float32 always."""
+    loss: Literal["l1", "rmse"] = "l1"
+    """Of a mean stage; see `objectives.mean_objective`."""
+    patch_px: Positive | None = None
+    """Overrides the data's."""
+    decay_share: float = Field(1.0, gt=0, le=1)
+    """Share of the stage, at its end, over which the learning rate falls."""
     final_share: float = Field(0.01, ge=0, le=1)
     """The cosine ends at this share of `learning_rate`."""
     warmup_steps: int = Field(200, ge=0)
@@ -104,6 +128,8 @@ class StageSettings(Settings):
     ema_decay: float = Field(0.999, ge=0, lt=1)
     kl_warmup_share: float = Field(0.2, ge=0, le=1)
     """Share of a posterior stage over which the KL's weight rises from 0 to 1."""
+    free_nats: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """Of a posterior stage: free bits of each rung, fine to coarse, in nats per latent dimension; none if empty."""
 
 
 class CardSettings(Settings):
@@ -130,9 +156,11 @@ class TrainRecipe(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> "TrainRecipe":
+        if any(len(stage.free_nats) not in (0, len(self.model.widths)) for stage in self.stages):
+            raise ValueError(f"free_nats must have one entry per scale, {len(self.model.widths)}, or none")
         multiple = 2 ** len(self.model.widths)
-        if self.data.patch_px % multiple:
-            raise ValueError(f"data.patch_px must be a multiple of {multiple}, the coarsest scale of the model")
+        if any(stage.patch_px and stage.patch_px % multiple for stage in self.stages) or self.data.patch_px % multiple:
+            raise ValueError(f"patch_px must be a multiple of {multiple}, the coarsest scale of the model")
         return self
 
 

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ class PixelStore:
 
     def pixels(self, entry: Entry) -> NDArray[np.uint8]:
         """(H, W, 3) uint8, mapped, not read."""
-        shape = (entry.height, entry.width, 3)
-        return np.memmap(self.path, dtype=np.uint8, mode="r", offset=entry.offset, shape=shape)
+        flat = _mapped(self.path)[entry.offset : entry.offset + entry.height * entry.width * 3]
+        return flat.reshape(entry.height, entry.width, 3)
 
     def part(self, start: float, stop: float) -> "PixelStore":
         """The pictures whose content hash, read as a number in [0, 1), lies in [start, stop).
@@ -58,10 +59,20 @@ class PixelStore:
         first, second = (PixelStore(self.path, tuple(entries)) for entries in parts)
         return first, second
 
+    def at_least(self, side_px: int) -> "PixelStore":
+        """The entries that a square of this side fits into."""
+        return PixelStore(self.path, tuple(e for e in self.entries if min(e.height, e.width) >= side_px))
+
     @property
     def pictures(self) -> int:
         """How many different pictures there are, whatever their scales."""
         return len({entry.digest for entry in self.entries})
+
+
+@lru_cache(maxsize=4)
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    """The whole file, mapped once per process."""
+    return np.memmap(path, dtype=np.uint8, mode="r")
 
 
 def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px: int) -> tuple[PixelStore, list[str]]:

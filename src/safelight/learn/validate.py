@@ -1,7 +1,9 @@
 """How a run is doing, on pictures that it never trains on."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,13 +12,16 @@ from safelight.ladder.restorer import Restorer
 from safelight.learn.data import Pair, validation_batch
 from safelight.learn.objectives import draw_noise
 from safelight.learn.store import PixelStore
+from safelight.runtime.session import cores, open_graph
 
 CROP_PX = 128
 CHAINS: dict[str, Chain] = {
     "noise15": [Step.fixed("gaussian_noise", sigma_255=15)],
     "noise25": [Step.fixed("gaussian_noise", sigma_255=25)],
     "noise50": [Step.fixed("gaussian_noise", sigma_255=50)],
-    "jpeg20": [Step.fixed("jpeg", quality=20)],
+    "clipped50": [Step.fixed("gaussian_noise", sigma_255=50), Step("quantise")],
+    "jpeg10": [Step.fixed("jpeg", quality=10)],
+    "jpeg30": [Step.fixed("jpeg", quality=30)],
     "clean": [Step("quantise")],
 }
 
@@ -56,6 +61,14 @@ def validate_posterior(model: Restorer, batches: dict[str, Pair], samples: int =
         totals += torch.stack([_mse(e, part.clean).sum() for e in (output.mean, draws[0], average)])
     one, many = float(totals[1] / totals[0]), float(totals[2] / totals[0])
     return {"val_sample_mse_ratio": one, f"val_mean_of_{samples}_mse_ratio": many}
+
+
+def graph_psnr_db(path: Path, batch: Pair) -> float:
+    """PSNR of an exported mean in dB, averaged over pictures."""
+    graph = open_graph(path, "cpu", cores())
+    feeds = ({"degraded": part.degraded.numpy(), "sigma_01": part.sigma_01.numpy()} for part in _parts(batch))
+    means = np.concatenate([graph.run(["mean"], feed)[0] for feed in feeds])
+    return float((-10 * torch.log10(_mse(torch.from_numpy(means), batch.clean))).mean())
 
 
 def _parts(batch: Pair, size: int = 8) -> Iterator[Pair]:

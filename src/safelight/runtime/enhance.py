@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from safelight.bundle import Calibration, find_bundle
 from safelight.errors import UsageError
 from safelight.picture import Picture
+from safelight.runtime.look import look
 from safelight.runtime.noise import noise_field
-from safelight.runtime.session import Device, Session
+from safelight.runtime.session import Device, Precision, Session
 from safelight.runtime.strength import REACH_PX, give_back
 from safelight.runtime.tiling import Tile, best_tile, padded, tiles
 from safelight.runtime.window import Canvas
@@ -43,6 +44,18 @@ class Enhanced:
     tile_px: tuple[int, int]
     """Height and width of the tiles that were used."""
     strength: float = 1.0
+    anomaly: float | None = None
+    """How far the picture is from what the model was trained on, 1 at the limit.
+
+    None if it is too small to say, or was not looked at, since nothing was to be done.
+    """
+    precision: str | None = None
+    """What the mean was computed in, fp32 or int8; None if nothing was computed."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether the picture is outside what the model was trained on: then nothing that is told can be relied on."""
+        return self.anomaly is not None and self.anomaly > 1
 
     def __repr__(self) -> str:
         return f"<Enhanced {self.mean!r}, {len(self.samples)} samples, std {'yes' if self.std is not None else 'no'}>"
@@ -76,9 +89,11 @@ class Request(NamedTuple):
     uncertainty: bool = True
 
 
-def load(model: str = "photo", device: Device = "auto", threads: int | None = None) -> "Model":
-    """A model by name or path; see `bundle.find_bundle` and `Session` for the errors."""
-    return Model(Session(find_bundle(model), device, threads))
+def load(
+    model: str = "photo", device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
+) -> "Model":
+    """A model by name or path; see `bundle.find_bundle` and `Session` for the choices and the errors."""
+    return Model(Session(find_bundle(model), device, threads, precision))
 
 
 class Model:
@@ -140,6 +155,8 @@ def _enhance_tiled(
 ) -> Enhanced:
     """Tile by tile into arrays of the picture's own kind: memory is bounded by the tile and the results."""
     canvas, card = Canvas.of(picture), session.bundle.card
+    seen = look(session, canvas)
+    corrected = np.float32(seen.scale_factor)
     halo = card.sample_halo_px if request.samples else card.mean_halo_px
     halo += padded(REACH_PX, card.size_multiple) if 0 < request.strength < 1 else 0
     height, width = (padded(n, card.size_multiple) for n in picture.pixels.shape[:2])
@@ -154,15 +171,29 @@ def _enhance_tiled(
             rows[0] - tile.rows.start : rows[1] - tile.rows.start,
             columns[0] - tile.columns.start : columns[1] - tile.columns.start,
         ]
-        restored, scale = _restore(session, canvas, tile, request)
+        restored, scale = _restore(session, canvas, tile, request, corrected)
         for output, planar in zip(outputs, restored, strict=True):
             output[slice(*rows), slice(*columns)] = canvas.pixels(planar[inner], rows, columns)
         if std is not None:
             factor = np.float32(session.bundle.calibration.std_factor / picture.full_scale)
+            assert scale is not None
             std[slice(*rows), slice(*columns)] = canvas.values(scale[inner], rows, columns) * factor
         on_progress(done / len(plan))
     results = [picture if request.strength == 0 else picture.with_(pixels=pixels) for pixels in outputs]
-    return Enhanced(results[0], tuple(results[1:]), std, session.bundle.calibration, tile_px, request.strength)
+    return Enhanced(
+        mean=results[0],
+        samples=tuple(results[1:]),
+        std=std,
+        calibration=session.bundle.calibration,
+        tile_px=tile_px,
+        strength=request.strength,
+        anomaly=seen.anomaly,
+        precision=session.precision_of_mean(_needs_scale(request)),
+    )
+
+
+def _needs_scale(request: Request) -> bool:
+    return request.uncertainty or request.samples > 0
 
 
 def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -172,13 +203,17 @@ def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int
     return rows, (tile.columns.keep_start, min(tile.columns.keep_stop, width))
 
 
-def _restore(session: Session, canvas: Canvas, tile: Tile, request: Request) -> tuple[list[Array], Array]:
-    """Mean and samples of one tile at the asked strength, and the scale; each (3, H, W)."""
+def _restore(
+    session: Session, canvas: Canvas, tile: Tile, request: Request, corrected: np.float32
+) -> tuple[list[Array], Array | None]:
+    """Mean and samples of one tile at the asked strength, and the scale if it is needed; each (3, H, W)."""
     rows, columns = (tile.rows.start, tile.rows.stop), (tile.columns.start, tile.columns.stop)
     degraded = canvas.take(rows, columns)
     shrink = canvas.picture.full_scale / canvas.white
     sigma_01 = None if request.sigma_01 is None else request.sigma_01 * shrink
-    estimate = session.estimate(degraded[None], sigma_01, features=request.samples > 0)
+    estimate = session.estimate(degraded[None], sigma_01, scale=_needs_scale(request))
+    if estimate.scale is not None:
+        estimate = estimate._replace(scale=corrected * estimate.scale)
     restored = [estimate.mean[0]]
     for sample in range(request.samples):
         if request.temperature == 0:
@@ -196,4 +231,4 @@ def _restore(session: Session, canvas: Canvas, tile: Tile, request: Request) -> 
         restored.append(session.draw(estimate, noise, request.temperature)[0])
     if 0 < request.strength < 1:
         restored = [m + give_back(degraded - m, request.strength) for m in restored]
-    return restored, estimate.scale[0]
+    return restored, None if estimate.scale is None else estimate.scale[0]

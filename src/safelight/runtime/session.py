@@ -1,30 +1,31 @@
-"""The only door to onnxruntime."""
+"""The only door to onnxruntime, but for its quantiser (learn/quantise.py)."""
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from safelight.bundle import Bundle
-from safelight.errors import BundleError, DeviceError
+from safelight.bundle import Bundle, Familiar
+from safelight.errors import BundleError, DeviceError, UsageError
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "int8"]
 Array = NDArray[np.float32]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class Estimate(NamedTuple):
-    """What the trunk says of a batch: see `ladder.trunk.TrunkOutput`."""
+    """What is known of a batch before anything is drawn: see `ladder.restorer.Estimate`."""
 
     mean: Array
-    scale: Array
+    scale: Array | None
+    """None, and no features, unless asked for."""
     features: tuple[Array, ...]
-    """Empty unless asked for."""
 
 
 def choose_device(device: Device) -> str:
@@ -42,29 +43,67 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
+def multiplies_int8_fast() -> bool:
+    """Whether the processor has instructions for dot products of 8-bit numbers, as far as Linux tells."""
+    try:
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return False
+    return not words.isdisjoint({"avx512_vnni", "avx_vnni", "asimddp"})
+
+
 class Session:
     """Runs the graphs of one bundle; each is loaded when it is first needed."""
 
-    def __init__(self, bundle: Bundle, device: Device = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
+    ) -> None:
+        """Raises DeviceError for a device or precision that is not there."""
+        if precision not in get_args(Precision):
+            raise UsageError(f"precision '{precision}': use {', '.join(get_args(Precision))}")
         self.bundle = bundle
-        self.device = choose_device(device)
+        self.device = "cpu" if device == "auto" and precision == "int8" else choose_device(device)
         self.threads = threads or cores()
         if device == "auto" and self.device != "cpu":
             try:
                 self._mean  # noqa: B018  (loads the graph: the device may be known and yet not work)
             except DeviceError:
                 self.device = "cpu"
+        if precision == "int8" and self.device != "cpu":
+            raise DeviceError(f"8-bit graphs run on the processor, not on {self.device}; use --device cpu")
+        self.precision = precision
 
-    def estimate(self, degraded: Array, sigma_01: float | None = None, features: bool = False) -> Estimate:
-        """(B, 3, H, W) with H, W multiples of the card's → mean and scale of the same shape."""
+    def precision_of_mean(self, scale: bool) -> Literal["fp32", "int8"]:
+        """What the trunk computes in; `auto` takes 8 bits for a mean alone, where the processor is made for them.
+
+        A scale and samples are calibrated on what float gives.
+        """
+        if self.precision != "auto":
+            return self.precision
+        return "int8" if self.device == "cpu" and not scale and multiplies_int8_fast() else "fp32"
+
+    def estimate(self, degraded: Array, sigma_01: float | None = None, scale: bool = True) -> Estimate:
+        """(B, 3, H, W) with H, W multiples of the card's → mean, and if asked for scale, of the same shape."""
         sigma = np.full(degraded.shape[0], -1.0 if sigma_01 is None else sigma_01, dtype=np.float32)  # < 0: not told
-        rungs = range(len(self.bundle.card.noise_inputs) - 1 if features else 0)
-        names = ["mean", "scale", *(f"feature_{k + 1}" for k in rungs)]
-        mean, scale, *rest = _run(self._mean, names, {"degraded": degraded, "sigma_01": sigma})
-        return Estimate(mean, scale, tuple(rest))
+        names = [f"feature_{k + 1}" for k in range(len(self.bundle.card.noise_inputs) - 1)] if scale else []
+        graph = self._mean_int8 if self.precision_of_mean(scale) == "int8" else self._mean
+        mean, *features = _run(graph, ["mean", *names], {"degraded": degraded, "sigma_01": sigma})
+        if not scale:
+            return Estimate(mean, None, ())
+        feeds = {"degraded": degraded, "mean": mean, "feature_1": features[0]}
+        return Estimate(mean, _run(self._scale, ["scale"], feeds)[0], tuple(features))
+
+    def mean_and_coarsest(self, degraded: Array) -> tuple[Array, Array]:
+        """(B, 3, H, W) → the mean in float and the coarsest features, for a first look."""
+        sigma = np.full(degraded.shape[0], -1, dtype=np.float32)
+        coarsest = f"feature_{len(self.bundle.card.noise_inputs) - 1}"
+        mean, features = _run(self._mean, ["mean", coarsest], {"degraded": degraded, "sigma_01": sigma})
+        return mean, features
 
     def draw(self, estimate: Estimate, noise: Sequence[Array], temperature: float) -> Array:
-        """One sample (B, 3, H, W); `noise` is N(0, 1) for each of the card's `noise_inputs`."""
+        """One sample (B, 3, H, W) from an estimate with scale; `noise` is N(0, 1) for each of the card's inputs."""
+        assert estimate.scale is not None
         feeds = {"mean": estimate.mean, "scale": estimate.scale, "temperature": np.array(temperature, dtype=np.float32)}
         feeds |= {f"feature_{k + 1}": array for k, array in enumerate(estimate.features)}
         feeds |= {f"noise_{k}": array for k, array in enumerate(noise)}
@@ -72,8 +111,21 @@ class Session:
         return sample
 
     @cached_property
+    def familiar(self) -> Familiar:
+        """What the model was trained on."""
+        return Familiar.load(self.bundle.path("familiar.npz"))
+
+    @cached_property
     def _mean(self) -> Any:
         return self._load("mean.onnx")
+
+    @cached_property
+    def _mean_int8(self) -> Any:
+        return self._load("mean_int8.onnx")
+
+    @cached_property
+    def _scale(self) -> Any:
+        return self._load("scale.onnx")
 
     @cached_property
     def _draw(self) -> Any:
@@ -99,6 +151,7 @@ def open_graph(path: Path, device: str, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")  # no overflow where there is no VNNI
     options.enable_mem_pattern = False  # a planned block would come on top of what the first run took
     try:
         graph = ort.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])

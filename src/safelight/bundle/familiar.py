@@ -1,0 +1,77 @@
+"""What a model was trained on, in numbers: to tell how far a picture is from that, and what its scale is worth there.
+
+A picture's statistics (runtime/look.py) are projected to a few dimensions, in which a sample of training
+patches is kept, degraded as in training. The anomaly score is the mean distance to the three nearest of
+them (after Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022) over the
+distance that one in a hundred held-out patches exceeds. In the same dimensions a linear fit on held-out
+patches says by how much the predicted scale must be corrected for that kind of picture.
+"""
+
+import io
+import math
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.errors import BundleError
+
+Array = NDArray[np.float32]
+NEIGHBOURS = 3
+LARGEST_CORRECTION = 3.0
+FAR = 1e6
+"""In the projected space, where training pictures lie within a few units."""
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """familiar.npz: D statistics, k dimensions, N training pictures."""
+
+    centre: Array
+    """(D,)"""
+    projection: Array
+    """(D, k)"""
+    reference: Array
+    """(N, k)"""
+    limit: Array
+    """(), the distance beyond which a picture counts as outside."""
+    correction: Array
+    """(1 + k,), log of the scale's correction: a constant and a weight for every dimension."""
+
+    @property
+    def average(self) -> Array:
+        """The place of an average training picture."""
+        return np.zeros(self.projection.shape[1], dtype=np.float32)
+
+    def place(self, statistics: NDArray[np.float64]) -> Array:
+        """(D,) → (k,); at the end of the world if the statistics are not finite."""
+        placed = np.nan_to_num((statistics - self.centre) @ self.projection, nan=FAR, posinf=FAR, neginf=-FAR)
+        bounded: Array = np.clip(placed, -FAR, FAR).astype(np.float32)
+        return bounded
+
+    def anomaly(self, place: Array) -> float:
+        """0 is in the midst of the training pictures, 1 at their limit."""
+        distances = np.sort(np.linalg.norm(self.reference - place, axis=1))
+        return float(distances[:NEIGHBOURS].mean() / self.limit)
+
+    def scale_factor(self, place: Array) -> float:
+        """Multiplies the predicted scale. Bounded, and never below 1 for what is outside: there a fit knows little."""
+        exponent = float(self.correction[0] + self.correction[1:] @ place)
+        largest = math.log(LARGEST_CORRECTION)
+        factor = math.exp(min(max(exponent, -largest), largest))
+        return max(factor, 1.0) if self.anomaly(place) > 1 else factor
+
+    def save(self, path: Path) -> None:
+        """As arrays without pickle."""
+        np.savez(path, **asdict(self))
+
+    @staticmethod
+    def load(path: Path) -> "Familiar":
+        """Raises BundleError for anything but the arrays that `save` writes."""
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+                return Familiar(**{name: arrays[name].astype(np.float32) for name in arrays})
+        except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None

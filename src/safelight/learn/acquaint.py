@@ -1,0 +1,106 @@
+"""How the limit of a model's experience is drawn, and its scale corrected by kind of picture.
+
+Training pictures are what it knows; held-out ones say how far from those a picture of the same kind may
+lie, and what the predicted scale is worth where.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from safelight.bundle import Familiar
+from safelight.ladder.restorer import Restorer
+from safelight.ladder.trunk import SIGMA_UNKNOWN
+from safelight.learn.data import Pair, RestorationPairs, training_pairs
+from safelight.learn.settings import TrainRecipe
+from safelight.learn.store import PixelStore
+from safelight.runtime.look import OF_REMOVED, WINDOW_PX, corners, statistics
+
+KNOWN, HELD_OUT = 1024, 384
+"""Pictures that are kept, and pictures that draw the limit."""
+SIDES_PX = (2 * WINDOW_PX, WINDOW_PX)
+"""Of the patches: the larger if there are pictures that large."""
+DIMENSIONS = 8
+"""Of the features; what was removed keeps its own."""
+OUTSIDE_SHARE = 0.01
+BORDER_PX = 32
+"""Nearer to a patch's border the model knows less than within a picture."""
+EVERY = 7
+"""Of how many values one is kept; prime, so that no grid is favoured."""
+RIDGE = 4.0
+"""Weight of the penalty on the correction's slopes, in pictures; the fit sees a few hundred of few sources."""
+
+Vector = NDArray[np.float64]
+
+
+def looking_pairs(
+    recipe: TrainRecipe, known: PixelStore, held_out: PixelStore
+) -> tuple[RestorationPairs, RestorationPairs]:
+    """Patches that are large enough to be looked at as whole pictures are, as large as most pictures of both allow."""
+
+    def fits(side: int) -> bool:
+        return all(2 * s.at_least(side + recipe.data.margin_px).pictures >= s.pictures for s in (known, held_out))
+
+    side = next((side for side in SIDES_PX if fits(side)), SIDES_PX[-1])
+    return training_pairs(recipe, known, "familiar", side), training_pairs(recipe, held_out, "calibration", side)
+
+
+def acquaint(model: Restorer, known: RestorationPairs, held_out: RestorationPairs) -> Familiar:
+    """Fit everything in `Familiar`; see `looking_pairs` for the patches."""
+    seen = np.stack([kind(model, known[index]) for index in range(KNOWN)])
+    centre, projection = _project(seen)
+    reference = (seen - centre) @ projection
+    others = [held_out[index] for index in range(HELD_OUT)]
+    places = (np.stack([kind(model, pair) for pair in others]) - centre) @ projection
+    unlimited = _familiar(centre, projection, reference, 1.0, np.zeros(1 + places.shape[1]))
+    distances = [unlimited.anomaly(place.astype(np.float32)) for place in places]
+    logs = [0.5 * np.log(np.square(ratios(model, pair), dtype=np.float64).mean()) for pair in others]
+    limit = float(np.quantile(distances, 1 - OUTSIDE_SHARE))
+    return _familiar(centre, projection, reference, limit, _ridge(places, np.array(logs)))
+
+
+@torch.inference_mode()
+def kind(model: Restorer, pair: Pair) -> Vector:
+    """The statistics of a patch's windows, as the runtime would look at it."""
+    places = corners(*pair.clean.shape[1:])
+    degraded = torch.stack([pair.degraded[:, r : r + WINDOW_PX, c : c + WINDOW_PX] for r, c in places])
+    mean, features = model.trunk(degraded, torch.full((len(degraded),), SIGMA_UNKNOWN))
+    return statistics(degraded.numpy(), mean.numpy(), features[-1].numpy())
+
+
+@torch.inference_mode()
+def ratios(model: Restorer, pair: Pair) -> NDArray[np.float32]:
+    """|x - m| / s of some of a patch's values, away from its border."""
+    output = model(pair.degraded[None], torch.tensor([SIGMA_UNKNOWN]))
+    ratio = ((pair.clean - output.mean[0]) / output.log_scale[0].exp()).abs()
+    inner = ratio[:, BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX].flatten()[::EVERY]
+    array: NDArray[np.float32] = inner.numpy()
+    return array
+
+
+def _project(seen: Vector) -> tuple[Vector, Vector]:
+    """(N, D) → centre (D,) and projection (D, k): whitened principal components of the features, and the
+    standardised statistics of what was removed; both parts weigh the same.
+    """
+    centre, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
+    features = ((seen - centre) / spread)[:, :-OF_REMOVED]
+    variances, directions = np.linalg.eigh(np.cov(features.T))
+    kept = min(DIMENSIONS, len(variances))
+    main = directions[:, ::-1][:, :kept] / np.sqrt(np.maximum(variances[::-1][:kept], 1e-6) * kept)
+    projection = np.zeros((seen.shape[1], kept + OF_REMOVED))
+    projection[:-OF_REMOVED, :kept] = main / spread[:-OF_REMOVED, None]
+    projection[-OF_REMOVED:, kept:] = np.diag(1 / (spread[-OF_REMOVED:] * np.sqrt(OF_REMOVED)))
+    return centre, projection
+
+
+def _ridge(places: Vector, targets: Vector) -> Vector:
+    """Least squares with penalised slopes (Hoerl & Kennard, 1970): (N, k), (N,) → (1 + k,), the constant first."""
+    design = np.concatenate([np.ones((len(places), 1)), places], axis=1)
+    penalty = RIDGE * np.diag([0.0, *places.var(axis=0)])
+    slopes: Vector = np.linalg.solve(design.T @ design + penalty, design.T @ targets)
+    return slopes
+
+
+def _familiar(centre: Vector, projection: Vector, reference: Vector, limit: float, correction: Vector) -> Familiar:
+    arrays = (centre, projection, reference, np.array(limit), correction)
+    return Familiar(*(array.astype(np.float32) for array in arrays))

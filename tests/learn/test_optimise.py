@@ -1,0 +1,76 @@
+"""The optimisers: Muon's steps, and the schedule with a plateau."""
+
+import itertools
+
+import pytest
+import torch
+
+from safelight.learn.muon import Muon, is_hidden_kernel, orthogonalised
+from safelight.learn.optimise import build_optimiser, learning_rate
+from safelight.learn.settings import StageSettings
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 30), (2, 30, 20), (1, 16, 144)])
+def test_orthogonalised_keeps_the_singular_vectors(shape):
+    """U S Vᵀ → nearly U Vᵀ: SVD is the independent witness."""
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    result = orthogonalised(matrices)
+    u, _, vt = torch.linalg.svd(matrices, full_matrices=False)
+    inner = u.mT @ result @ vt.mT
+    sizes = inner.diagonal(dim1=1, dim2=2)
+    assert sizes.min() > 0.6 and sizes.max() < 1.25
+    torch.testing.assert_close(inner, torch.diag_embed(sizes), rtol=0, atol=1e-6)
+
+
+def test_orthogonalised_survives_zero():
+    assert torch.equal(orthogonalised(torch.zeros(1, 4, 8)), torch.zeros(1, 4, 8))
+
+
+def test_muon_takes_hidden_kernels_and_adamw_the_rest():
+    layers = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3), torch.nn.Conv2d(16, 24, 3), torch.nn.ConvTranspose2d(24, 16, 2)
+    )
+    stage = StageSettings(objective="mean", steps=1, optimiser="muon", learning_rate=0.01, weight_decay=0.0)
+    optimiser = build_optimiser(list(layers.parameters()), stage)
+    assert isinstance(optimiser, Muon)
+    hidden, *rest = optimiser.param_groups
+    assert {id(p) for p in hidden["params"]} == {id(layers[1].weight), id(layers[2].weight)}
+    assert all(is_hidden_kernel(p) for p in hidden["params"])
+    assert sum(len(group["params"]) for group in rest) == 4
+    before = {name: p.detach().clone() for name, p in layers.named_parameters()}
+    layers(torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))).square().mean().backward()
+    optimiser.step()
+    moved = {name: (p.detach() - before[name]) for name, p in layers.named_parameters()}
+    assert all(change.abs().max() > 0 for change in moved.values())
+    size = 0.2 * 0.01 * max(24, 16 * 9) ** 0.5
+    singular = torch.linalg.svdvals(moved["1.weight"].flatten(1))
+    assert singular.max() == pytest.approx(size, rel=0.3), "every direction moves by the same size"
+    assert singular.min() == pytest.approx(size, rel=0.5)
+
+
+def test_one_schedule_reaches_both():
+    layers = torch.nn.Conv2d(16, 16, 3)
+    stage = StageSettings(objective="mean", steps=1, optimiser="muon")
+    optimiser = build_optimiser(list(layers.parameters()), stage)
+    assert isinstance(optimiser, Muon)
+    for group in optimiser.param_groups:
+        group["lr"] = 0.0
+    before = [p.detach().clone() for p in layers.parameters()]
+    layers(torch.ones(1, 16, 4, 4)).sum().backward()
+    optimiser.step()
+    assert all(torch.equal(a, b.detach()) for a, b in zip(before, layers.parameters(), strict=True))
+
+
+def test_without_hidden_kernels_muon_is_adamw():
+    stage = StageSettings(objective="mean", steps=1, optimiser="muon")
+    assert isinstance(build_optimiser([torch.nn.Parameter(torch.ones(3))], stage), torch.optim.AdamW)
+
+
+def test_a_plateau_comes_before_the_decay():
+    stage = StageSettings(
+        objective="mean", steps=100, warmup_steps=10, learning_rate=1.0, final_share=0.1, decay_share=0.3
+    )
+    rates = [learning_rate(stage, step) for step in range(101)]
+    assert set(rates[10:70]) == {1.0}
+    assert all(a > b for a, b in itertools.pairwise(rates[70:]))
+    assert rates[100] == pytest.approx(0.1)

@@ -1,0 +1,126 @@
+"""A first look: where it looks, what it measures, and what is made of it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from safelight.bundle import Familiar
+from safelight.errors import BundleError, DeviceError
+from safelight.picture import Picture
+from safelight.runtime import Model, Session
+from safelight.runtime import session as session_module
+from safelight.runtime.look import WINDOW_PX, corners, look, statistics
+from safelight.runtime.window import Canvas
+
+
+@pytest.mark.parametrize(("height", "width"), [(128, 128), (129, 400), (321, 481), (3000, 4000), (128, 60000)])
+def test_windows_lie_inside_and_apart(height, width):
+    places = corners(height, width)
+    assert len(set(places)) == len(places) <= (16 if height * width > 4_000_000 else 4)
+    assert len(places) == 4 or min(height, width) < 144 or height * width > 4_000_000
+    for row, column in places:
+        assert 0 <= row <= height - WINDOW_PX and 0 <= column <= width - WINDOW_PX
+        assert row % 8 == column % 8 == 0
+    assert width < 3 * WINDOW_PX or len({column for _, column in places}) > 1
+
+
+def test_statistics_know_white_from_smooth_and_gaussian_from_salt(rng):
+    mean = np.zeros((2, 3, 64, 64), dtype=np.float32)
+    features = rng.standard_normal((2, 5, 8, 8)).astype(np.float32)
+    white = rng.standard_normal(mean.shape).astype(np.float32)
+    smooth = (white + np.roll(white, 1, axis=3)) / np.float32(2**0.5)
+    salt = np.where(rng.random(mean.shape) < 0.01, 10, 0).astype(np.float32)
+    found = {name: statistics(d, mean, features)[10:] for name, d in (("w", white), ("s", smooth), ("p", salt))}
+    assert all(len(statistic) == 18 for statistic in found.values())
+    variance, kurtosis, along, across = (found["w"][k] for k in (0, 3, 6, 12))
+    assert variance == pytest.approx(0, abs=0.1)
+    assert kurtosis == pytest.approx(np.log(3), abs=0.1)
+    assert along == pytest.approx(0, abs=0.05) and across == pytest.approx(0, abs=0.05)
+    assert found["s"][12] == pytest.approx(0.5, abs=0.05), "along rows it is smooth"
+    assert found["s"][6] == pytest.approx(0, abs=0.05), "between rows it is not"
+    assert found["p"][3] > np.log(30)
+
+
+def test_the_look_does_not_depend_on_tiles(tiny, rng):
+    model = Model(Session(tiny))
+    picture = Picture(rng.integers(0, 256, (200, 300, 3), dtype=np.uint8))
+    scores = {model.enhance(picture, tile_area_px=area).anomaly for area in (2_000_000, 20_000)}
+    assert len(scores) == 1
+
+
+def test_small_pictures_are_not_judged(tiny, rng):
+    pixels = rng.integers(0, 256, (128, 300, 3), dtype=np.uint8)
+    large, small = (Model(Session(tiny)).enhance(Picture(part)) for part in (pixels, pixels[:127]))
+    assert small.anomaly is None and not small.outside
+    assert large.anomaly is not None
+    inner = np.s_[:40, :, :]
+    np.testing.assert_allclose(small.std[inner], large.std[inner], rtol=1e-4, err_msg="an average correction")
+
+
+def test_what_is_not_finite_is_outside_and_stays_local(tiny, rng):
+    pixels = rng.random((160, 160, 3)).astype(np.float32)
+    sound = Model(Session(tiny)).enhance(Picture(pixels.copy()))
+    pixels[40:44, 40:44] = 1e20
+    out = Model(Session(tiny)).enhance(Picture(pixels))
+    assert out.outside and np.isfinite(out.anomaly)
+    assert np.isfinite(out.std[120:, 120:]).all() and not sound.outside
+
+
+def test_the_scale_is_corrected_by_kind(tiny, rng):
+    session = Session(tiny)
+    picture = Picture(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8))
+    before = Model(session).enhance(picture, samples=1)
+    assert look(session, Canvas.of(picture)).scale_factor == pytest.approx(np.exp(0.1), rel=1e-5)
+    session.familiar = dataclasses.replace(session.familiar, correction=np.array([0.1 + np.log(2), 0, 0], np.float32))
+    after = Model(session).enhance(picture, samples=1)
+    np.testing.assert_allclose(after.std, 2 * before.std, rtol=1e-5)
+    moved = [np.abs(out.samples[0].as_float() - out.mean.as_float()).mean() for out in (before, after)]
+    assert moved[1] > 1.5 * moved[0]
+
+
+def test_scores_are_distances_over_the_limit():
+    familiar = Familiar(
+        centre=np.array([1.0], np.float32),
+        projection=np.array([[2.0]], np.float32),
+        reference=np.array([[0.0], [1.0], [2.0], [50.0]], np.float32),
+        limit=np.float32(4),
+        correction=np.array([0.0, 5.0], np.float32),
+    )
+    place = familiar.place(np.array([4.0]))
+    assert place == pytest.approx([6])
+    assert familiar.anomaly(place) == pytest.approx((6 + 5 + 4) / 3 / 4)
+    assert familiar.scale_factor(place) == pytest.approx(3), "bounded"
+    assert familiar.scale_factor(-place / 20) == pytest.approx(1 / 3, rel=0.4)
+    assert familiar.anomaly(-place) > 1 and familiar.scale_factor(-place) == 1, "outside it never promises more"
+
+
+def test_a_broken_file_is_one_line(tmp_path):
+    path = tmp_path / "familiar.npz"
+    for content in (b"", b"no arrays", b"PK\x03\x04"):
+        path.write_bytes(content)
+        with pytest.raises(BundleError, match="export the bundle again") as caught:
+            Familiar.load(path)
+        assert "\n" not in str(caught.value)
+    np.savez(path, centre=np.zeros(1))
+    with pytest.raises(BundleError, match="export the bundle again"):
+        Familiar.load(path)
+    np.savez(path, centre=np.array([object()], dtype=object))
+    with pytest.raises(BundleError, match="export the bundle again"):
+        Familiar.load(path)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_auto_takes_eight_bits_for_the_mean_alone(tiny, monkeypatch, fast):
+    monkeypatch.setattr(session_module, "multiplies_int8_fast", lambda: fast)
+    session = Session(tiny)
+    assert session.precision_of_mean(scale=False) == ("int8" if fast else "fp32")
+    assert session.precision_of_mean(scale=True) == "fp32"
+    assert Session(tiny, precision="int8").precision_of_mean(scale=True) == "int8"
+    assert Session(tiny, precision="fp32").precision_of_mean(scale=False) == "fp32"
+
+
+def test_eight_bits_are_refused_elsewhere(tiny, monkeypatch):
+    monkeypatch.setattr(session_module, "choose_device", lambda device: "cuda")
+    with pytest.raises(DeviceError, match="use --device cpu"):
+        Session(tiny, "cuda", precision="int8")
