@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from safelight.errors import BundleError, RecipeError, TrainingError, UsageError
+from safelight.ladder.restorer import build_restorer
 from safelight.learn import acquaint, export, finish
 from safelight.learn.checkpoint import Progress
 from safelight.learn.data import RestorationPairs, loader
@@ -196,13 +197,42 @@ def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     again, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     assert again == store
-    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 0.5, 0.3)
+    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 1, 0.5, 0.3)
     whole = [t for batch in loader(pairs, 0, 4, 3, workers=0) for t in batch[1]]
     late = [t for batch in loader(pairs, 2, 4, 3, workers=1) for t in batch[1]]
     assert all(torch.equal(a, b) for a, b in zip(whole[6:], late, strict=True))
     told = torch.cat([batch[2] for batch in loader(pairs, 0, 20, 8, workers=0)])
     assert (told == -1).any() and (told >= 0).any()
     assert told.max() <= 50 / 255
+
+
+def test_of_several_patches_the_most_detailed_is_taken(recipe, pictures, tmp_path):
+    settings = load_recipe(recipe)
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    detail = []
+    for candidates in (1, 4):
+        pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, candidates, 0.0, 0.0)
+        detail.append(np.mean([float(pairs[k].clean.diff(dim=2).abs().mean()) for k in range(60)]))
+    assert detail[1] > 1.3 * detail[0]
+
+
+def test_a_grown_trunk_computes_what_it_grew_from(finished, recipe, pictures, tmp_path):
+    """New blocks begin silent; parts that do not fit begin anew as a whole."""
+    told: list[str] = []
+    start = str(finished / "bundle")
+    grown = recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [1, 3]")
+    recipe.write_text(grown.replace("warmup_steps = 5", "warmup_steps = 1000000"))
+    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=start, stop_at=1)
+    assert not train_recipe(job, told.append)
+    assert any("2 new blocks" in line for line in told)
+    model, larger = (
+        build_restorer(**load_recipe(path).model.model_dump()) for path in (finished.parent / "tiny.toml", recipe)
+    )
+    model.load_state_dict(load_file(finished / "bundle" / "weights.safetensors"))
+    larger.load_state_dict(load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors"))
+    y, unknown = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.tensor([-1.0])
+    torch.testing.assert_close(larger(y, unknown).mean, model(y, unknown).mean, rtol=0, atol=1e-4)
+    assert sum(p.numel() for p in larger.parameters()) > sum(p.numel() for p in model.parameters())
 
 
 def test_a_split_never_moves_a_picture(pictures, tmp_path):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -45,6 +46,7 @@ class RestorationPairs(Dataset[Pair]):
     stream: str
     patch_px: int
     margin_px: int
+    candidates: int
     aligned_share: float
     grey_share: float
 
@@ -69,12 +71,16 @@ class RestorationPairs(Dataset[Pair]):
 
     def _patch(self, rng: np.random.Generator) -> Pixels:
         """A random square of patch and margin, flipped and turned, from any picture at any of its scales."""
+        squares = [self._square(rng) for _ in range(self.candidates)]
+        square = max(squares, key=_detail) if len(squares) > 1 else squares[0]
+        turned = np.rot90(square, int(rng.integers(4)))
+        return (turned[:, ::-1] if rng.random() < 0.5 else turned).astype(np.float32) / np.float32(255)
+
+    def _square(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         entry = self.store.entries[int(rng.integers(len(self.store.entries)))]
         side = self.patch_px + self.margin_px
         top, left = rng.integers(0, entry.height - side + 1), rng.integers(0, entry.width - side + 1)
-        square = self.store.pixels(entry)[top : top + side, left : left + side]
-        turned = np.rot90(square, int(rng.integers(4)))
-        return (turned[:, ::-1] if rng.random() < 0.5 else turned).astype(np.float32) / np.float32(255)
+        return self.store.pixels(entry)[top : top + side, left : left + side]
 
 
 def training_pairs(
@@ -89,6 +95,7 @@ def training_pairs(
         stream=stream,
         patch_px=patch_px or data.patch_px,
         margin_px=data.margin_px,
+        candidates=data.candidates,
         aligned_share=data.aligned_share,
         grey_share=data.grey_share,
     )
@@ -129,6 +136,12 @@ def _grey(pixels: Pixels) -> Pixels:
     """(H, W, 3) → (H, W, 1)."""
     luma: Pixels = (pixels @ LUMA)[..., None]
     return luma
+
+
+def _detail(square: NDArray[np.uint8]) -> float:
+    """Mean difference of neighbours in green, of every second row."""
+    green = square[::2, :, 1].astype(np.int16)
+    return float(np.abs(np.diff(green, axis=1)).mean())
 
 
 def _tensor(pixels: Pixels) -> Tensor:

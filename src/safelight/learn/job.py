@@ -1,9 +1,11 @@
 """What `safelight train` does, from a recipe's file to a bundle."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -71,14 +73,21 @@ def train_recipe(job: TrainJob, tell: Callable[[str], None]) -> bool:
 
 
 def _fitting_weights(recipe: TrainRecipe, start: Bundle, tell: Callable[[str], None]) -> dict[str, Tensor]:
-    """What of a bundle's weights fits the recipe's model. Raises UsageError if the trunk does not."""
-    given = load_file(start.path("weights.safetensors"))
+    """What of a bundle's weights fits the recipe's model, part by part. Raises UsageError if the trunk does not.
+
+    Residual blocks that only the recipe has begin silent, so that the grown trunk computes what the given one does
+    (Chen et al., "Net2Net", ICLR 2016).
+    """
     wanted = build_restorer(**recipe.model.model_dump()).state_dict()
+    given = load_file(start.path("weights.safetensors"))
+    grown = [name for name in wanted.keys() - given.keys() if re.fullmatch(r"trunk\..*\.conv\d\.(weight|bias)", name)]
+    given |= {name: torch.zeros_like(wanted[name]) if ".conv2." in name else wanted[name] for name in grown}
     fits = {name: name in given and given[name].shape == tensor.shape for name, tensor in wanted.items()}
     fresh = sorted({name.partition(".")[0] for name, does in fits.items() if not does})
     if "trunk" in fresh:
         raise UsageError(f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to its own")
-    tell(f"starting from {start.card.name}" + (f"; new: {', '.join(fresh)}" if fresh else ""))
+    blocks = f"; {len(grown) // 4} new blocks in the trunk" if grown else ""
+    tell(f"starting from {start.card.name}{blocks}" + (f"; new: {', '.join(fresh)}" if fresh else ""))
     return {name: given[name] for name in wanted if name.partition(".")[0] not in fresh}  # a part whole, or not at all
 
 

@@ -29,6 +29,8 @@ class DataSettings(Settings):
     patch_px: Positive = 64
     margin_px: int = Field(16, ge=0)
     """Degradations see this much more than the patch, so that codec grids fall anywhere."""
+    candidates: Positive = 1
+    """Of so many random patches the one with the most detail is taken: flat ones teach little."""
     aligned_share: float = Field(0.0, ge=0, le=1)
     """How many patches begin on a codec's grid, as whole files do."""
     grey_share: float = Field(0.0, ge=0, le=1)
