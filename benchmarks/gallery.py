@@ -21,7 +21,7 @@ from safelight.picture.vips import to_vips
 ROOT = Path(__file__).parent.parent
 PAGE, IMAGES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "gallery"
 WINDOW, STEP, GAP = 160, 32, 4
-BRIGHTER = 8
+BRIGHTER = 4
 """The uncertainty is shown this many times brighter."""
 
 
