@@ -105,7 +105,7 @@ def train(
 def _run_stage(training: Training, resume: bool) -> bool:
     """One stage from where it is to its end; the averaged weights become the weights. False if interrupted."""
     progress, stage = training.progress, training.recipe.stages[training.progress.stage]
-    parameters = _freeze_all_but(training.model, stage)
+    parameters = freeze_all_but(training.model, stage)
     step_module = TrainingStep(training.model, stage)
     step_module, optimiser = training.accelerator.prepare(step_module, build_optimiser(parameters, stage))
     if resume:
@@ -161,7 +161,7 @@ def _step(
     return {"loss": float(loss.detach()), "grad_norm": norm, **{k: float(v.detach()) for k, v in log.items()}}
 
 
-def _freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
+def freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
     """What a stage trains: trunk and scale learn the mean; on them, finished, the ladder learns the residual."""
     model.requires_grad_(False)
     parts = (model.trunk, model.scale) if stage.objective == "mean" else (model.ladder,)
