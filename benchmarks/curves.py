@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from sets import ROOT
+
 LONGEST_GAP_S = 120
 
 

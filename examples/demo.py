@@ -118,7 +118,7 @@ def main() -> None:
         table.add_row(*row)
     Console().print(table)
     print("PSNR in dB; in 90 %: the share of values that lie in their 90 % interval")
-    print("(it is calibrated on average; strongly compressed pictures fall short of it)")
+    print("(it is calibrated on average over many pictures, not for each)")
     print(f"open {(OUT / 'compare.html').resolve().as_uri()}")
 
 

@@ -33,7 +33,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     from safelight.bundle import Calibration, Card, Familiar, NoiseInput, save_bundle
     from safelight.ladder.restorer import build_restorer
     from safelight.learn.export import export_graphs
-    from safelight.runtime.look import OF_REMOVED
+    from safelight.runtime.look import OF_PATTERNS, OF_REMOVED
     from safelight.runtime.tiling import padded
 
     torch.manual_seed(0)
@@ -63,15 +63,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         measured={},
         limits=(),
     )
-    calibration = Calibration(std_factor=1.5, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing")
+    calibration = Calibration(
+        std_factor=1.5, draw_factor=1.2, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing"
+    )
     known = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
-    size = 2 * model.ladder.specs[-1].condition + OF_REMOVED
+    size = 2 * model.ladder.specs[-1].condition + OF_REMOVED + OF_PATTERNS
     familiar = Familiar(
         centre=np.zeros(size, np.float32),
         projection=np.full((size, 2), 0.01, np.float32),
         reference=known,
         limit=np.float32(100),
-        correction=np.array([0.1, 0, 0], np.float32),
+        correction=np.array([[0.1, 0, 0], [0.3, 0, 0]], np.float32),
     )
     return save_bundle(folder, card, calibration, familiar)
 

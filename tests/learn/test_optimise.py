@@ -1,12 +1,15 @@
-"""The optimisers: Muon's steps, and the schedule with a plateau."""
+"""The optimisers: Muon's steps, the schedule, its safeguards and the average of weights."""
 
 import itertools
 
 import pytest
 import torch
 
+from safelight.errors import TrainingError
+from safelight.learn.checkpoint import Progress
+from safelight.learn.ema import Ema
 from safelight.learn.muon import Muon, is_hidden_kernel, orthogonalised
-from safelight.learn.optimise import build_optimiser, learning_rate
+from safelight.learn.optimise import HOPELESS_AFTER, build_optimiser, guarded_step, learning_rate
 from safelight.learn.settings import StageSettings
 
 
@@ -74,3 +77,53 @@ def test_a_plateau_comes_before_the_decay():
     assert set(rates[10:70]) == {1.0}
     assert all(a > b for a, b in itertools.pairwise(rates[70:]))
     assert rates[100] == pytest.approx(0.1)
+
+
+def test_schedule_and_ema():
+    stage = StageSettings(objective="mean", steps=100, warmup_steps=10, learning_rate=1.0, final_share=0.01)
+    rates = [learning_rate(stage, step) for step in range(100)]
+    assert rates[0] < 0.2 and max(rates) > 0.95 and rates[-1] < 0.02
+    model = torch.nn.Linear(2, 2)
+    ema = Ema(model)
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    with torch.no_grad():
+        model.weight.add_(1)
+    ema.update(model, 0.9, 1000)
+    torch.testing.assert_close(ema.average["weight"], start["weight"] + 0.1)
+    with ema.applied(model):
+        torch.testing.assert_close(model.weight.data, start["weight"] + 0.1)
+    torch.testing.assert_close(model.weight.data, start["weight"] + 1)
+
+
+def test_outliers_are_clipped_skipped_and_in_the_end_fatal():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=1.0)
+    progress = Progress()
+
+    def step(gradient: float) -> float:
+        before = float(parameter.detach())
+        parameter.grad = torch.tensor([gradient])
+        guarded_step([parameter], optimiser, progress)
+        progress.step += 1
+        return before - float(parameter.detach())
+
+    for _ in range(60):
+        step(1.0)
+    assert step(4.0) == pytest.approx(2.0, rel=0.1), "clipped at twice the average"
+    assert step(50.0) == 0 and progress.skipped == 1
+    assert step(float("nan")) == 0 and progress.skipped == 2
+    assert step(1.0) == pytest.approx(1.0), "and it goes on"
+    with pytest.raises(TrainingError, match="lower learning_rate"):
+        for _ in range(HOPELESS_AFTER):
+            step(float("inf"))
+    rising = Progress(step=100, norm_average=0.1)
+    progress = rising
+    moved = [step(5.0) for _ in range(180)]
+    assert moved[0] == 0 and moved[-1] > 0, "a level that stays high is followed, not skipped for ever"
+
+
+def test_optimiser_decays_kernels_only():
+    model = torch.nn.Conv2d(2, 2, 3)
+    stage = StageSettings(objective="mean", steps=1, weight_decay=0.5)
+    kernels, others = build_optimiser(list(model.parameters()), stage).param_groups
+    assert (kernels["weight_decay"], others["weight_decay"]) == (0.5, 0)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from safelight.bundle import Familiar
+from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, DeviceError
 from safelight.picture import Picture
 from safelight.runtime import Model, Session
 from safelight.runtime import session as session_module
-from safelight.runtime.look import WINDOW_PX, corners, look, statistics
+from safelight.runtime.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, look, statistics
 from safelight.runtime.window import Canvas
 
 
@@ -31,15 +32,38 @@ def test_statistics_know_white_from_smooth_and_gaussian_from_salt(rng):
     white = rng.standard_normal(mean.shape).astype(np.float32)
     smooth = (white + np.roll(white, 1, axis=3)) / np.float32(2**0.5)
     salt = np.where(rng.random(mean.shape) < 0.01, 10, 0).astype(np.float32)
-    found = {name: statistics(d, mean, features)[10:] for name, d in (("w", white), ("s", smooth), ("p", salt))}
-    assert all(len(statistic) == 18 for statistic in found.values())
-    variance, kurtosis, along, across = (found["w"][k] for k in (0, 3, 6, 12))
+    rows = white + rng.standard_normal((2, 1, 64, 1)).astype(np.float32)
+    degraded = {"white": white, "smooth": smooth, "salt": salt, "rows": rows}
+    found = {name: statistics(d, mean, features)[10:] for name, d in degraded.items()}
+    assert all(len(statistic) == OF_REMOVED + OF_PATTERNS for statistic in found.values())
+    variance, kurtosis, along, across = (found["white"][k] for k in (0, 3, 6, 12))
     assert variance == pytest.approx(0, abs=0.1)
     assert kurtosis == pytest.approx(np.log(3), abs=0.1)
     assert along == pytest.approx(0, abs=0.05) and across == pytest.approx(0, abs=0.05)
-    assert found["s"][12] == pytest.approx(0.5, abs=0.05), "along rows it is smooth"
-    assert found["s"][6] == pytest.approx(0, abs=0.05), "between rows it is not"
-    assert found["p"][3] > np.log(30)
+    assert found["smooth"][12] == pytest.approx(0.5, abs=0.05), "along rows it is smooth"
+    assert found["smooth"][6] == pytest.approx(0, abs=0.05), "between rows it is not"
+    assert found["salt"][3] > np.log(30)
+    lines = OF_REMOVED
+    assert found["white"][lines] == pytest.approx(0, abs=0.3), "a row's mean varies as that of independent pixels"
+    assert found["rows"][lines] > 2 and found["rows"][lines + 1] < 0.3, "rows of their own brightness, no columns"
+
+
+def test_statistics_know_waves_grey_and_directions(rng):
+    features = np.zeros((1, 5, 8, 8), dtype=np.float32)
+    scene = replay(rng.random((128, 128, 3)).astype(np.float32), draw([Step.fixed("gaussian_blur", sigma_px=2)], 0))
+    wave = 0.05 * np.sin(2 * np.pi * np.arange(128, dtype=np.float32) / 3.3)[None, :, None]
+    grey = np.repeat(scene.mean(axis=2, keepdims=True), 3, axis=2)
+
+    def patterns(pixels: np.ndarray) -> np.ndarray:
+        planar = pixels.transpose(2, 0, 1)[None].astype(np.float32)
+        return statistics(planar, planar, features)[-5:]
+
+    of_scene, of_wave, of_grey = (patterns(pixels) for pixels in (scene, scene + wave, grey))
+    direction, across, along, colour, single = range(5)
+    assert of_scene[direction] < 0.3 < of_wave[direction]
+    assert of_grey[colour] < of_scene[colour] - 3
+    assert of_wave[single] > of_scene[single] + 2
+    assert patterns(scene.swapaxes(0, 1))[[across, along]] == pytest.approx(of_scene[[along, across]], abs=1e-4)
 
 
 def test_the_look_does_not_depend_on_tiles(tiny, rng):
@@ -71,12 +95,18 @@ def test_the_scale_is_corrected_by_kind(tiny, rng):
     session = Session(tiny)
     picture = Picture(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8))
     before = Model(session).enhance(picture, samples=1)
-    assert look(session, Canvas.of(picture)).scale_factor == pytest.approx(np.exp(0.1), rel=1e-5)
-    session.familiar = dataclasses.replace(session.familiar, correction=np.array([0.1 + np.log(2), 0, 0], np.float32))
+    assert look(session, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3]), rel=1e-5)
+    logs = np.array([[0.1 + np.log(2), 0, 0], [0.3 + np.log(3), 0, 0]], np.float32)
+    session.familiar = dataclasses.replace(session.familiar, correction=np.minimum(logs, np.log(3)))
     after = Model(session).enhance(picture, samples=1)
     np.testing.assert_allclose(after.std, 2 * before.std, rtol=1e-5)
     moved = [np.abs(out.samples[0].as_float() - out.mean.as_float()).mean() for out in (before, after)]
     assert moved[1] > 1.5 * moved[0]
+    widths = [np.subtract(*reversed(out.interval(0.9))) for out in (before, after)]
+    np.testing.assert_allclose(widths[1], np.exp(np.log(3) - 0.3) * widths[0], rtol=1e-3, atol=1e-6)
+    quantile = session.bundle.calibration.quantile(0.9)
+    unit = before.std / (np.exp(0.1) * session.bundle.calibration.std_factor)  # the scale as predicted
+    np.testing.assert_allclose(widths[0], 2 * quantile * np.exp(0.3) * unit, rtol=1e-3, atol=1e-6)
 
 
 def test_scores_are_distances_over_the_limit():
@@ -85,14 +115,15 @@ def test_scores_are_distances_over_the_limit():
         projection=np.array([[2.0]], np.float32),
         reference=np.array([[0.0], [1.0], [2.0], [50.0]], np.float32),
         limit=np.float32(4),
-        correction=np.array([0.0, 5.0], np.float32),
+        correction=np.array([[0.0, 5.0], [0.0, -0.1]], np.float32),
     )
     place = familiar.place(np.array([4.0]))
     assert place == pytest.approx([6])
     assert familiar.anomaly(place) == pytest.approx((6 + 5 + 4) / 3 / 4)
-    assert familiar.scale_factor(place) == pytest.approx(3), "bounded"
-    assert familiar.scale_factor(-place / 20) == pytest.approx(1 / 3, rel=0.4)
-    assert familiar.anomaly(-place) > 1 and familiar.scale_factor(-place) == 1, "outside it never promises more"
+    assert familiar.anomaly(place / 2) < 1
+    assert familiar.corrected(place / 2) == pytest.approx((3, np.exp(-0.3))), "the first is bounded"
+    assert familiar.corrected(-place / 20) == pytest.approx((1 / 3, np.exp(0.03)), rel=0.4)
+    assert familiar.anomaly(-place) > 1 and familiar.corrected(-place).std == 1, "outside it never promises more"
 
 
 def test_a_broken_file_is_one_line(tmp_path):

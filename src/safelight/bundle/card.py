@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class _Part(BaseModel):
@@ -57,9 +57,11 @@ class Calibration(_Part):
 
     std_factor: float = Field(gt=0)
     """Multiplies the scale, corrected for the kind of picture, so that it is the root mean square of the error."""
+    draw_factor: float = Field(gt=0)
+    """The same for the scale of draws, so that they vary as much."""
     levels: tuple[float, ...] = Field(min_length=1)
     quantiles: tuple[float, ...]
-    """For each level p: |error| ≤ quantile · std for a share p of all pixel values."""
+    """For each level p: |error| ≤ quantile · the scale, corrected for intervals, for a share p of all pixel values."""
     fitted_on: str
 
     @model_validator(mode="after")
@@ -71,7 +73,7 @@ class Calibration(_Part):
         return self
 
     def quantile(self, level: float) -> float:
-        """Half the width of the central interval at `level` in (0, 1), in units of the calibrated std.
+        """Half the width of the central interval at `level` in (0, 1), in units of the scale corrected for intervals.
 
         Levels between those that were measured are interpolated; beyond the last one they are not told.
         Raises ValueError outside what was measured.

@@ -3,8 +3,10 @@
 A picture's statistics (runtime/look.py) are projected to a few dimensions, in which a sample of training
 patches is kept, degraded as in training. The anomaly score is the mean distance to the three nearest of
 them (after Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022) over the
-distance that one in a hundred held-out patches exceeds. In the same dimensions a linear fit on held-out
-patches says by how much the predicted scale must be corrected for that kind of picture.
+distance that one in fifty held-out patches exceeds. In the same dimensions two linear fits on held-out
+patches say by how much the predicted scale must be corrected for that kind of picture: to be the root mean
+square of the error, and to be the unit of an interval. The two differ where errors are mostly small and rarely
+large, as after strong compression.
 """
 
 import io
@@ -12,6 +14,7 @@ import math
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +26,15 @@ NEIGHBOURS = 3
 LARGEST_CORRECTION = 3.0
 FAR = 1e6
 """In the projected space, where training pictures lie within a few units."""
+
+
+class Correction(NamedTuple):
+    """What the predicted scale is to be multiplied by."""
+
+    std: float
+    """To be the standard deviation of the error."""
+    interval: float
+    """To be the unit of the calibrated intervals."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,7 @@ class Familiar:
     limit: Array
     """(), the distance beyond which a picture counts as outside."""
     correction: Array
-    """(1 + k,), log of the scale's correction: a constant and a weight for every dimension."""
+    """(2, 1 + k), logs of the scale's `Correction`: a constant and a weight for every dimension."""
 
     @property
     def average(self) -> Array:
@@ -56,12 +68,11 @@ class Familiar:
         distances = np.sort(np.linalg.norm(self.reference - place, axis=1))
         return float(distances[:NEIGHBOURS].mean() / self.limit)
 
-    def scale_factor(self, place: Array) -> float:
-        """Multiplies the predicted scale. Bounded, and never below 1 for what is outside: there a fit knows little."""
-        exponent = float(self.correction[0] + self.correction[1:] @ place)
-        largest = math.log(LARGEST_CORRECTION)
-        factor = math.exp(min(max(exponent, -largest), largest))
-        return max(factor, 1.0) if self.anomaly(place) > 1 else factor
+    def corrected(self, place: Array) -> Correction:
+        """For a picture there. Bounded, and never below 1 for what is outside: there a fit knows little."""
+        exponents = self.correction[:, 0] + self.correction[:, 1:] @ place
+        factors = np.exp(np.clip(exponents, -math.log(LARGEST_CORRECTION), math.log(LARGEST_CORRECTION)))
+        return Correction(*(max(float(f), 1.0) if self.anomaly(place) > 1 else float(f) for f in factors))
 
     def save(self, path: Path) -> None:
         """As arrays without pickle."""

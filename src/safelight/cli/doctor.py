@@ -13,14 +13,14 @@ def doctor() -> None:
     """What this machine has, and what Safelight will do with it."""
     from safelight.bundle import available, find_bundle
     from safelight.runtime import cores
-    from safelight.runtime.session import choose_device, multiplies_int8_fast
+    from safelight.runtime.session import auto_precision, choose_device
 
     typer.echo(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}, {cores()} cores")
     for name in LIBRARIES:
         typer.echo(f"{name}: {_version(name)}")
     typer.echo(f"--device auto takes: {choose_device('auto')}")
-    fast = choose_device("auto") == "cpu" and multiplies_int8_fast()
-    typer.echo(f"--precision auto takes: {'int8 for a mean alone' if fast else 'fp32'}")
+    for_a_mean = auto_precision(choose_device("auto"))
+    typer.echo(f"--precision auto takes: {'int8 for a mean alone' if for_a_mean == 'int8' else 'fp32'}")
     for name in available():
         find_bundle(name)
         typer.echo(f"bundle {name}: complete, checksums match")

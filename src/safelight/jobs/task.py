@@ -128,6 +128,7 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
             warnings.append(OUTSIDE.format(anomaly=anomaly))
         seconds = round(sum(r.seconds for r in results) + time.perf_counter() - began, 3)
         megapixels = round(sum(r.before.megapixels for r in results), 3)
+        precision = results[0].after.precision
         manifest.finish(
             loaded.key,
             task.outputs,
@@ -138,13 +139,12 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
             parameters=settings.parameters(),
             seconds=seconds,
             anomaly=anomaly,
-            precision=results[0].after.precision,
+            precision=precision,
             warnings=warnings,
         )
     except Exception as error:
         return failure(task, error)
     outputs = [shown(output) for output in task.outputs]
-    precision = results[0].after.precision
     return Outcome(shown(task.source), "done", outputs, seconds, megapixels, anomaly, precision, warnings)
 
 

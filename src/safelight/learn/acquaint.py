@@ -4,29 +4,34 @@ Training pictures are what it knows; held-out ones say how far from those a pict
 lie, and what the predicted scale is worth where.
 """
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from safelight.bundle import Familiar
+from safelight.bundle import Correction, Familiar
 from safelight.ladder.restorer import Restorer
 from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.settings import TrainRecipe
 from safelight.learn.store import PixelStore
-from safelight.runtime.look import OF_REMOVED, WINDOW_PX, corners, statistics
+from safelight.runtime.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
 KNOWN, HELD_OUT = 1024, 384
 """Pictures that are kept, and pictures that draw the limit."""
 SIDES_PX = (2 * WINDOW_PX, WINDOW_PX)
 """Of the patches: the larger if there are pictures that large."""
 DIMENSIONS = 8
-"""Of the features; what was removed keeps its own."""
-OUTSIDE_SHARE = 0.01
+"""Of the features; what was removed and the patterns keep their own."""
+OUTSIDE_SHARE = 0.02
 BORDER_PX = 32
 """Nearer to a patch's border the model knows less than within a picture."""
 EVERY = 7
 """Of how many values one is kept; prime, so that no grid is favoured."""
+AT_LEVEL = 0.9
+"""Of the interval that the second correction makes right."""
 RIDGE = 4.0
 """Weight of the penalty on the correction's slopes, in pictures; the fit sees a few hundred of few sources."""
 
@@ -52,11 +57,11 @@ def acquaint(model: Restorer, known: RestorationPairs, held_out: RestorationPair
     reference = (seen - centre) @ projection
     others = [held_out[index] for index in range(HELD_OUT)]
     places = (np.stack([kind(model, pair) for pair in others]) - centre) @ projection
-    unlimited = _familiar(centre, projection, reference, 1.0, np.zeros(1 + places.shape[1]))
+    unlimited = _familiar(centre, projection, reference, 1.0, np.zeros((2, 1 + places.shape[1])))
     distances = [unlimited.anomaly(place.astype(np.float32)) for place in places]
-    logs = [0.5 * np.log(np.square(ratios(model, pair), dtype=np.float64).mean()) for pair in others]
+    needed = np.log([needed_correction(*errors_and_scales(model, pair)) for pair in others])
     limit = float(np.quantile(distances, 1 - OUTSIDE_SHARE))
-    return _familiar(centre, projection, reference, limit, _ridge(places, np.array(logs)))
+    return _familiar(centre, projection, reference, limit, _ridge(places, needed).T)
 
 
 @torch.inference_mode()
@@ -69,32 +74,40 @@ def kind(model: Restorer, pair: Pair) -> Vector:
 
 
 @torch.inference_mode()
-def ratios(model: Restorer, pair: Pair) -> NDArray[np.float32]:
-    """|x - m| / s of some of a patch's values, away from its border."""
+def errors_and_scales(model: Restorer, pair: Pair) -> tuple[Vector, Vector]:
+    """|x - m| and s of some of a patch's values, away from its border."""
     output = model(pair.degraded[None], torch.tensor([SIGMA_UNKNOWN]))
-    ratio = ((pair.clean - output.mean[0]) / output.log_scale[0].exp()).abs()
-    inner = ratio[:, BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX].flatten()[::EVERY]
-    array: NDArray[np.float32] = inner.numpy()
-    return array
+    both = torch.stack([(pair.clean - output.mean[0]).abs(), output.log_scale[0].exp()])
+    inner = both[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX].flatten(1)[:, ::EVERY].double().numpy()
+    return inner[0], inner[1]
+
+
+def needed_correction(error: Vector, scale: Vector) -> Correction:
+    """What one patch's scale would have to be multiplied by, were its errors known: by second moments, and by the
+    quantile that a Gaussian of that scale would have at `AT_LEVEL`.
+    """
+    std = math.sqrt(np.mean(error**2) / np.mean(scale**2))
+    return Correction(std, float(np.quantile(error / scale, AT_LEVEL)) / NormalDist().inv_cdf((1 + AT_LEVEL) / 2))
 
 
 def _project(seen: Vector) -> tuple[Vector, Vector]:
     """(N, D) → centre (D,) and projection (D, k): whitened principal components of the features, and the
-    standardised statistics of what was removed; both parts weigh the same.
+    standardised statistics of what was removed and of patterns; the three parts weigh the same.
     """
     centre, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
-    features = ((seen - centre) / spread)[:, :-OF_REMOVED]
+    own = np.repeat([OF_REMOVED, OF_PATTERNS], [OF_REMOVED, OF_PATTERNS])  # the size of the part that each is in
+    features = ((seen - centre) / spread)[:, : -len(own)]
     variances, directions = np.linalg.eigh(np.cov(features.T))
     kept = min(DIMENSIONS, len(variances))
     main = directions[:, ::-1][:, :kept] / np.sqrt(np.maximum(variances[::-1][:kept], 1e-6) * kept)
-    projection = np.zeros((seen.shape[1], kept + OF_REMOVED))
-    projection[:-OF_REMOVED, :kept] = main / spread[:-OF_REMOVED, None]
-    projection[-OF_REMOVED:, kept:] = np.diag(1 / (spread[-OF_REMOVED:] * np.sqrt(OF_REMOVED)))
+    projection = np.zeros((seen.shape[1], kept + len(own)))
+    projection[: -len(own), :kept] = main / spread[: -len(own), None]
+    projection[-len(own) :, kept:] = np.diag(1 / (spread[-len(own) :] * np.sqrt(own)))
     return centre, projection
 
 
 def _ridge(places: Vector, targets: Vector) -> Vector:
-    """Least squares with penalised slopes (Hoerl & Kennard, 1970): (N, k), (N,) → (1 + k,), the constant first."""
+    """Least squares with penalised slopes (Hoerl & Kennard, 1970): (N, k), (N, t) → (1 + k, t), the constant first."""
     design = np.concatenate([np.ones((len(places), 1)), places], axis=1)
     penalty = RIDGE * np.diag([0.0, *places.var(axis=0)])
     slopes: Vector = np.linalg.solve(design.T @ design + penalty, design.T @ targets)

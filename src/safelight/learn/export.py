@@ -7,6 +7,7 @@ to 1e-4, is refused.
 
 import json
 import logging
+import re
 import struct
 import warnings
 from pathlib import Path
@@ -22,10 +23,13 @@ from torch.export import Dim
 from safelight.errors import BundleError
 from safelight.ladder.restorer import Restorer
 from safelight.learn.objectives import draw_noise
-from safelight.runtime.session import cores, open_graph
+from safelight.runtime.machine import cores
+from safelight.runtime.session import open_graph
 
 PARITY = 1e-4
 INLINE_LIMIT_BYTES = 1024
+TRAINING_ONLY = re.compile(r"ladder\.(head|encode|down)\.|ladder\.rungs\.\d+\.posterior\.")
+"""Weights that see the clean picture; no graph needs them, and a bundle goes without."""
 BATCH, ROWS, COLUMNS = Dim("batch", min=1, max=4096), Dim("rows", min=1, max=65536), Dim("columns", min=1, max=65536)
 
 
@@ -72,9 +76,8 @@ def export_graphs(model: Restorer, folder: Path) -> float:
     Returns the largest difference to torch. Raises BundleError if that exceeds `PARITY`.
     """
     model = model.eval().requires_grad_(False)
-    save_file(
-        {name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "weights.safetensors"
-    )
+    kept = {name: t.contiguous() for name, t in model.state_dict().items() if not TRAINING_ONLY.match(name)}
+    save_file(kept, folder / "weights.safetensors")
     (folder / "weights.safetensors").chmod(0o644)  # safetensors makes it private; a bundle is for all
     cell = model.trunk.size_multiple
     worst = 0.0

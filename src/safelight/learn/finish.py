@@ -6,7 +6,6 @@ Half of the held-out pictures calibrate, the other half measure; training sees n
 import hashlib
 import json
 import math
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +15,22 @@ from safetensors.torch import load_file
 from safelight.bundle import Bundle, Calibration, Card, Familiar, NoiseInput, save_bundle
 from safelight.errors import UsageError
 from safelight.ladder.restorer import Restorer, build_restorer
+from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn import checkpoint
-from safelight.learn.acquaint import HELD_OUT, acquaint, kind, looking_pairs, ratios
-from safelight.learn.data import RestorationPairs, training_pairs
+from safelight.learn.acquaint import HELD_OUT, acquaint, errors_and_scales, kind, looking_pairs
+from safelight.learn.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.export import export_graphs
+from safelight.learn.objectives import draw_noise
 from safelight.learn.quantise import quantise
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainRecipe
 from safelight.learn.store import PixelStore
 from safelight.learn.validate import build_validation, graph_psnr_db, validate_mean, validate_posterior
+from safelight.runtime.machine import processor
 from safelight.runtime.tiling import padded
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-CALIBRATION_PATCHES = 384
+CALIBRATION_PATCHES, DRAWN_PATCHES = 384, 96
 UNTRAINED_SAMPLER = "The sampler was not trained: use the mean."
 
 
@@ -50,7 +52,9 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     parity = export_graphs(model, folder)
     share = recipe.data.validation_share
     for_calibration, for_measuring = store.part(0, share).halves()
-    quantise(folder / "mean.onnx", folder / "mean_int8.onnx", training_pairs(recipe, for_calibration, "int8"))
+    to_learn = training_pairs(recipe, store.part(share, 1), "adapt")
+    to_see = training_pairs(recipe, for_calibration, "int8")
+    quantise(model.trunk, folder / "mean.onnx", folder / "mean_int8.onnx", to_learn, to_see)
     validation = build_validation(for_measuring, recipe.seed)
     measured = validate_mean(model, validation) | validate_posterior(model, validation) | {"onnx_parity": parity}
     measured["val_noise25_int8_psnr_db"] = graph_psnr_db(folder / "mean_int8.onnx", validation["noise25"])
@@ -69,7 +73,7 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
         started_from=run.started_from,
         trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
         training_minutes=round(_minutes(run), 1),
-        trained_with=f"{_processor()}, {torch.get_num_threads()} threads",
+        trained_with=f"{processor()}, {torch.get_num_threads()} threads",
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,
         measured={name: round(value, 7) for name, value in measured.items() if math.isfinite(value)},
@@ -83,33 +87,42 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
 def calibrate(model: Restorer, familiar: Familiar, pairs: RestorationPairs) -> Calibration:
     """Fit what the predicted scale is worth, on pictures that were held out for it, degraded as in training.
 
-    With s corrected for the kind of picture, std_factor = sqrt(mean (e / s)²); the quantiles are those of
-    |e| / (std_factor · s): a conformal correction (Angelopoulos & Bates, 2021, §2.3) of one factor per
-    level, over all pixel values.
+    With s corrected for the kind of picture (`Familiar.corrected`):
+    std_factor² is the average over patches of mean e² / mean s². draw_factor² is that of the variance of draws.
+    The quantiles are those of |e| / s, over all pixel values: a conformal correction (Angelopoulos & Bates, 2021,
+    §2.3) of one factor per level.
     """
     fresh = [pairs[index] for index in range(HELD_OUT, HELD_OUT + CALIBRATION_PATCHES)]
-    factors = [familiar.scale_factor(familiar.place(kind(model, pair))) for pair in fresh]
-    ratio = np.concatenate([ratios(model, pair) / factor for pair, factor in zip(fresh, factors, strict=True)])
-    std_factor = float(np.sqrt(np.mean(np.square(ratio, dtype=np.float64))))
-    quantiles = np.quantile(ratio / std_factor, LEVELS)
+    squared, quotients = [], []
+    for pair in fresh:
+        error, scale = errors_and_scales(model, pair)
+        correction = familiar.corrected(familiar.place(kind(model, pair)))
+        squared.append(np.mean(error**2) / np.mean((correction.std * scale) ** 2))
+        quotients.append(error / (correction.interval * scale))
+    std_factor = float(np.sqrt(np.mean(squared)))
+    quantiles = np.quantile(np.concatenate(quotients), LEVELS)
     return Calibration(
         std_factor=round(std_factor, 5),
+        draw_factor=round(std_factor / spread_of_draws(model, fresh[:DRAWN_PATCHES]), 5),
         levels=LEVELS,
         quantiles=tuple(round(float(q), 5) for q in quantiles),
         fitted_on=f"{len(fresh)} patches of {pairs.store.pictures} held-out pictures, degraded as in training",
     )
 
 
+@torch.inference_mode()
+def spread_of_draws(model: Restorer, pairs: list[Pair]) -> float:
+    """The root mean square of draws around the mean, in units of the predicted scale."""
+    generator, squared = torch.Generator().manual_seed(0), []
+    for pair in pairs:
+        output = model(pair.degraded[None], torch.tensor([SIGMA_UNKNOWN]))
+        noise = draw_noise(model, pair.degraded[None].shape, generator)
+        drawn = model.draw(torch.zeros_like(output.mean), torch.ones_like(output.mean), output.features, noise)
+        squared.append(float(drawn.square().mean()))
+    return float(np.sqrt(np.mean(squared)))
+
+
 def _minutes(run: RunFolder) -> float:
     """Wall-clock minutes of training, gaps between sittings left out."""
     times = [json.loads(line)["time"] for line in run.metrics.read_text().splitlines()]
     return float(sum(step for step in np.diff(times) if step < 600)) / 60
-
-
-def _processor() -> str:
-    """The processor's name, as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

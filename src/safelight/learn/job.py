@@ -12,6 +12,7 @@ from torch import Tensor
 from safelight.bundle import Bundle, find_bundle
 from safelight.errors import UsageError
 from safelight.ladder.restorer import build_restorer
+from safelight.learn.export import TRAINING_ONLY
 from safelight.learn.finish import finish
 from safelight.learn.loop import train
 from safelight.learn.run import RunFolder
@@ -76,11 +77,14 @@ def _fitting_weights(recipe: TrainRecipe, start: Bundle, tell: Callable[[str], N
     """What of a bundle's weights fits the recipe's model, part by part. Raises UsageError if the trunk does not.
 
     Residual blocks that only the recipe has begin silent, so that the grown trunk computes what the given one does
-    (Chen et al., "Net2Net", ICLR 2016).
+    (Chen et al., "Net2Net", ICLR 2016). What a bundle goes without, the ladder's view of the clean picture, is learned
+    anew.
     """
+    torch.manual_seed(recipe.seed)
     wanted = build_restorer(**recipe.model.model_dump()).state_dict()
     given = load_file(start.path("weights.safetensors"))
     grown = [name for name in wanted.keys() - given.keys() if re.fullmatch(r"trunk\..*\.conv\d\.(weight|bias)", name)]
+    given |= {name: tensor for name, tensor in wanted.items() if TRAINING_ONLY.match(name)}
     given |= {name: torch.zeros_like(wanted[name]) if ".conv2." in name else wanted[name] for name in grown}
     fits = {name: name in given and given[name].shape == tensor.shape for name, tensor in wanted.items()}
     fresh = sorted({name.partition(".")[0] for name, does in fits.items() if not does})

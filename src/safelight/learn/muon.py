@@ -38,7 +38,8 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+        """One update of every parameter that has a gradient; there is no closure to call."""
+        assert closure is None
         group, *rest_groups = self.param_groups
         self.rest.param_groups, self.rest.state = rest_groups, self.state  # whoever loads a state replaces both
         given = sorted((p for p in group["params"] if p.grad is not None), key=_matrix_shape)

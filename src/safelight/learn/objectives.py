@@ -71,7 +71,7 @@ def posterior_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
     log = {"neg_elbo_nats_per_value": distortion + rate, "distortion_nats_per_value": distortion}
     log["rate_nats_per_value"] = rate
     log |= {f"rung{k + 1}_kl_nats_per_dim": kl.mean() for k, kl in enumerate(output.ladder.kl_nats)}
-    free = [max_rate * kl.numel() / values for max_rate, kl in zip(terms.free_nats, output.ladder.kl_nats, strict=True)]
+    free = [nats * kl.numel() / values for nats, kl in zip(terms.free_nats, output.ladder.kl_nats, strict=True)]
     paid = torch.stack([rate_k.clamp(min=floor) for rate_k, floor in zip(rates, free, strict=True)]).sum()
     return Objective(distortion + terms.kl_weight * paid, log)
 

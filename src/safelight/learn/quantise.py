@@ -2,14 +2,14 @@
 
 Static quantisation (Jacob et al., "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference", CVPR 2018): weights per output channel, activations per tensor with
-the range that training patches show. Residual additions stay in float, and so do the convolutions that
-read pixels, write pixels or read the finest stream: most of the loss sits there (docs/lab-notebook.md).
+the range that training patches show. The convolutions that read and write pixels stay in float, and so do
+residual additions and steps up. The others get weights that know of the rounding (adapt.py).
 """
 
 import contextlib
 import io
 import logging
-import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,28 +23,40 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from torch import nn
 
 from safelight.errors import BundleError
+from safelight.ladder.trunk import Trunk
+from safelight.learn.adapt import PERCENTILE, adapted
 from safelight.learn.data import RestorationPairs
 from safelight.learn.export import point_into
 
-IN_FLOAT = re.compile(r"trunk\.(head|tail|down\.0|(encode|decode)\.0\.\d+\.conv1)\.weight")
-PERCENTILE = 99.99
-"""Of activations; what lies beyond is clipped. 99.9 clips too much (docs/lab-notebook.md)."""
+IN_FLOAT = {"head", "tail"}
+"""Convolutions of the trunk that read and write pixels."""
 CALIBRATION_PATCHES = 48
 
 
-def quantise(mean: Path, target: Path, pairs: RestorationPairs) -> None:
-    """Write `target`, with the inputs and outputs of `mean`; `pairs` show the ranges."""
-    graph = onnx.load(str(mean), load_external_data=False).graph
-    in_float = [node.name for node in graph.node if any(IN_FLOAT.fullmatch(name) for name in node.input)]
-    if not in_float:
-        raise BundleError(f"{mean}: names no weight that must stay in float; the exporter's names have changed")
-    with _quiet():
+def quantise(trunk: Trunk, mean: Path, target: Path, to_learn: RestorationPairs, to_see: RestorationPairs) -> None:
+    """Write `target`, with the inputs and outputs of `mean`, which is the graph of `trunk`.
+
+    The weights learn from the pairs `to_learn`, and `to_see` shows the ranges. Takes minutes.
+    """
+    convs = {name for name, module in trunk.named_modules() if isinstance(module, nn.Conv2d)} - IN_FLOAT
+    learned = {f"trunk.{name}": tensor.numpy() for name, tensor in adapted(trunk, to_learn, sorted(convs)).items()}
+    proto = onnx.load(str(mean))
+    for tensor in proto.graph.initializer:
+        if tensor.name in learned:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(learned.pop(tensor.name), tensor.name))
+    if learned:
+        raise BundleError(f"{mean}: has no weight {sorted(learned)[0]}; the exporter's names have changed")
+    in_float = [node.name for node in proto.graph.node if {f"trunk.{n}.weight" for n in IN_FLOAT} & set(node.input)]
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        float_graph = Path(folder) / "mean.onnx"
+        onnx.save(proto, str(float_graph))
         quantize_static(
-            str(mean),
+            str(float_graph),
             str(target),
-            _Patches(pairs),
+            _Patches(to_see),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Relu"],
             nodes_to_exclude=in_float,

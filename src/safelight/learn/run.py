@@ -42,7 +42,8 @@ class RunFolder:
         found = checkpoint.find(self.checkpoint)
         if found is None:
             raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
-        if self._told() | _asked(recipe, store) != self._told():
+        told = self._told()
+        if any(told.get(key) != value for key, value in _asked(recipe, store).items()):
             raise UsageError(f"{self.folder}: was started with another recipe or other pictures; resume with the same")
         progress = checkpoint.load_progress(found)
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)

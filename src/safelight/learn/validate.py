@@ -12,7 +12,8 @@ from safelight.ladder.restorer import Restorer
 from safelight.learn.data import Pair, validation_batch
 from safelight.learn.objectives import draw_noise
 from safelight.learn.store import PixelStore
-from safelight.runtime.session import cores, open_graph
+from safelight.runtime.machine import cores
+from safelight.runtime.session import open_graph
 
 CROP_PX = 128
 CHAINS: dict[str, Chain] = {

@@ -51,6 +51,8 @@ class Enhanced:
     """
     precision: str | None = None
     """What the mean was computed in, fp32 or int8; None if nothing was computed."""
+    interval_unit: float = 1.0
+    """In stds: what the calibrated quantiles are multiples of, for this kind of picture."""
 
     @property
     def outside(self) -> bool:
@@ -71,7 +73,7 @@ class Enhanced:
         if self.std is None:
             raise UsageError("the uncertainty was not computed; call enhance with uncertainty=True")
         try:
-            half = np.float32(self.calibration.quantile(level)) * self.std
+            half = np.float32(self.calibration.quantile(level) * self.interval_unit) * self.std
         except ValueError as error:
             raise UsageError(str(error)) from None
         centre = self.mean.as_float()
@@ -155,8 +157,9 @@ def _enhance_tiled(
 ) -> Enhanced:
     """Tile by tile into arrays of the picture's own kind: memory is bounded by the tile and the results."""
     canvas, card = Canvas.of(picture), session.bundle.card
-    seen = look(session, canvas)
-    corrected = np.float32(seen.scale_factor)
+    seen, calibration = look(session, canvas), session.bundle.calibration
+    std_factor = seen.correction.std * calibration.std_factor
+    draw_factor = np.float32(seen.correction.std * calibration.draw_factor)
     halo = card.sample_halo_px if request.samples else card.mean_halo_px
     halo += padded(REACH_PX, card.size_multiple) if 0 < request.strength < 1 else 0
     height, width = (padded(n, card.size_multiple) for n in picture.pixels.shape[:2])
@@ -171,11 +174,11 @@ def _enhance_tiled(
             rows[0] - tile.rows.start : rows[1] - tile.rows.start,
             columns[0] - tile.columns.start : columns[1] - tile.columns.start,
         ]
-        restored, scale = _restore(session, canvas, tile, request, corrected)
+        restored, scale = _restore(session, canvas, tile, request, draw_factor)
         for output, planar in zip(outputs, restored, strict=True):
             output[slice(*rows), slice(*columns)] = canvas.pixels(planar[inner], rows, columns)
         if std is not None:
-            factor = np.float32(session.bundle.calibration.std_factor / picture.full_scale)
+            factor = np.float32(std_factor / picture.full_scale)
             assert scale is not None
             std[slice(*rows), slice(*columns)] = canvas.values(scale[inner], rows, columns) * factor
         on_progress(done / len(plan))
@@ -184,11 +187,12 @@ def _enhance_tiled(
         mean=results[0],
         samples=tuple(results[1:]),
         std=std,
-        calibration=session.bundle.calibration,
+        calibration=calibration,
         tile_px=tile_px,
         strength=request.strength,
         anomaly=seen.anomaly,
         precision=session.precision_of_mean(_needs_scale(request)),
+        interval_unit=seen.correction.interval / std_factor,
     )
 
 
@@ -204,16 +208,17 @@ def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int
 
 
 def _restore(
-    session: Session, canvas: Canvas, tile: Tile, request: Request, corrected: np.float32
+    session: Session, canvas: Canvas, tile: Tile, request: Request, draw_factor: np.float32
 ) -> tuple[list[Array], Array | None]:
-    """Mean and samples of one tile at the asked strength, and the scale if it is needed; each (3, H, W)."""
+    """Mean and samples of one tile at the asked strength, and the scale if it is needed; each (3, H, W).
+
+    `draw_factor` multiplies the scale of the samples.
+    """
     rows, columns = (tile.rows.start, tile.rows.stop), (tile.columns.start, tile.columns.stop)
     degraded = canvas.take(rows, columns)
     shrink = canvas.picture.full_scale / canvas.white
     sigma_01 = None if request.sigma_01 is None else request.sigma_01 * shrink
     estimate = session.estimate(degraded[None], sigma_01, scale=_needs_scale(request))
-    if estimate.scale is not None:
-        estimate = estimate._replace(scale=corrected * estimate.scale)
     restored = [estimate.mean[0]]
     for sample in range(request.samples):
         if request.temperature == 0:
@@ -228,7 +233,7 @@ def _restore(
             )[None]
             for position, wanted in enumerate(session.bundle.card.noise_inputs)
         ]
-        restored.append(session.draw(estimate, noise, request.temperature)[0])
+        restored.append(session.draw(estimate, draw_factor, noise, request.temperature)[0])
     if 0 < request.strength < 1:
         restored = [m + give_back(degraded - m, request.strength) for m in restored]
     return restored, None if estimate.scale is None else estimate.scale[0]

@@ -1,8 +1,9 @@
 """A first look at a picture: how far it is from what the model was trained on.
 
 A few small windows go through the trunk before the picture does. Their statistics say what kind of
-picture it is: the mean and spread of the coarsest features (what is shown), and variance, kurtosis and
-autocorrelation of what was removed (whether it looks like noise that the model knows).
+picture it is: the mean and spread of the coarsest features (what is shown); variance, kurtosis and
+autocorrelation of what was removed (whether it looks like noise that the model knows); and patterns that
+photographs do not have: lines along rows or columns, a single wave, no colour, drawn edges.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.bundle import Correction
 from safelight.runtime.session import Session
 from safelight.runtime.window import Canvas
 
@@ -19,7 +21,11 @@ LARGE_PX = 4_000_000
 """Pictures of more pixels are looked at in 16 windows, others in 4."""
 LAGS = (1, 2)
 OF_REMOVED = 3 * (2 + 2 * len(LAGS))
-"""How many of the statistics are of what was removed; the last ones."""
+"""How many of the statistics are of what was removed."""
+OF_PATTERNS = 7
+"""How many are of patterns; the last ones."""
+LOWEST_CYCLES = 8
+"""Per window, of what counts as a wave; below them photographs have their power."""
 
 
 class Look(NamedTuple):
@@ -27,21 +33,21 @@ class Look(NamedTuple):
 
     anomaly: float | None
     """1 is the limit of what the model was trained on (`bundle.familiar`); None if the picture is too small to say."""
-    scale_factor: float
-    """Corrects the predicted scale for this kind of picture."""
+    correction: Correction
+    """Of the predicted scale, for this kind of picture."""
 
 
 def look(session: Session, canvas: Canvas) -> Look:
     """Sizes as the picture's; a picture that is too small to say gets the correction of an average one."""
     height, width, _ = canvas.picture.pixels.shape
     if min(height, width) < WINDOW_PX:
-        return Look(None, session.familiar.scale_factor(session.familiar.average))
+        return Look(None, session.familiar.corrected(session.familiar.average))
     batch = np.stack(
         [canvas.take((row, row + WINDOW_PX), (column, column + WINDOW_PX)) for row, column in corners(height, width)]
     )
     familiar = session.familiar
     place = familiar.place(statistics(batch, *session.mean_and_coarsest(batch)))
-    return Look(familiar.anomaly(place), familiar.scale_factor(place))
+    return Look(familiar.anomaly(place), familiar.corrected(place))
 
 
 def corners(height: int, width: int) -> list[tuple[int, int]]:
@@ -55,7 +61,7 @@ def corners(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def statistics(degraded: Array, mean: Array, coarsest: Array) -> NDArray[np.float64]:
-    """Windows (B, 3, H, W) and their features (B, C, h, w) → (2C + OF_REMOVED,), averaged over the windows."""
+    """Windows (B, 3, H, W) and their features (B, C, h, w) → (2C + OF_REMOVED + OF_PATTERNS,), averaged over them."""
     coarsest = coarsest.astype(np.float64)
     removed = (degraded - mean).astype(np.float64)
     removed -= removed.mean(axis=(2, 3), keepdims=True)
@@ -64,6 +70,38 @@ def statistics(degraded: Array, mean: Array, coarsest: Array) -> NDArray[np.floa
     along = [(removed[:, :, lag:] * removed[:, :, :-lag]).mean(axis=(2, 3)) / variance for lag in LAGS]
     across = [(removed[..., lag:] * removed[..., :-lag]).mean(axis=(2, 3)) / variance for lag in LAGS]
     seen = [coarsest.mean(axis=(2, 3)), np.log(coarsest.std(axis=(2, 3)) + 1e-4)]
-    parts = [*seen, np.log(variance), np.log(kurtosis + 1e-9), *along, *across]
+    lines = [
+        np.log(removed.shape[axis] * np.square(removed.mean(axis=axis)).mean(axis=2) / variance + 1e-6).mean(axis=1)
+        for axis in (3, 2)
+    ]
+    parts = [*seen, np.log(variance), np.log(kurtosis + 1e-9), *along, *across, np.stack(lines, axis=1), _edges(mean)]
     averaged: NDArray[np.float64] = np.concatenate(parts, axis=1).mean(axis=0, dtype=np.float64)
     return averaged
+
+
+def _edges(mean: Array) -> NDArray[np.float64]:
+    """Of restored windows (B, 3, H, W), all in logs, (B, 5): how much edges prefer a direction, differences two pixels
+    apart over neighbours' (across and along), colour's over grey's, and how far a single wave stands out.
+    """
+    pixels = mean.astype(np.float64)
+    grey = pixels.mean(axis=1)
+
+    def energy(values: NDArray[np.float64], axis: int, lag: int = 1) -> NDArray[np.float64]:
+        turned = values.swapaxes(axis, -1)
+        squares = np.square(turned[..., lag:] - turned[..., :-lag])
+        energies: NDArray[np.float64] = squares.reshape(len(values), -1).mean(axis=1) + 1e-9
+        return energies
+
+    across, along = energy(grey, -1), energy(grey, -2)
+    colour = energy(pixels - grey[:, None], -1) + energy(pixels - grey[:, None], -2)
+    power = np.square(np.abs(np.fft.rfft2(grey)))
+    power[:, :LOWEST_CYCLES, :LOWEST_CYCLES] = power[:, -LOWEST_CYCLES:, :LOWEST_CYCLES] = 0
+    power = power.reshape(len(grey), -1)
+    columns = [
+        np.abs(np.log(across / along)),
+        np.log(energy(grey, -1, 2) / across),
+        np.log(energy(grey, -2, 2) / along),
+        np.log(colour / (across + along)),
+        np.log((power.max(axis=1) + 1e-9) / (power.mean(axis=1) + 1e-9)),
+    ]
+    return np.stack(columns, axis=1)

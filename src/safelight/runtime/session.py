@@ -1,8 +1,7 @@
 """The only door to onnxruntime, but for its quantiser (learn/quantise.py)."""
 
-import os
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from safelight.bundle import Bundle, Familiar
 from safelight.errors import BundleError, DeviceError, UsageError
+from safelight.runtime.machine import cores, multiplies_int8_fast
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "int8"]
@@ -38,19 +38,9 @@ def choose_device(device: Device) -> str:
     return device
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def multiplies_int8_fast() -> bool:
-    """Whether the processor has instructions for dot products of 8-bit numbers, as far as Linux tells."""
-    try:
-        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return False
-    return not words.isdisjoint({"avx512_vnni", "avx_vnni", "asimddp"})
+def auto_precision(device: str) -> Literal["fp32", "int8"]:
+    """What `auto` means for a mean alone: 8 bits where the processor is made for them."""
+    return "int8" if device == "cpu" and multiplies_int8_fast() else "fp32"
 
 
 class Session:
@@ -59,7 +49,7 @@ class Session:
     def __init__(
         self, bundle: Bundle, device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
     ) -> None:
-        """Raises DeviceError for a device or precision that is not there."""
+        """Raises DeviceError for a device or its precision that is not there, UsageError for an unknown precision."""
         if precision not in get_args(Precision):
             raise UsageError(f"precision '{precision}': use {', '.join(get_args(Precision))}")
         self.bundle = bundle
@@ -75,13 +65,10 @@ class Session:
         self.precision = precision
 
     def precision_of_mean(self, scale: bool) -> Literal["fp32", "int8"]:
-        """What the trunk computes in; `auto` takes 8 bits for a mean alone, where the processor is made for them.
-
-        A scale and samples are calibrated on what float gives.
-        """
+        """What the trunk computes in; a scale and samples are calibrated on what float gives."""
         if self.precision != "auto":
             return self.precision
-        return "int8" if self.device == "cpu" and not scale and multiplies_int8_fast() else "fp32"
+        return "fp32" if scale else auto_precision(self.device)
 
     def estimate(self, degraded: Array, sigma_01: float | None = None, scale: bool = True) -> Estimate:
         """(B, 3, H, W) with H, W multiples of the card's → mean, and if asked for scale, of the same shape."""
@@ -101,10 +88,17 @@ class Session:
         mean, features = _run(self._mean, ["mean", coarsest], {"degraded": degraded, "sigma_01": sigma})
         return mean, features
 
-    def draw(self, estimate: Estimate, noise: Sequence[Array], temperature: float) -> Array:
-        """One sample (B, 3, H, W) from an estimate with scale; `noise` is N(0, 1) for each of the card's inputs."""
+    def draw(self, estimate: Estimate, factor: np.float32, noise: Sequence[Array], temperature: float) -> Array:
+        """One sample (B, 3, H, W) from an estimate with scale, of which `factor` times as much is taken.
+
+        `noise` is N(0, 1) for each of the card's inputs.
+        """
         assert estimate.scale is not None
-        feeds = {"mean": estimate.mean, "scale": estimate.scale, "temperature": np.array(temperature, dtype=np.float32)}
+        feeds = {
+            "mean": estimate.mean,
+            "scale": factor * estimate.scale,
+            "temperature": np.array(temperature, dtype=np.float32),
+        }
         feeds |= {f"feature_{k + 1}": array for k, array in enumerate(estimate.features)}
         feeds |= {f"noise_{k}": array for k, array in enumerate(noise)}
         sample: Array = _run(self._draw, ["sample"], feeds)[0]

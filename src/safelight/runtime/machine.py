@@ -1,0 +1,31 @@
+"""What this machine has."""
+
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    named = (line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def multiplies_int8_fast() -> bool:
+    """Whether the processor has instructions for dot products of 8-bit numbers, as far as Linux tells."""
+    return not {"avx512_vnni", "avx_vnni", "asimddp"}.isdisjoint(_cpuinfo().split())
+
+
+@cache
+def _cpuinfo() -> str:
+    """Linux's description of the processors; empty elsewhere."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,59 @@
+"""Weights that know of rounding."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from safelight.ladder.trunk import Trunk
+from safelight.learn import adapt
+from safelight.learn.data import training_pairs
+from safelight.learn.settings import load_recipe
+from safelight.learn.store import build_store
+
+
+@pytest.fixture
+def trunk():
+    """Its kernels have a few weights that are far larger than the rest, so that rounding hurts."""
+    torch.manual_seed(0)
+    made = Trunk((8, 16), (1, 1), (1,))
+    nn.init.normal_(made.tail.weight, std=0.05)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name.endswith("conv2.weight"):
+                parameter.mul_(10)
+                parameter[:, 0, 0, 0] *= 12
+    return made
+
+
+def test_the_rounded_copy_comes_nearer_to_the_float_trunk(trunk, recipe, pictures, tmp_path, monkeypatch):
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    pairs = training_pairs(load_recipe(recipe), store, "adapt", 32)
+    names = [name for name, module in trunk.named_modules() if isinstance(module, nn.Conv2d)]
+    before = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
+    pixels, unknown = torch.stack([pairs[k].clean for k in range(5000, 5012)]), torch.full((12,), -1.0)
+    distances = {}
+    for steps in (1, 120):
+        monkeypatch.setattr(adapt, "STEPS", steps)
+        learned = adapt.adapted(trunk, pairs, names)
+        assert learned.keys() == {f"{name}.{part}" for name in names for part in ("weight", "bias")}
+        rounded = copy.deepcopy(trunk)
+        rounded.load_state_dict(before | {name: eight_bits(tensor) for name, tensor in learned.items()})
+        distances[steps] = (rounded(pixels, unknown).mean - trunk(pixels, unknown).mean).square().mean().sqrt().item()
+    assert distances[120] < 0.8 * distances[1]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trunk.state_dict().items()), "the teacher stays"
+
+
+def eight_bits(tensor: torch.Tensor) -> torch.Tensor:
+    """Kernels rounded per output channel, written out once more."""
+    if tensor.ndim < 4:
+        return tensor
+    step = tensor.abs().amax(dim=(1, 2, 3), keepdim=True) / 127
+    return (tensor / step).round() * step
+
+
+def test_ranges_hold_zero_and_all_but_the_outermost():
+    values = torch.linspace(1, 100_001, 100_001)
+    assert adapt._range(values) == (0.0, pytest.approx(99_991, abs=2))
+    assert adapt._range(-values) == (pytest.approx(-99_991, abs=2), 1e-6)

@@ -1,0 +1,46 @@
+"""Pixels to pairs: reproducible, detailed, and split for good."""
+
+import numpy as np
+import torch
+
+from safelight.learn.data import RestorationPairs, loader
+from safelight.learn.settings import load_recipe
+from safelight.learn.store import build_store
+from safelight.picture import Picture, write
+
+
+def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
+    settings = load_recipe(recipe)
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
+    again, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
+    assert again == store
+    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 1, 0.5, 0.3)
+    whole = [t for batch in loader(pairs, 0, 4, 3, workers=0) for t in batch[1]]
+    late = [t for batch in loader(pairs, 2, 4, 3, workers=1) for t in batch[1]]
+    assert all(torch.equal(a, b) for a, b in zip(whole[6:], late, strict=True))
+    told = torch.cat([batch[2] for batch in loader(pairs, 0, 20, 8, workers=0)])
+    assert (told == -1).any() and (told >= 0).any()
+    assert told.max() <= 50 / 255
+
+
+def test_of_several_patches_the_most_detailed_is_taken(recipe, pictures, tmp_path):
+    settings = load_recipe(recipe)
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    detail = []
+    for candidates in (1, 4):
+        pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, candidates, 0.0, 0.0)
+        detail.append(np.mean([float(pairs[k].clean.diff(dim=2).abs().mean()) for k in range(60)]))
+    assert detail[1] > 1.3 * detail[0]
+
+
+def test_a_split_never_moves_a_picture(pictures, tmp_path):
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    before = {e.digest for e in store.part(0, 0.4).entries}
+    assert 0 < len(before) < store.pictures
+    more = tmp_path / "more"
+    more.mkdir()
+    for path in pictures.iterdir():
+        (more / f"renamed_{path.name}").write_bytes(path.read_bytes())
+    write(Picture(np.random.default_rng(5).integers(0, 256, (140, 140, 3), dtype=np.uint8)), more / "a_new.png")
+    store, _ = build_store(more, tmp_path / "cache", (1.0,), 64)
+    assert before <= {e.digest for e in store.part(0, 0.4).entries}
