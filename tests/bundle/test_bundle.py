@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import shutil
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from safelight.bundle import available, find_bundle, open_bundle, zip_bundle
 from safelight.bundle.bundle import FILES, SUMS
 from safelight.bundle.card import SCHEMA_VERSION
-from safelight.errors import BundleError
+from safelight.errors import BundleError, OutputError
 from safelight.picture import Picture
 from safelight.runtime import Model, Session
 
@@ -64,8 +67,18 @@ def test_zip_is_the_same_bundle(tiny, tmp_path, monkeypatch):
     one, other = (Model(Session(b)).enhance(picture).mean.pixels for b in (tiny, opened))
     np.testing.assert_array_equal(one, other)
     (tmp_path / "c.zip").write_bytes((tmp_path / "b.zip").read_bytes()[:5000])
-    with pytest.raises(BundleError, match="is not a usable bundle"):
-        open_bundle(tmp_path / "c.zip")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (*FILES, SUMS):
+            archive.write(tiny.path(name), name)
+    damaged = bytearray((tmp_path / "d.zip").read_bytes())
+    damaged[2000:2400] = bytes(400)
+    (tmp_path / "d.zip").write_bytes(damaged)
+    for name in ("c.zip", "d.zip"):
+        with pytest.raises(BundleError, match="is not a usable bundle"):
+            open_bundle(tmp_path / name)
+    for nowhere in (tmp_path, Path()):
+        with pytest.raises(OutputError, match="is a folder"):
+            zip_bundle(tiny, nowhere)
 
 
 def test_names(tiny_copy, monkeypatch):
@@ -73,6 +86,8 @@ def test_names(tiny_copy, monkeypatch):
     monkeypatch.setenv("SAFELIGHT_MODELS", str(tiny_copy.parent))
     assert find_bundle("copy").card.name == "tiny"
     assert find_bundle(str(tiny_copy)).card.name == "tiny"
+    shutil.copytree(tiny_copy, tiny_copy.parent / "photo.old")
+    assert find_bundle("photo").card.name == "photo", "a copy put aside is another model"
 
 
 def test_shipped_bundle_keeps_its_promises(photo):

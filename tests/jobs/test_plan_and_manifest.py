@@ -82,6 +82,10 @@ def test_collisions_and_overwriting_inputs_are_problems_of_their_files(tmp_path)
     plan = make_plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out", renaming, False)
     assert targets(plan, tmp_path / "out") == ["a.png", "a_1.png"]
     assert not any(t.problem for t in plan.tasks)
+    touch(tmp_path, "full/b_sample1.png", "full/b_1_std.tif", "b.png")
+    drawing = EnhanceSettings(if_exists="rename", samples=1, uncertainty=True)
+    plan = make_plan([tmp_path / "b.png"], tmp_path / "full", drawing, False)
+    assert targets(plan, tmp_path / "full") == ["b_2.png"], "no output of any kind is written over"
 
 
 def test_odd_requests(tmp_path):

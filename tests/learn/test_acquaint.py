@@ -1,20 +1,56 @@
-"""What one patch says of the scale that was predicted for it."""
+"""What one patch says of the scale that was predicted for it, and what many patches say together."""
 
 import numpy as np
 import pytest
+import torch
 
-from safelight.learn.acquaint import needed_correction
+from safelight.ladder.restorer import Estimate
+from safelight.learn.acquaint import _ridge, evidence, needed_correction
+from safelight.learn.data import Pair
 
 
-def test_gaussian_errors_need_their_own_scale_twice(rng):
+def test_gaussian_errors_need_their_own_scale_each_time(rng):
     scale = np.exp(rng.standard_normal(200_000) - 3)
-    error = np.abs(1.7 * scale * rng.standard_normal(scale.size))
-    assert needed_correction(error, scale) == pytest.approx((1.7, 1.7), rel=0.03)
+    error, drawn = (factor * scale * np.abs(rng.standard_normal(scale.size)) for factor in (1.7, 0.6))
+    assert needed_correction(error, scale, drawn) == pytest.approx((1.7, 1.7, 0.6), rel=0.03)
 
 
 def test_rare_large_errors_widen_the_std_more_than_the_interval(rng):
     scale = np.full(200_000, 0.02)
     rare = rng.random(scale.size) < 0.03
-    correction = needed_correction(np.abs(scale * rng.standard_normal(scale.size)) * np.where(rare, 10, 1), scale)
+    error = np.abs(scale * rng.standard_normal(scale.size)) * np.where(rare, 10, 1)
+    correction = needed_correction(error, scale, scale)
     assert correction.std == pytest.approx(np.sqrt(0.97 + 0.03 * 100), rel=0.05)
     assert 1 < correction.interval < 1.2
+    assert correction.spread == pytest.approx(1)
+
+
+def test_the_fit_finds_what_the_patches_follow(rng):
+    places = rng.standard_normal((500, 4))
+    slopes = np.array([[0.5, -1.0, 2.0], [0.2, 0.0, -0.1], [0.0, 0.3, 0.0], [-0.4, 0.1, 0.0], [0.0, 0.0, 0.2]])
+    found = _ridge(places, slopes[0] + places @ slopes[1:] + 0.05 * rng.standard_normal((500, 3)))
+    np.testing.assert_allclose(found, slopes, atol=0.02)
+
+
+class Predictor:
+    """Says grey, a scale of 0.1, and draws of independent channels."""
+
+    def __call__(self, y: torch.Tensor, sigma_01: torch.Tensor) -> Estimate:
+        return Estimate(torch.full_like(y, 0.5), torch.full_like(y, 0.1).log(), ())
+
+    noise_inputs = ((3, 1),)
+
+    def draw(self, mean, scale, features, noise):
+        return mean + scale * noise[0]
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_evidence_is_what_a_picture_of_the_kind_would_show(grey):
+    """Draws of a grey picture are averages of three channels, and so vary by a root of three less."""
+    clean = torch.full((3, 256, 256), 0.7)
+    degraded = clean.clone() if grey else clean + 0.01 * torch.arange(3).view(3, 1, 1)
+    seen = evidence(Predictor(), Pair(clean, degraded, torch.tensor(-1.0)))
+    assert seen.error == pytest.approx(0.2, abs=1e-6)
+    assert seen.scale == pytest.approx(0.1, abs=1e-6)
+    expected = 0.1 / np.sqrt(3) if grey else 0.1
+    assert np.sqrt(np.mean(seen.drawn**2)) == pytest.approx(expected, rel=0.03)

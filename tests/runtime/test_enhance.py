@@ -12,6 +12,7 @@ from safelight.metrics import mse, psnr_db
 from safelight.picture import Metadata, Picture, read
 from safelight.runtime import Model, Session, check_plausible, load
 from safelight.runtime.session import open_graph
+from safelight.runtime.window import Canvas
 from support import ROOT
 
 
@@ -103,6 +104,14 @@ def test_bright_float_pictures_are_scaled_not_clipped(model, rng):
     assert small.std.max() < 2
 
 
+def test_noise_alone_does_not_make_another_scale(rng):
+    """Unclipped noise lifts a white wall's brightest values over 1.5, and yet its white is 1."""
+    noisy = 0.9 + 50 / 255 * rng.standard_normal((200, 200, 3)).astype(np.float32)
+    assert np.percentile(noisy, 99.9) > 1.5
+    assert Canvas.of(Picture(noisy)).white == 1
+    assert Canvas.of(Picture(noisy * 100)).white > 100
+
+
 def test_hidden_colour_does_not_bleed_and_alpha_is_passed_on(model, rng):
     visible = rng.integers(60, 200, (96, 96, 3), dtype=np.uint8)
     alpha = np.zeros((96, 96, 1), np.uint8)
@@ -138,6 +147,8 @@ def test_intervals_are_symmetric_nested_and_calibrated(model, rng):
 def test_out_of_range_is_refused(model, rng, ask):
     with pytest.raises(UsageError, match="use 0"):
         model.enhance(floats(rng, 8, 8), **ask)
+    with pytest.raises(UsageError, match="whole number"):
+        model.enhance(floats(rng, 8, 8), samples=1.5)
 
 
 def test_lack_of_memory_shrinks_the_tiles(model, rng, monkeypatch):
@@ -160,6 +171,9 @@ def test_lack_of_memory_shrinks_the_tiles(model, rng, monkeypatch):
 def test_devices_and_graphs_that_are_not_there(tiny, tmp_path):
     with pytest.raises(DeviceError, match="use --device cpu"):
         Session(tiny, "cuda")
+    for wrong in ({"device": "gpu"}, {"threads": 0}, {"precision": "int4"}):
+        with pytest.raises(UsageError, match="use "):
+            Session(tiny, **wrong)
     (tmp_path / "x.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError, match="onnxruntime refuses it"):
         open_graph(tmp_path / "x.onnx", "cpu", 1)
@@ -171,6 +185,9 @@ def test_implausible_results_are_not_written(rng):
     for pixels, reason in ((np.zeros_like(before.pixels), "flat"), (before.pixels // 3, "darker")):
         with pytest.raises(OutputError, match=reason):
             check_plausible(before, before.with_(pixels=pixels), "a")
+    flat = np.broadcast_to(np.rint(before.pixels.mean(axis=(0, 1))).astype(np.uint8), before.pixels.shape)
+    with pytest.raises(OutputError, match="flat"):
+        check_plausible(before, before.with_(pixels=flat), "one colour that is no grey")
     with pytest.raises(OutputError, match="not finite"):
         check_plausible(before, Picture(np.full((16, 16, 3), np.nan, np.float32)), "a")
     dark = Picture(np.zeros((16, 16, 3), np.uint16))

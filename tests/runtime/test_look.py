@@ -95,13 +95,18 @@ def test_the_scale_is_corrected_by_kind(tiny, rng):
     session = Session(tiny)
     picture = Picture(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8))
     before = Model(session).enhance(picture, samples=1)
-    assert look(session, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3]), rel=1e-5)
-    logs = np.array([[0.1 + np.log(2), 0, 0], [0.3 + np.log(3), 0, 0]], np.float32)
-    session.familiar = dataclasses.replace(session.familiar, correction=np.minimum(logs, np.log(3)))
+    assert look(session, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3, 0]), rel=1e-5)
+    logs = np.array([[0.1 + np.log(2), 0, 0], [np.log(3), 0, 0], [0, 0, 0]], np.float32)
+    session.familiar = dataclasses.replace(session.familiar, correction=logs)
     after = Model(session).enhance(picture, samples=1)
     np.testing.assert_allclose(after.std, 2 * before.std, rtol=1e-5)
     moved = [np.abs(out.samples[0].as_float() - out.mean.as_float()).mean() for out in (before, after)]
     assert moved[1] > 1.5 * moved[0]
+    wide = logs + np.array([[0, 0, 0], [0, 0, 0], [np.log(2), 0, 0]], np.float32)  # draws vary too much by themselves
+    session.familiar = dataclasses.replace(session.familiar, correction=wide)
+    again = Model(session).enhance(picture, samples=1)
+    np.testing.assert_array_equal(again.samples[0].pixels, before.samples[0].pixels)
+    np.testing.assert_array_equal(again.std, after.std)
     widths = [np.subtract(*reversed(out.interval(0.9))) for out in (before, after)]
     np.testing.assert_allclose(widths[1], np.exp(np.log(3) - 0.3) * widths[0], rtol=1e-3, atol=1e-6)
     quantile = session.bundle.calibration.quantile(0.9)
@@ -115,14 +120,14 @@ def test_scores_are_distances_over_the_limit():
         projection=np.array([[2.0]], np.float32),
         reference=np.array([[0.0], [1.0], [2.0], [50.0]], np.float32),
         limit=np.float32(4),
-        correction=np.array([[0.0, 5.0], [0.0, -0.1]], np.float32),
+        correction=np.array([[0.0, 5.0], [0.0, -0.1], [0.1, 0.0]], np.float32),
     )
     place = familiar.place(np.array([4.0]))
     assert place == pytest.approx([6])
     assert familiar.anomaly(place) == pytest.approx((6 + 5 + 4) / 3 / 4)
     assert familiar.anomaly(place / 2) < 1
-    assert familiar.corrected(place / 2) == pytest.approx((3, np.exp(-0.3))), "the first is bounded"
-    assert familiar.corrected(-place / 20) == pytest.approx((1 / 3, np.exp(0.03)), rel=0.4)
+    assert familiar.corrected(place / 2) == pytest.approx((20, np.exp(-0.3), np.exp(0.1))), "the first is bounded"
+    assert familiar.corrected(-place / 20) == pytest.approx((np.exp(-1.5), np.exp(0.03), np.exp(0.1)))
     assert familiar.anomaly(-place) > 1 and familiar.corrected(-place).std == 1, "outside it never promises more"
 
 

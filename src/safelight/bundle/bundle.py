@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +28,8 @@ from safelight.errors import BundleError, OutputError
 SUMS = "SHA256SUMS"
 GRAPHS = ("mean.onnx", "mean_int8.onnx", "scale.onnx", "draw.onnx")
 FILES = ("card.json", "calibration.json", "familiar.npz", *GRAPHS, "weights.safetensors")
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
+"""What zipfile raises for archives that are broken, encrypted or compressed in ways that it does not know."""
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -76,9 +79,11 @@ def save_bundle(folder: Path, card: Card, calibration: Calibration, familiar: Fa
 
 def zip_bundle(bundle: Bundle, target: Path) -> None:
     """Write the bundle as one zip; the weights hardly compress, so it is stored as it is. Raises OutputError."""
+    if not target.name or target.is_dir():
+        raise OutputError(f"{target}: is a folder; name a .zip with -o")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
             for name in (*FILES, SUMS):
                 archive.write(bundle.path(name), name)
         part.replace(target)
@@ -93,7 +98,11 @@ def _verify(folder: Path, path: Path) -> None:
     for name in FILES:
         if not (folder / name).is_file():
             raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
-        if sums.get(name) != _sha256(folder / name):
+        try:
+            sha256 = _sha256(folder / name)
+        except OSError as error:
+            raise BundleError(f"{path}: {name} cannot be read ({error.strerror}); check its permissions") from None
+        if sums.get(name) != sha256:
             raise BundleError(f"{path}: {name} does not match its checksum; install or export the bundle again")
 
 
@@ -137,11 +146,11 @@ def _sha256(path: Path) -> str:
 def _unpacked(path: Path) -> Path:
     """A zip's files in the user's cache, under the zip's own hash; only the known names are taken."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "safelight" / "bundles"
-    folder = cache / _sha256(path)[:32]
-    if folder.is_dir():
-        return folder
-    fresh = None
+    folder, fresh = None, None
     try:
+        folder = cache / _sha256(path)[:32]
+        if folder.is_dir():
+            return folder
         cache.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=cache))
         with zipfile.ZipFile(path) as archive:
@@ -149,8 +158,8 @@ def _unpacked(path: Path) -> Path:
                 with archive.open(name) as source, (fresh / name).open("wb") as target:
                     shutil.copyfileobj(source, target)
         fresh.rename(folder)
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        if not folder.is_dir():  # another process may have been faster
+    except (*_DAMAGED, OSError) as error:
+        if folder is None or not folder.is_dir():  # another process may have been faster
             raise BundleError(f"{path}: is not a usable bundle ({error}); name a bundle folder or its zip") from None
     finally:
         if fresh is not None:

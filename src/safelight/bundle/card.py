@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class _Part(BaseModel):
@@ -58,7 +58,7 @@ class Calibration(_Part):
     std_factor: float = Field(gt=0)
     """Multiplies the scale, corrected for the kind of picture, so that it is the root mean square of the error."""
     draw_factor: float = Field(gt=0)
-    """The same for the scale of draws, so that they vary as much."""
+    """The same for the scale of draws, over the correction of their spread, so that they vary as much."""
     levels: tuple[float, ...] = Field(min_length=1)
     quantiles: tuple[float, ...]
     """For each level p: |error| ≤ quantile · the scale, corrected for intervals, for a share p of all pixel values."""

@@ -3,10 +3,10 @@
 A picture's statistics (runtime/look.py) are projected to a few dimensions, in which a sample of training
 patches is kept, degraded as in training. The anomaly score is the mean distance to the three nearest of
 them (after Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022) over the
-distance that one in fifty held-out patches exceeds. In the same dimensions two linear fits on held-out
+distance that one in fifty held-out patches exceeds. In the same dimensions three linear fits on training
 patches say by how much the predicted scale must be corrected for that kind of picture: to be the root mean
-square of the error, and to be the unit of an interval. The two differ where errors are mostly small and rarely
-large, as after strong compression.
+square of the error, to be the unit of an interval, and to be the root mean square of draws. The first two differ
+where errors are mostly small and rarely large, as after strong compression.
 """
 
 import io
@@ -23,7 +23,7 @@ from safelight.errors import BundleError
 
 Array = NDArray[np.float32]
 NEIGHBOURS = 3
-LARGEST_CORRECTION = 3.0
+LARGEST_CORRECTION = 20.0
 FAR = 1e6
 """In the projected space, where training pictures lie within a few units."""
 
@@ -35,6 +35,8 @@ class Correction(NamedTuple):
     """To be the standard deviation of the error."""
     interval: float
     """To be the unit of the calibrated intervals."""
+    spread: float
+    """To be the standard deviation of draws, before they are scaled."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Familiar:
     limit: Array
     """(), the distance beyond which a picture counts as outside."""
     correction: Array
-    """(2, 1 + k), logs of the scale's `Correction`: a constant and a weight for every dimension."""
+    """(3, 1 + k), logs of the scale's `Correction`: a constant and a weight for every dimension."""
 
     @property
     def average(self) -> Array:
@@ -72,7 +74,10 @@ class Familiar:
         """For a picture there. Bounded, and never below 1 for what is outside: there a fit knows little."""
         exponents = self.correction[:, 0] + self.correction[:, 1:] @ place
         factors = np.exp(np.clip(exponents, -math.log(LARGEST_CORRECTION), math.log(LARGEST_CORRECTION)))
-        return Correction(*(max(float(f), 1.0) if self.anomaly(place) > 1 else float(f) for f in factors))
+        std, interval, spread = factors.tolist()
+        if self.anomaly(place) > 1:
+            std, interval = max(std, 1.0), max(interval, 1.0)
+        return Correction(std, interval, spread)
 
     def save(self, path: Path) -> None:
         """As arrays without pickle."""

@@ -13,7 +13,11 @@ def available() -> dict[str, Path]:
     """Names that need no path: shipped bundles, and those in the folder that SAFELIGHT_MODELS names."""
     folders = [SHIPPED, *(Path(p) for p in os.environ.get("SAFELIGHT_MODELS", "").split(os.pathsep) if p)]
     found = (path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()))
-    return {path.stem: path for path in found if path.suffix == ".zip" or (path / "card.json").is_file()}
+    return {
+        path.stem if path.suffix == ".zip" else path.name: path
+        for path in found
+        if path.suffix == ".zip" or (path / "card.json").is_file()
+    }
 
 
 def find_bundle(model: str) -> Bundle:

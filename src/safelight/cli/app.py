@@ -47,3 +47,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"safelight: {where}{error.strerror or error}; check the path and the disk", err=True)
+        sys.exit(1)

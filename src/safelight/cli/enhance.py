@@ -216,14 +216,17 @@ def _rename_stand_in(outcome: "Outcome") -> None:
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:
     """What would be done. Exit code 1 if some of it could not."""
+    from safelight.jobs import shown
+
     for task in plan.tasks:
-        outputs = [str(path) for path in task.outputs]
+        source, outputs = shown(task.source), [shown(path) for path in task.outputs]
+        problem = task.problem and shown(task.problem)
         if as_json:
-            typer.echo(json.dumps({"source": str(task.source), "outputs": outputs, "error": task.problem}))
-        elif not task.problem:
-            typer.echo(f"{task.source} -> {', '.join(outputs)}")
-        if task.problem:
-            typer.echo(f"failed: {task.problem}", err=True)
+            typer.echo(json.dumps({"source": source, "outputs": outputs, "error": problem}))
+        elif not problem:
+            typer.echo(f"{source} -> {', '.join(outputs)}")
+        if problem:
+            typer.echo(f"failed: {problem}", err=True)
     if any(task.problem for task in plan.tasks):
         raise typer.Exit(1)
 

@@ -17,9 +17,9 @@ def train(
         str | None, typer.Option(help="Begin with the weights of this bundle, such as photo, not at random.")
     ] = None,
     cache: Annotated[Path, typer.Option(help="Where decoded pictures are kept.")] = Path(".cache/pixels"),
-    workers: Annotated[int | None, typer.Option(help="Loader processes; overrides the recipe's.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Loader processes; overrides the recipe's.")] = None,
     stop_at: Annotated[
-        int | None, typer.Option(help="Write a checkpoint and leave after this many steps in total.")
+        int | None, typer.Option(min=1, help="Write a checkpoint and leave after this many steps in total.")
     ] = None,
 ) -> None:
     """Train a restoration ladder; Ctrl-C writes a checkpoint first, --resume goes on exactly."""

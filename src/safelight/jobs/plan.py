@@ -135,23 +135,25 @@ def _extension_by_content(source: Path) -> str:
 
 
 def _task(source: Path, target: Path, settings: EnhanceSettings, planned: set[Path]) -> Task:
-    earlier: tuple[Path, ...] = ()
-    if settings.if_exists == "rename":
-        target, earlier = _unused(target, planned)
+    task = _named(source, target, settings)
+    return _unused(task, settings, planned) if settings.if_exists == "rename" else task
+
+
+def _named(source: Path, target: Path, settings: EnhanceSettings) -> Task:
+    """The task whose other outputs are named after its target."""
     samples = tuple(target.with_stem(f"{target.stem}_sample{k + 1}") for k in range(settings.samples))
-    uncertainty = target.with_name(f"{target.stem}_std.tif") if settings.uncertainty else None
-    return Task(source, target, samples, uncertainty, earlier=earlier)
+    return Task(source, target, samples, target.with_name(f"{target.stem}_std.tif") if settings.uncertainty else None)
 
 
-def _unused(target: Path, planned: set[Path]) -> tuple[Path, tuple[Path, ...]]:
-    """The first of name, name_1, name_2, ... that is free, and those before it that are there."""
-    candidate, taken, count = target, [], 0
-    while os.path.exists(candidate) or candidate in planned:
-        if candidate not in planned:
-            taken.append(candidate)
+def _unused(task: Task, settings: EnhanceSettings, planned: set[Path]) -> Task:
+    """With the first of name, name_1, name_2, ... of which no output is there; those before it may hold the result."""
+    candidate, count, earlier = task, 0, []
+    while any(path in planned or os.path.lexists(path) for path in candidate.outputs):
+        if candidate.target not in planned and os.path.lexists(candidate.target):
+            earlier.append(candidate.target)
         count += 1
-        candidate = target.with_stem(f"{target.stem}_{count}")
-    return candidate, tuple(taken)
+        candidate = _named(task.source, task.target.with_stem(f"{task.target.stem}_{count}"), settings)
+    return replace(candidate, earlier=tuple(earlier))
 
 
 def _checked(tasks: list[Task]) -> list[Task]:

@@ -57,7 +57,7 @@ def load(task: Task, model: Model, settings: EnhanceSettings, manifest: Manifest
         return Loaded(task, outcome=Outcome(shown(task.source), "failed", error=task.problem))
     try:
         sha256 = _hash(task.source)
-        key = task_key(sha256, model.session.bundle.sha256, settings.parameters())
+        key = task_key(sha256, model.session.bundle.sha256, _parameters(model, settings))
         for outputs in (task.outputs, *((path,) for path in task.earlier)):
             if manifest.done(key, outputs):
                 return Loaded(task, outcome=Outcome(shown(task.source), "skipped", [shown(p) for p in outputs]))
@@ -70,6 +70,12 @@ def load(task: Task, model: Model, settings: EnhanceSettings, manifest: Manifest
         return Loaded(task, key, sha256, reader(task.source, settings.max_megapixels))
     except Exception as error:
         return Loaded(task, outcome=failure(task, error))
+
+
+def _parameters(model: Model, settings: EnhanceSettings) -> dict[str, object]:
+    """What the result depends on; `auto` is what it means on this machine."""
+    scale = settings.uncertainty or settings.samples > 0 or _one_draw(settings)
+    return settings.parameters() | {"precision": model.session.precision_of_mean(scale)}
 
 
 def _read_one(source: Path, max_megapixels: float) -> list[Picture]:
@@ -136,7 +142,7 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
             source_sha256=loaded.sha256,
             model=model.card.name,
             model_sha256=model.session.bundle.sha256,
-            parameters=settings.parameters(),
+            parameters=_parameters(model, settings),
             seconds=seconds,
             anomaly=anomaly,
             precision=precision,
@@ -225,6 +231,6 @@ def failure(task: Task, error: Exception) -> Outcome:
     return Outcome(shown(task.source), "failed", error=" ".join(text.split()))
 
 
-def shown(path: Path) -> str:
-    """A path for people and files; names that are no UTF-8 get question marks."""
+def shown(path: Path | str) -> str:
+    """A path, or words with paths, for people and files; names that are no UTF-8 get question marks."""
     return os.fsencode(path).decode("utf-8", "replace")

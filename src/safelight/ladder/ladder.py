@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import blocks, down, unreduced, up, zero_init
+from safelight.ladder.layers import Up, blocks, down, unreduced, zero_init
 from safelight.ladder.rung import Rung
 
 
@@ -50,7 +50,7 @@ class Ladder(nn.Module):
         self.encode = nn.ModuleList(blocks(r.width, 1) for r in rungs)
         self.down = nn.ModuleList(down(fine.width, coarse.width) for fine, coarse in steps)
         self.condition = nn.ModuleList(nn.Conv2d(r.condition, r.width, 1) for r in rungs)
-        self.up = nn.ModuleList(up(coarse.width, fine.width) for fine, coarse in steps)
+        self.up = nn.ModuleList(Up(coarse.width, fine.width) for fine, coarse in steps)
         self.rungs = nn.ModuleList(Rung(r.width, r.latents, r.blocks) for r in rungs)
         self.tail = zero_init(nn.Conv2d(rungs[0].width, 4 * 3, 3, padding=1))
 

@@ -1,11 +1,12 @@
 """How the limit of a model's experience is drawn, and its scale corrected by kind of picture.
 
-Training pictures are what it knows; held-out ones say how far from those a picture of the same kind may
-lie, and what the predicted scale is worth where.
+Training pictures are what it knows, and show what the predicted scale is worth where; held-out ones say how
+far from those a picture of the same kind may lie.
 """
 
 import math
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from safelight.bundle import Correction, Familiar
 from safelight.ladder.restorer import Restorer
 from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn.data import Pair, RestorationPairs, training_pairs
+from safelight.learn.objectives import draw_noise
 from safelight.learn.settings import TrainRecipe
 from safelight.learn.store import PixelStore
 from safelight.runtime.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
-KNOWN, HELD_OUT = 1024, 384
-"""Pictures that are kept, and pictures that draw the limit."""
+KNOWN, JUDGED, HELD_OUT = 1024, 512, 384
+"""Patches that are kept, those of them whose errors are looked at, and patches that draw the limit."""
 SIDES_PX = (2 * WINDOW_PX, WINDOW_PX)
 """Of the patches: the larger if there are pictures that large."""
 DIMENSIONS = 8
@@ -51,17 +53,21 @@ def looking_pairs(
 
 
 def acquaint(model: Restorer, known: RestorationPairs, held_out: RestorationPairs) -> Familiar:
-    """Fit everything in `Familiar`; see `looking_pairs` for the patches."""
+    """Fit everything in `Familiar`; see `looking_pairs` for the patches.
+
+    The correction is fitted on training pictures: they are many more than the held-out ones, and a trunk this small
+    restores both alike. `finish.calibrate` then sees to it that levels are kept on held-out ones.
+    """
     seen = np.stack([kind(model, known[index]) for index in range(KNOWN)])
     centre, projection = _project(seen)
     reference = (seen - centre) @ projection
-    others = [held_out[index] for index in range(HELD_OUT)]
-    places = (np.stack([kind(model, pair) for pair in others]) - centre) @ projection
-    unlimited = _familiar(centre, projection, reference, 1.0, np.zeros((2, 1 + places.shape[1])))
-    distances = [unlimited.anomaly(place.astype(np.float32)) for place in places]
-    needed = np.log([needed_correction(*errors_and_scales(model, pair)) for pair in others])
+    judged = min(JUDGED, KNOWN)
+    needed = np.log([needed_correction(*evidence(model, known[index])) for index in range(judged)])
+    correction = _ridge(reference[:judged], needed).T
+    unlimited = _familiar(centre, projection, reference, 1.0, correction)
+    distances = [unlimited.anomaly(unlimited.place(kind(model, held_out[index]))) for index in range(HELD_OUT)]
     limit = float(np.quantile(distances, 1 - OUTSIDE_SHARE))
-    return _familiar(centre, projection, reference, limit, _ridge(places, needed).T)
+    return _familiar(centre, projection, reference, limit, correction)
 
 
 @torch.inference_mode()
@@ -73,21 +79,38 @@ def kind(model: Restorer, pair: Pair) -> Vector:
     return statistics(degraded.numpy(), mean.numpy(), features[-1].numpy())
 
 
+class Evidence(NamedTuple):
+    """Some of a patch's values, away from its border, as a picture of its kind would show them."""
+
+    error: Vector
+    """|x - m|"""
+    scale: Vector
+    """s, as predicted."""
+    drawn: Vector
+    """A draw's distance from the mean, for the scale as predicted."""
+
+
 @torch.inference_mode()
-def errors_and_scales(model: Restorer, pair: Pair) -> tuple[Vector, Vector]:
-    """|x - m| and s of some of a patch's values, away from its border."""
+def evidence(model: Restorer, pair: Pair) -> Evidence:
+    """What a patch shows of its scale; a grey one is the average of its channels, as in `runtime.window`."""
     output = model(pair.degraded[None], torch.tensor([SIGMA_UNKNOWN]))
-    both = torch.stack([(pair.clean - output.mean[0]).abs(), output.log_scale[0].exp()])
-    inner = both[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX].flatten(1)[:, ::EVERY].double().numpy()
-    return inner[0], inner[1]
+    scale = output.log_scale.exp()
+    noise = draw_noise(model, output.mean.shape, torch.Generator().manual_seed(0))
+    drawn = model.draw(output.mean, scale, output.features, noise) - output.mean
+    shown = torch.cat([pair.clean[None] - output.mean, scale, drawn])
+    if torch.equal(pair.clean[0], pair.clean[1]) and torch.equal(pair.degraded[0], pair.degraded[1]):
+        shown = shown.mean(dim=1, keepdim=True)
+    inner = shown[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX].flatten(1)[:, ::EVERY].double().numpy()
+    return Evidence(*np.abs(inner))
 
 
-def needed_correction(error: Vector, scale: Vector) -> Correction:
-    """What one patch's scale would have to be multiplied by, were its errors known: by second moments, and by the
-    quantile that a Gaussian of that scale would have at `AT_LEVEL`.
+def needed_correction(error: Vector, scale: Vector, drawn: Vector) -> Correction:
+    """What one patch's scale would have to be multiplied by, were its errors known: by second moments, by the quantile
+    that a Gaussian of that scale would have at `AT_LEVEL`, and by the second moment of a draw.
     """
-    std = math.sqrt(np.mean(error**2) / np.mean(scale**2))
-    return Correction(std, float(np.quantile(error / scale, AT_LEVEL)) / NormalDist().inv_cdf((1 + AT_LEVEL) / 2))
+    std, spread = (math.sqrt(np.mean(values**2) / np.mean(scale**2)) for values in (error, drawn))
+    gaussian = NormalDist().inv_cdf((1 + AT_LEVEL) / 2)
+    return Correction(std, float(np.quantile(error / scale, AT_LEVEL)) / gaussian, spread)
 
 
 def _project(seen: Vector) -> tuple[Vector, Vector]:

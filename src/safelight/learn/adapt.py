@@ -9,11 +9,13 @@ estimator: Bengio, Léonard & Courville, 2013).
 import copy
 from collections.abc import Collection, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from safelight.ladder.layers import ResidualBlock, Up
 from safelight.ladder.trunk import Trunk
 from safelight.learn.data import RestorationPairs, loader
 
@@ -28,21 +30,28 @@ FLOOR = 0.1 / 255
 UNSIGNED, SIGNED = 255, 127
 
 Range = tuple[float, float]
+Place = tuple[str, str]
+"""The name of a convolution, and "in" or "out"."""
 
 
-def adapted(trunk: Trunk, pairs: RestorationPairs, eight_bits: Collection[str]) -> dict[str, Tensor]:
-    """New weights and biases of the convolutions named in `eight_bits`, as in `trunk.named_modules()`."""
+class Adapted(NamedTuple):
+    """What a graph in 8 bits needs to know; names as in `trunk.named_modules()`."""
+
+    weights: dict[str, Tensor]
+    """New kernels and biases of the convolutions."""
+    ranges: dict[Place, Range]
+    """What 8 bits span, before and after each convolution."""
+
+
+def adapted(trunk: Trunk, pairs: RestorationPairs, eight_bits: Collection[str]) -> Adapted:
+    """Learn kernels of the convolutions named in `eight_bits`: all but the head and the tail."""
     teacher = copy.deepcopy(trunk).eval().requires_grad_(False)
     student = copy.deepcopy(trunk).requires_grad_(False)
     convs = {name: student.get_submodule(name) for name in eight_bits}
     batches = iter(loader(pairs, 0, WATCHED_BATCHES + STEPS, BATCH, workers=0))
     ranges = _watch(student, convs, (next(batches).degraded for _ in range(WATCHED_BATCHES)))
     learned = {f"{n}.{part}": p.requires_grad_(True) for n, c in convs.items() for part, p in c.named_parameters()}
-    for name, conv in convs.items():
-        parametrize.register_parametrization(conv, "weight", _RoundedKernel())
-        conv.register_forward_pre_hook(partial(_round_input, ranges[name, "in"]))
-        if not name.endswith("conv1"):  # a ReLU follows, and then the rounding of the next one's input
-            conv.register_forward_hook(partial(_round_output, ranges[name, "out"]))
+    simulate(student, ranges)
     optimiser = torch.optim.AdamW(learned.values(), lr=LEARNING_RATE, weight_decay=0.0)
     for step, pair in enumerate(batches):
         for group in optimiser.param_groups:
@@ -54,13 +63,33 @@ def adapted(trunk: Trunk, pairs: RestorationPairs, eight_bits: Collection[str]) 
         optimiser.zero_grad()
         (squares + FLOOR**2).sqrt().mean().backward()
         optimiser.step()
-    return {name: tensor.detach() for name, tensor in learned.items()}
+    return Adapted({name: tensor.detach() for name, tensor in learned.items()}, ranges)
+
+
+def simulate(trunk: Trunk, ranges: dict[Place, Range]) -> None:
+    """Make `trunk` round as the graph will, kernels and activations.
+
+    A tensor that a convolution reads is rounded for all who read it: residual additions and skips too.
+    """
+    modules = dict(trunk.named_modules())
+    for name in {name for name, _ in ranges}:
+        parametrize.register_parametrization(modules[name], "weight", _RoundedKernel())
+        if not name.endswith("conv1"):  # a ReLU follows, and then the rounding of the next one's input
+            modules[name].register_forward_hook(partial(_round_output, ranges[name, "out"]))
+    for name, module in modules.items():
+        if isinstance(module, ResidualBlock):
+            module.register_forward_pre_hook(partial(_round_input, ranges[f"{name}.conv1", "in"]))
+            module.conv2.register_forward_pre_hook(partial(_round_input, ranges[f"{name}.conv2", "in"]))
+        if isinstance(module, Up):
+            module.register_forward_pre_hook(partial(_round_input, ranges[f"{name}.conv", "in"]))
+    for level in range(len(trunk.down)):
+        trunk.encode[level].register_forward_hook(partial(_round_output, ranges[f"down.{level}", "in"]))
 
 
 @torch.no_grad()
-def _watch(trunk: Trunk, convs: dict[str, nn.Module], batches: Iterator[Tensor]) -> dict[tuple[str, str], Range]:
+def _watch(trunk: Trunk, convs: dict[str, nn.Module], batches: Iterator[Tensor]) -> dict[Place, Range]:
     """What goes into and comes out of each convolution, without the outermost values."""
-    seen: dict[tuple[str, str], list[Tensor]] = {}
+    seen: dict[Place, list[Tensor]] = {}
 
     def keep(name: str, conv: nn.Module, given: tuple[Tensor], result: Tensor) -> None:
         for side, values in (("in", given[0]), ("out", result)):
@@ -88,11 +117,11 @@ def _rounded(values: Tensor, between: Range) -> Tensor:
     return torch.fake_quantize_per_tensor_affine(values, step, round(-low / step), 0, UNSIGNED)
 
 
-def _round_input(between: Range, conv: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+def _round_input(between: Range, module: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
     return (_rounded(given[0], between),)
 
 
-def _round_output(between: Range, conv: nn.Module, given: tuple[Tensor], result: Tensor) -> Tensor:
+def _round_output(between: Range, module: nn.Module, given: tuple[Tensor], result: Tensor) -> Tensor:
     return _rounded(result, between)
 
 

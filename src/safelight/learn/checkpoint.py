@@ -60,7 +60,7 @@ def load_progress(folder: Path) -> Progress:
     try:
         return Progress(**json.loads((folder / "progress.json").read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{folder}: not a usable checkpoint ({error}); train without --resume") from None
+        raise UsageError(f"{folder}: not a usable checkpoint ({error}); choose another --run") from None
 
 
 def load(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimizer) -> None:

@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from safelight.bundle import Bundle, Calibration, Card, Familiar, NoiseInput, save_bundle
 from safelight.errors import UsageError
 from safelight.ladder.restorer import Restorer, build_restorer
-from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn import checkpoint
-from safelight.learn.acquaint import HELD_OUT, acquaint, errors_and_scales, kind, looking_pairs
+from safelight.learn.acquaint import HELD_OUT, acquaint, evidence, kind, looking_pairs
 from safelight.learn.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.export import export_graphs
-from safelight.learn.objectives import draw_noise
 from safelight.learn.quantise import quantise
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainRecipe
@@ -30,7 +29,7 @@ from safelight.runtime.machine import processor
 from safelight.runtime.tiling import padded
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-CALIBRATION_PATCHES, DRAWN_PATCHES = 384, 96
+CALIBRATION_PATCHES = 384
 UNTRAINED_SAMPLER = "The sampler was not trained: use the mean."
 
 
@@ -53,10 +52,14 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     share = recipe.data.validation_share
     for_calibration, for_measuring = store.part(0, share).halves()
     to_learn = training_pairs(recipe, store.part(share, 1), "adapt")
-    to_see = training_pairs(recipe, for_calibration, "int8")
-    quantise(model.trunk, folder / "mean.onnx", folder / "mean_int8.onnx", to_learn, to_see)
+    quantise(model.trunk, folder / "mean.onnx", folder / "mean_int8.onnx", to_learn)
+    known, held_out = looking_pairs(recipe, store.part(share, 1), for_calibration)
+    familiar = acquaint(model, known, held_out)
+    calibration = calibrate(model, familiar, held_out)
     validation = build_validation(for_measuring, recipe.seed)
-    measured = validate_mean(model, validation) | validate_posterior(model, validation) | {"onnx_parity": parity}
+    factors = draw_factors(model, familiar, calibration, validation["noise25"])
+    measured = validate_mean(model, validation) | validate_posterior(model, validation, factors)
+    measured |= {"onnx_parity": parity}
     measured["val_noise25_int8_psnr_db"] = graph_psnr_db(folder / "mean_int8.onnx", validation["noise25"])
     untrained = all(stage.objective != "posterior" for stage in recipe.stages)
     multiple = model.trunk.size_multiple
@@ -79,47 +82,39 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
         measured={name: round(value, 7) for name, value in measured.items() if math.isfinite(value)},
         limits=(*recipe.card.limits, *([UNTRAINED_SAMPLER] if untrained else [])),
     )
-    known, held_out = looking_pairs(recipe, store.part(share, 1), for_calibration)
-    familiar = acquaint(model, known, held_out)
-    return save_bundle(folder, card, calibrate(model, familiar, held_out), familiar)
+    return save_bundle(folder, card, calibration, familiar)
 
 
 def calibrate(model: Restorer, familiar: Familiar, pairs: RestorationPairs) -> Calibration:
     """Fit what the predicted scale is worth, on pictures that were held out for it, degraded as in training.
 
     With s corrected for the kind of picture (`Familiar.corrected`):
-    std_factor² is the average over patches of mean e² / mean s². draw_factor² is that of the variance of draws.
+    std_factor² is the average over patches of mean e² / mean s². draw_factor² is that over the same of draws.
     The quantiles are those of |e| / s, over all pixel values: a conformal correction (Angelopoulos & Bates, 2021,
     §2.3) of one factor per level.
     """
-    fresh = [pairs[index] for index in range(HELD_OUT, HELD_OUT + CALIBRATION_PATCHES)]
-    squared, quotients = [], []
-    for pair in fresh:
-        error, scale = errors_and_scales(model, pair)
-        correction = familiar.corrected(familiar.place(kind(model, pair)))
-        squared.append(np.mean(error**2) / np.mean((correction.std * scale) ** 2))
-        quotients.append(error / (correction.interval * scale))
-    std_factor = float(np.sqrt(np.mean(squared)))
+    squared, drawn, quotients = [], [], []
+    for index in range(HELD_OUT, HELD_OUT + CALIBRATION_PATCHES):
+        pair = pairs[index]
+        seen, correction = evidence(model, pair), familiar.corrected(familiar.place(kind(model, pair)))
+        squared.append(np.mean(seen.error**2) / np.mean((correction.std * seen.scale) ** 2))
+        drawn.append(np.mean(seen.drawn**2) / np.mean((correction.spread * seen.scale) ** 2))
+        quotients.append(seen.error / (correction.interval * seen.scale))
     quantiles = np.quantile(np.concatenate(quotients), LEVELS)
     return Calibration(
-        std_factor=round(std_factor, 5),
-        draw_factor=round(std_factor / spread_of_draws(model, fresh[:DRAWN_PATCHES]), 5),
+        std_factor=round(math.sqrt(np.mean(squared)), 5),
+        draw_factor=round(math.sqrt(np.mean(squared) / np.mean(drawn)), 5),
         levels=LEVELS,
         quantiles=tuple(round(float(q), 5) for q in quantiles),
-        fitted_on=f"{len(fresh)} patches of {pairs.store.pictures} held-out pictures, degraded as in training",
+        fitted_on=f"{CALIBRATION_PATCHES} patches of {pairs.store.pictures} held-out pictures, degraded as in training",
     )
 
 
-@torch.inference_mode()
-def spread_of_draws(model: Restorer, pairs: list[Pair]) -> float:
-    """The root mean square of draws around the mean, in units of the predicted scale."""
-    generator, squared = torch.Generator().manual_seed(0), []
-    for pair in pairs:
-        output = model(pair.degraded[None], torch.tensor([SIGMA_UNKNOWN]))
-        noise = draw_noise(model, pair.degraded[None].shape, generator)
-        drawn = model.draw(torch.zeros_like(output.mean), torch.ones_like(output.mean), output.features, noise)
-        squared.append(float(drawn.square().mean()))
-    return float(np.sqrt(np.mean(squared)))
+def draw_factors(model: Restorer, familiar: Familiar, calibration: Calibration, batch: Pair) -> Tensor:
+    """(B, 1, 1, 1): what the runtime multiplies the scale of each picture's draws by."""
+    places = (familiar.place(kind(model, Pair(*example))) for example in zip(*batch, strict=True))
+    corrections = [familiar.corrected(place) for place in places]
+    return torch.tensor([c.std / c.spread * calibration.draw_factor for c in corrections]).view(-1, 1, 1, 1)
 
 
 def _minutes(run: RunFolder) -> float:

@@ -87,7 +87,8 @@ def _fitting_weights(recipe: TrainRecipe, start: Bundle, tell: Callable[[str], N
     given |= {name: tensor for name, tensor in wanted.items() if TRAINING_ONLY.match(name)}
     given |= {name: torch.zeros_like(wanted[name]) if ".conv2." in name else wanted[name] for name in grown}
     fits = {name: name in given and given[name].shape == tensor.shape for name, tensor in wanted.items()}
-    fresh = sorted({name.partition(".")[0] for name, does in fits.items() if not does})
+    misfits = [name for name, does in fits.items() if not does] + list(given.keys() - wanted.keys())
+    fresh = sorted({name.partition(".")[0] for name in misfits})
     if "trunk" in fresh:
         raise UsageError(f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to its own")
     blocks = f"; {len(grown) // 4} new blocks in the trunk" if grown else ""

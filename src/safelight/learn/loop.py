@@ -88,7 +88,7 @@ def train(
         model=model,
         ema=Ema(model),
         accelerator=accelerator,
-        validation=build_validation(store.part(0, share), recipe.seed),
+        validation=build_validation(store.part(0, share).halves()[0], recipe.seed),  # the other half measures, once
         progress=checkpoint.load_progress(found) if found else checkpoint.Progress(),
         stop_at=stop_at,
     )
@@ -126,11 +126,11 @@ def _run_stage(training: Training, resume: bool) -> bool:
             stopping = training.interrupted or _total_steps(training) >= (training.stop_at or math.inf)
             if progress.step % training.recipe.validate_every == 0 or done or stopping:
                 checkpoint.save(training.run.checkpoint, training.model, training.ema, optimiser.optimizer, progress)
-            if stopping:
-                return False
             if progress.step % training.recipe.validate_every == 0 or done:
                 _validate(training, stage)
                 meter.restart()
+            if stopping:
+                return False
     training.ema.copy_to(training.model)
     return True
 

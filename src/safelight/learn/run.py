@@ -46,7 +46,7 @@ class RunFolder:
         if any(told.get(key) != value for key, value in _asked(recipe, store).items()):
             raise UsageError(f"{self.folder}: was started with another recipe or other pictures; resume with the same")
         progress = checkpoint.load_progress(found)
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.exists() else []
         known = (line for line in lines if _place(line) <= (progress.stage, progress.step))
         self.metrics.write_text("".join(known), encoding="utf-8")
 
@@ -57,7 +57,10 @@ class RunFolder:
         return told
 
     def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self._asked.read_text(encoding="utf-8"))
+        try:
+            told: dict[str, Any] = json.loads(self._asked.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self._asked}: cannot be read ({error}); choose another --run") from None
         return told
 
     def log(self, stage: int, step: int, **numbers: Any) -> None:
@@ -74,8 +77,12 @@ def _asked(recipe: TrainRecipe, store: PixelStore) -> dict[str, Any]:
     return {"recipe": asked, "pixels": store.path.stem}
 
 
-def _place(line: str) -> tuple[int, int]:
-    entry = json.loads(line)
+def _place(line: str) -> tuple[float, float]:
+    """Stage and step of a line; beyond everything for one that a kill cut off."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return math.inf, math.inf
     return entry["stage"], entry["step"]
 
 

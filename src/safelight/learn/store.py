@@ -6,7 +6,7 @@ Every worker maps the same pages; a patch costs a page fault, not a decoder.
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,8 +80,8 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
 
     Returns the store and one line for each file that was left out. Raises UsageError if nothing is left.
     """
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    digests, unreadable = _digests(path for path in named if not path.is_dir())
     words = json.dumps([list(digests.values()), list(scales), smallest_px])
     target = cache / f"{hashlib.sha256(words.encode()).hexdigest()[:16]}.u8"
     index = target.with_suffix(".json")
@@ -92,6 +92,7 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
     fresh = target.with_suffix(f".{os.getpid()}.part")
     try:
         entries, left_out = _decode_all(digests, fresh, scales, smallest_px)
+        left_out = unreadable + left_out
         if not entries:
             raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
         fresh.replace(target)
@@ -100,6 +101,17 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
     finally:
         fresh.unlink(missing_ok=True)
     return PixelStore(target, tuple(entries)), left_out
+
+
+def _digests(files: Iterable[Path]) -> tuple[dict[Path, str], list[str]]:
+    """SHA-256 of each file, and one line for each that cannot be read."""
+    digests, unreadable = {}, []
+    for path in files:
+        try:
+            digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            unreadable.append(f"{path}: cannot be read ({error.strerror})")
+    return digests, unreadable
 
 
 def _decode_all(

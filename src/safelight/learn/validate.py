@@ -16,6 +16,8 @@ from safelight.runtime.machine import cores
 from safelight.runtime.session import open_graph
 
 CROP_PX = 128
+PART = 8
+"""Of a batch, at a time."""
 CHAINS: dict[str, Chain] = {
     "noise15": [Step.fixed("gaussian_noise", sigma_255=15)],
     "noise25": [Step.fixed("gaussian_noise", sigma_255=25)],
@@ -44,16 +46,20 @@ def validate_mean(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]
 
 
 @torch.inference_mode()
-def validate_posterior(model: Restorer, batches: dict[str, Pair], samples: int = 4) -> dict[str, float]:
+def validate_posterior(
+    model: Restorer, batches: dict[str, Pair], factors: Tensor | None = None, samples: int = 4
+) -> dict[str, float]:
     """The 3 dB law at σ = 25: squared errors of one sample and of the mean of several, over the mean's.
 
-    An exact posterior has 2 and 1 + 1/samples.
+    An exact posterior has 2 and 1 + 1/samples. `factors` (B, 1, 1, 1) multiply the scale, as the runtime does.
     """
     generator = torch.Generator().manual_seed(0)
     totals = torch.zeros(3)
-    for part in _parts(batches["noise25"]):
+    batch = batches["noise25"]
+    factors = torch.ones(len(batch.clean), 1, 1, 1) if factors is None else factors
+    for part, factor in zip(_parts(batch), factors.split(PART), strict=True):
         output = model(part.degraded, part.sigma_01)
-        scale = output.log_scale.exp()
+        scale = factor * output.log_scale.exp()
         draws = [
             model.draw(output.mean, scale, output.features, draw_noise(model, part.degraded.shape, generator))
             for _ in range(samples)
@@ -72,8 +78,8 @@ def graph_psnr_db(path: Path, batch: Pair) -> float:
     return float((-10 * torch.log10(_mse(torch.from_numpy(means), batch.clean))).mean())
 
 
-def _parts(batch: Pair, size: int = 8) -> Iterator[Pair]:
-    parts: Sequence[tuple[Tensor, ...]] = list(zip(*(torch.split(t, size) for t in batch), strict=True))
+def _parts(batch: Pair) -> Iterator[Pair]:
+    parts: Sequence[tuple[Tensor, ...]] = list(zip(*(torch.split(t, PART) for t in batch), strict=True))
     return (Pair(*part) for part in parts)
 
 

@@ -145,6 +145,8 @@ class Model:
 
 
 def _check(request: Request) -> None:
+    if not isinstance(request.samples, int | np.integer):
+        raise UsageError(f"samples is {request.samples}; use a whole number")
     for name, low, high in (("strength", 0.0, 1.0), ("temperature", 0.0, 2.0), ("samples", 0, 64)):
         if not low <= getattr(request, name) <= high:
             raise UsageError(f"{name} is {getattr(request, name)}; use {low} to {high}")
@@ -159,7 +161,7 @@ def _enhance_tiled(
     canvas, card = Canvas.of(picture), session.bundle.card
     seen, calibration = look(session, canvas), session.bundle.calibration
     std_factor = seen.correction.std * calibration.std_factor
-    draw_factor = np.float32(seen.correction.std * calibration.draw_factor)
+    draw_factor = np.float32(seen.correction.std / seen.correction.spread * calibration.draw_factor)
     halo = card.sample_halo_px if request.samples else card.mean_halo_px
     halo += padded(REACH_PX, card.size_multiple) if 0 < request.strength < 1 else 0
     height, width = (padded(n, card.size_multiple) for n in picture.pixels.shape[:2])

@@ -29,7 +29,9 @@ class Estimate(NamedTuple):
 
 
 def choose_device(device: Device) -> str:
-    """`auto` takes CUDA if onnxruntime has it. Raises DeviceError for a device that is not there."""
+    """`auto` takes CUDA if onnxruntime has it. Raises DeviceError for a device that is not there, UsageError."""
+    if device not in get_args(Device):
+        raise UsageError(f"device '{device}': use {', '.join(get_args(Device))}")
     there = ort.get_available_providers()
     if device == "auto":
         return "cuda" if _PROVIDERS["cuda"] in there else "cpu"
@@ -49,9 +51,11 @@ class Session:
     def __init__(
         self, bundle: Bundle, device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
     ) -> None:
-        """Raises DeviceError for a device or its precision that is not there, UsageError for an unknown precision."""
+        """Raises DeviceError for a device or its precision that is not there, UsageError for what does not exist."""
         if precision not in get_args(Precision):
             raise UsageError(f"precision '{precision}': use {', '.join(get_args(Precision))}")
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads is {threads}; use 1 or more, or None for all cores")
         self.bundle = bundle
         self.device = "cpu" if device == "auto" and precision == "int8" else choose_device(device)
         self.threads = threads or cores()

@@ -5,7 +5,8 @@ with the result: no conversion, so no rounding and no gamut clipping.
 Grey is shown to the model as three equal channels and comes back as their average.
 Alpha. Colour is premultiplied on the way in, so that what hides under transparency cannot bleed into
 what shows, and divided again on the way out; where nothing shows, colour is passed on as it is.
-Float pictures on another scale than [0, 1] are scaled by their 99.9th percentile.
+Float pictures on another scale than [0, 1] are scaled by their 99.9th percentile; one value in a hundred must lie
+far beyond 1, since noise alone lifts some of them there.
 """
 
 import hashlib
@@ -39,8 +40,8 @@ class Canvas:
         if picture.bits < 32:
             return Canvas(picture, picture.full_scale)
         some = picture.pixels.reshape(-1)[:: max(1, picture.pixels.size // PERCENTILE_SAMPLE)]
-        white = float(np.percentile(some, 99.9))
-        return Canvas(picture, white if white > OVERSHOOT else 1.0)
+        typical, white = np.percentile(some, (99, 99.9))
+        return Canvas(picture, float(white) if typical > OVERSHOOT else 1.0)
 
     def take(self, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
         """(3, rows, columns) of the picture extended to the right and below by its mirror image."""
