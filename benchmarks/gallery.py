@@ -70,7 +70,7 @@ def main() -> None:
     told = [
         show(model, row, photos / f"budgie_{row.picture}.webp", IMAGES / f"{k:02}.jpg") for k, row in enumerate(ROWS, 1)
     ]
-    PAGE.write_text(page(told), encoding="utf-8")
+    PAGE.write_text(page(f"photo {model.session.bundle.sha256[:12]}", told), encoding="utf-8")
 
 
 def show(model: safelight.Model, row: Row, source: Path, target: Path) -> str:
@@ -99,14 +99,16 @@ def choose(squared_error: np.ndarray, worst: bool) -> tuple[slice, slice]:
     return slice(row, row + WINDOW), slice(column, column + WINDOW)
 
 
-def page(told: list[str]) -> str:
+def page(model: str, told: list[str]) -> str:
     """docs/gallery.md."""
     lines = [
         "# Gallery",
         "",
-        f"Made by `python benchmarks/gallery.py`; do not edit by hand. From left to right: {', '.join(PANELS)}.",
+        f"Made by `python benchmarks/gallery.py` of {model}; do not edit by hand.",
+        f"From left to right: {', '.join(PANELS)}.",
         "",
-        "**The rule.** The four pictures are all of those held out from training that may be redistributed (CC0).",
+        "**The rule.** The four pictures are all of those held out from training that may be redistributed (CC0);",
+        "three of them, all but the sunset, are among the ten that calibrate the uncertainty.",
         f"Each is degraded as its line says and restored whole. Of all windows of {WINDOW} px on a grid of {STEP} px",
         "the one with the largest squared error after restoration is shown, or the one in the middle of that order;",
         "the line says which. Nothing was picked by eye. Samples are single draws, not the better of several.",

@@ -41,13 +41,13 @@ def write_pages(results: Results) -> None:
 
 def tables(results: Results) -> str:
     """One table for what was measured on pictures, one for anomalies, and lists for the rest."""
-    machine = results["machine"]
-    lines = [f"Machine: {machine['cpu']}, {machine['threads']} threads.", ""]
+    told = results["measuring"]
+    lines = [f"Model: {told['model']}. Machine: {told['cpu']}, {told['threads']} threads.", ""]
     graded = {title: numbers for title, numbers in results.items() if "ours_db" in numbers}
     lines += [*grid("Restoration", graded), ""]
     strange = {t.removeprefix("Outside? "): numbers for t, numbers in results.items() if t.startswith("Outside?")}
     lines += [*grid("Is it said to be outside?", strange), ""]
-    shown = {*graded, *(f"Outside? {title}" for title in strange), "machine"}
+    shown = {*graded, *(f"Outside? {title}" for title in strange), "measuring"}
     for title, numbers in results.items():
         if title not in shown:
             lines += [f"## {title}", "", "| measure | value |", "|---|---|"]

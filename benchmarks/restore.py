@@ -248,10 +248,10 @@ def measure_quality(data: Path, peers: Path | None, ask_peers: list[str]) -> dic
 
 
 def keep(measured: dict[str, dict[str, float]]) -> None:
-    """Add to what earlier runs measured, and write the pages anew."""
+    """Add to what earlier runs measured of the same bundle on such a machine, and write the pages anew."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    machine = {"cpu": processor(), "threads": cores()}
-    results = {"machine": machine} | {k: v for k, v in results.items() if k != "machine"} | measured
+    measuring = {"model": f"photo {find_bundle('photo').sha256[:12]}", "cpu": processor(), "threads": cores()}
+    results = (results if results.get("measuring") == measuring else {"measuring": measuring}) | measured
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     write_pages(results)

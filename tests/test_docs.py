@@ -51,6 +51,12 @@ def test_make_help_prints_itself():
     assert {"help", "demo", "test", "lint"} <= {line.split()[0] for line in told.splitlines()}
 
 
+@pytest.mark.parametrize("name", ["benchmarks", "gallery", "downstream"])
+def test_pages_are_measured_with_the_shipped_bundle(name, photo):
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert f"photo {photo.sha256[:12]}" in text, f"run benchmarks/{name}.py (restore.py) again"
+
+
 def test_numbers_in_the_readme_are_the_measured_ones():
     import importlib.util
     import json

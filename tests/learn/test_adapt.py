@@ -39,12 +39,13 @@ def test_the_rounded_copy_comes_nearer_to_the_float_trunk(trunk, recipe, picture
     distances = {}
     for steps in (1, 120):
         monkeypatch.setattr(adapt, "STEPS", steps)
-        learned, ranges = adapt.adapted(trunk, pairs, names)
-        assert ranges.keys() == {(name, side) for name in names for side in ("in", "out")}
+        learned, roundings = adapt.adapted(trunk, pairs, names)
+        assert roundings.keys() == {(name, side) for name in names for side in ("in", "out")}
         assert learned.keys() == {f"{name}.{part}" for name in names for part in ("weight", "bias")}
         rounded = copy.deepcopy(trunk)
         rounded.load_state_dict(before | {name: eight_bits(tensor) for name, tensor in learned.items()})
         distances[steps] = (rounded(pixels, unknown).mean - trunk(pixels, unknown).mean).square().mean().sqrt().item()
+    assert roundings["down.0", "out"] is roundings["encode.1.0.conv1", "in"], "one tensor, one rounding"
     assert distances[120] < 0.8 * distances[1]
     assert all(torch.equal(tensor, before[name]) for name, tensor in trunk.state_dict().items()), "the teacher stays"
 
@@ -64,7 +65,7 @@ def test_the_graph_rounds_as_the_simulation_did(recipe, pictures, tmp_path, monk
     quantise.quantise(model.trunk, tmp_path / "mean.onnx", tmp_path / "mean_int8.onnx", pairs)
     rounded = copy.deepcopy(model.trunk)
     rounded.load_state_dict(rounded.state_dict() | learned[0].weights)
-    adapt.simulate(rounded, learned[0].ranges)
+    adapt.simulate(rounded, learned[0].roundings)
     y, unknown = torch.stack([pairs[k].degraded for k in range(8)]), torch.full((8,), -1.0)
     graph = open_graph(tmp_path / "mean_int8.onnx", "cpu", 2)
     real = torch.from_numpy(graph.run(["mean"], {"degraded": y.numpy(), "sigma_01": unknown.numpy()})[0])
@@ -82,5 +83,5 @@ def eight_bits(tensor: torch.Tensor) -> torch.Tensor:
 
 def test_ranges_hold_zero_and_all_but_the_outermost():
     values = torch.linspace(1, 100_001, 100_001)
-    assert adapt._range(values) == (0.0, pytest.approx(99_991, abs=2))
-    assert adapt._range(-values) == (pytest.approx(-99_991, abs=2), 1e-6)
+    assert adapt.percentiles(values) == (0.0, pytest.approx(99_991, abs=2))
+    assert adapt.percentiles(-values) == (pytest.approx(-99_991, abs=2), 1e-6)

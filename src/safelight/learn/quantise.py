@@ -27,7 +27,7 @@ from torch import nn
 
 from safelight.errors import BundleError
 from safelight.ladder.trunk import Trunk
-from safelight.learn.adapt import Place, Range, adapted
+from safelight.learn.adapt import Place, Rounding, adapted
 from safelight.learn.data import RestorationPairs
 from safelight.learn.export import point_into
 
@@ -41,10 +41,10 @@ def quantise(trunk: Trunk, mean: Path, target: Path, pairs: RestorationPairs) ->
     Kernels and ranges are learned from `pairs`. Takes minutes.
     """
     convs = {name for name, module in trunk.named_modules() if isinstance(module, nn.Conv2d)} - IN_FLOAT
-    weights, ranges = adapted(trunk, pairs, sorted(convs))
+    weights, roundings = adapted(trunk, pairs, sorted(convs))
     learned = {f"trunk.{name}": tensor.numpy() for name, tensor in weights.items()}
     proto = onnx.load(str(mean))
-    overrides = _overrides(proto, ranges)
+    overrides = _overrides(proto, roundings)
     for tensor in proto.graph.initializer:
         if tensor.name in learned:
             tensor.CopyFrom(onnx.numpy_helper.from_array(learned.pop(tensor.name), tensor.name))
@@ -86,14 +86,15 @@ def _quiet() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _overrides(proto: Any, ranges: dict[Place, Range]) -> dict[str, list[dict[str, Any]]]:
+def _overrides(proto: Any, roundings: dict[Place, Rounding]) -> dict[str, list[dict[str, Any]]]:
     """The ranges by the names of the graph's tensors, as the quantiser wants them."""
     of_conv = {node.input[1]: node for node in proto.graph.node if node.op_type == "Conv"}
     overrides = {}
-    for (name, side), (low, high) in ranges.items():
+    for (name, side), rounding in roundings.items():
         node = of_conv[f"trunk.{name}.weight"]
         tensor = node.input[0] if side == "in" else node.output[0]
-        overrides[tensor] = [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+        low, high = (np.float32(end) for end in rounding.range)
+        overrides[tensor] = [{"rmin": low, "rmax": high}]
     return overrides
 
 

@@ -57,7 +57,7 @@ def validate_posterior(
     totals = torch.zeros(3)
     batch = batches["noise25"]
     factors = torch.ones(len(batch.clean), 1, 1, 1) if factors is None else factors
-    for part, factor in zip(_parts(batch), factors.split(PART), strict=True):
+    for part, factor in zip(_parts(batch), torch.split(factors, PART), strict=True):
         output = model(part.degraded, part.sigma_01)
         scale = factor * output.log_scale.exp()
         draws = [
