@@ -45,6 +45,9 @@ def test_statistics_know_white_from_smooth_and_gaussian_from_salt(rng):
     assert found["salt"][3] > np.log(30)
     lines = OF_REMOVED
     assert found["white"][lines] == pytest.approx(0, abs=0.3), "a row's mean varies as that of independent pixels"
+    shared = OF_REMOVED + 2
+    grey = statistics(white[:, :1].repeat(3, axis=1), mean, features)[10:]
+    assert found["white"][shared] == pytest.approx(0, abs=0.05) and grey[shared] == pytest.approx(1, abs=0.01)
     assert found["rows"][lines] > 2 and found["rows"][lines + 1] < 0.3, "rows of their own brightness, no columns"
 
 
@@ -56,13 +59,15 @@ def test_statistics_know_waves_grey_and_directions(rng):
 
     def patterns(pixels: np.ndarray) -> np.ndarray:
         planar = pixels.transpose(2, 0, 1)[None].astype(np.float32)
-        return statistics(planar, planar, features)[-5:]
+        return statistics(planar, planar, features)[-6:]
 
     of_scene, of_wave, of_grey = (patterns(pixels) for pixels in (scene, scene + wave, grey))
-    direction, across, along, colour, single = range(5)
+    direction, across, along, colour, single, uneven = range(6)
     assert of_scene[direction] < 0.3 < of_wave[direction]
     assert of_grey[colour] < of_scene[colour] - 3
     assert of_wave[single] > of_scene[single] + 2
+    assert of_scene[uneven] == pytest.approx(np.log(3), abs=0.2), "a Gaussian field"
+    assert patterns(np.where(scene > 0.52, 1, 0))[uneven] > np.log(5), "few edges, and strong"
     assert patterns(scene.swapaxes(0, 1))[[across, along]] == pytest.approx(of_scene[[along, across]], abs=1e-4)
 
 
