@@ -29,7 +29,7 @@ def test_snippets_run(code, tmp_path, monkeypatch, rng):
 
 
 def test_options_in_the_docs_exist():
-    helps = {verb: run_cli(verb, "--help").stdout for verb in ("enhance", "train")}
+    helps = {verb: run_cli(verb, "--help").stdout for verb in ("enhance", "train", "data")}
     assert all(helps.values())
     known = "".join(helps.values())
     for page in PAGES:

@@ -1,0 +1,81 @@
+"""safelight data: what is in a set of pictures, and what is wrong with it."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from safelight.dataset import Report
+
+SHOWN = 5
+"""Of each list, on a terminal; --json has all."""
+
+
+def data(
+    source: Annotated[Path, typer.Argument(help="A folder (sub-folders are classes), an .npz, a .csv or a .jsonl.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as one JSON object.")] = False,
+) -> None:
+    """Look at a set of pictures before training: counts, sizes, duplicates, leaks between parts, broken files.
+
+    Exit code 1 if some pictures cannot be read.
+    """
+    from safelight.dataset import inspect, open_set
+    from safelight.runtime.machine import cores
+
+    images = open_set(source)
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns, console=console, disable=not console.is_terminal) as bar:
+        row = bar.add_task("reading", total=len(images))
+        report = inspect(images, cores(), lambda done: bar.update(row, completed=done))
+    if as_json:
+        typer.echo(json.dumps(vars(report) | {"warnings": report.warnings}))
+    else:
+        typer.echo("\n".join(_words(report)))
+        for warning in report.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+    if report.unreadable:
+        raise typer.Exit(1)
+
+
+def _words(report: "Report") -> Iterable[str]:
+    """The report for people."""
+    colour = report.pictures - report.grey
+    yield f"{report.pictures} pictures: {colour} in colour, {report.grey} grey"
+    yield f"sizes: {_counted(report.sizes)}"
+    if report.parts:
+        yield f"parts: {_counted(report.parts)}"
+    if report.classes:
+        yield f"{len(report.classes)} classes:"
+        width = max(map(len, report.classes))
+        yield from (f"  {label:<{width}}  {count}" for label, count in report.classes.items())
+    for what, groups in (
+        ("with the same pixels", report.duplicates),
+        ("nearly the same", report.alike),
+        ("under several labels", report.contradictions),
+        ("in several parts", report.leaks),
+    ):
+        if groups:
+            yield f"{len(groups)} groups of pictures {what}:"
+            yield from _some(", ".join(group) for group in groups)
+    if report.unreadable:
+        yield f"{len(report.unreadable)} cannot be read:"
+        yield from _some(report.unreadable)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    names = list(counts)
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(f"{name} ({counts[name]})" for name in names[:SHOWN]) + more
+
+
+def _some(lines: Iterable[str]) -> Iterable[str]:
+    listed = list(lines)
+    yield from (f"  {line}" for line in listed[:SHOWN])
+    if len(listed) > SHOWN:
+        yield f"  and {len(listed) - SHOWN} more; see --json"

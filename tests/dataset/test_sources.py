@@ -1,0 +1,142 @@
+"""Sets from folders, arrays and lists, and what is no set."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safelight.dataset import open_set
+from safelight.errors import PictureError, UsageError
+from safelight.picture import Picture, write
+
+
+def picture(rng: np.random.Generator, path: Path, size: tuple[int, ...] = (20, 24, 3)) -> np.ndarray:
+    pixels = rng.integers(0, 256, size, dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(Picture(pixels), path)
+    return pixels
+
+
+def test_sub_folders_are_classes(rng, tmp_path):
+    first = picture(rng, tmp_path / "b" / "deep" / "1.png")
+    grey = picture(rng, tmp_path / "a" / "2.png", (16, 16, 1))
+    picture(rng, tmp_path / "a" / ".thumbs" / "3.png")
+    picture(rng, tmp_path / "aaa" / "4.png")
+    (tmp_path / "b" / "notes.txt").write_text("no picture")
+    images = open_set(tmp_path)
+    assert [(item.name, item.label) for item in images.items] == [
+        ("a/2.png", "a"),
+        ("aaa/4.png", "aaa"),
+        ("b/deep/1.png", "b"),
+    ]
+    assert images.classes == ("a", "aaa", "b") and len(images) == 3
+    np.testing.assert_array_equal(images.load(0), grey)
+    np.testing.assert_array_equal(images.load(2), first)
+
+
+def test_a_flat_folder_has_no_labels(rng, tmp_path):
+    picture(rng, tmp_path / "1.png")
+    assert open_set(tmp_path).items[0].label is None
+    picture(rng, tmp_path / "a" / "2.png")
+    with pytest.raises(UsageError, match="beside class folders"):
+        open_set(tmp_path)
+
+
+def test_files_of_every_kind_become_8_bits(rng, tmp_path):
+    values = rng.integers(0, 65536, (16, 16, 3), dtype=np.uint16)
+    write(Picture(values), tmp_path / "a16.tif")
+    write(Picture((values / np.float32(65535)).astype(np.float32)), tmp_path / "b_float.tif")
+    write(Picture((values / np.float32(6553)).astype(np.float32)), tmp_path / "c_far.tif")
+    half = Picture(np.zeros((16, 16, 3), np.uint8), alpha=np.full((16, 16, 1), 51, np.uint8))
+    write(half, tmp_path / "d_alpha.png")
+    images = open_set(tmp_path)
+    for index in (0, 1):
+        assert images.load(index).dtype == np.uint8
+        np.testing.assert_allclose(images.load(index), values / 257, atol=0.51)
+    with pytest.raises(PictureError, match=r"float values .* scale them to \[0, 1\]"):
+        images.load(2)
+    assert np.unique(images.load(3)) == [204], "alpha over white"
+
+
+def test_arrays(rng, tmp_path):
+    pixels = rng.integers(0, 256, (6, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=pixels, labels=np.array([10, 9, 9, 10, 2, 2]), names=np.array(list("uvwxyz")))
+    images = open_set(tmp_path / "a.npz")
+    assert images.classes == ("2", "9", "10"), "numbers in their own order"
+    assert images.items[1].name == "v" and images.items[1].label == "9"
+    np.testing.assert_array_equal(images.load(3), pixels[3][..., None])
+    np.savez(
+        tmp_path / "m.npz",
+        train_images=pixels[..., None].repeat(3, -1) / 255,
+        train_labels=np.arange(6)[:, None],
+        val_images=pixels[:2].astype(np.uint16) * 257,
+        test_images=pixels[:1],
+    )
+    images = open_set(tmp_path / "m.npz")
+    assert [item.part for item in images.items] == ["train"] * 6 + ["validation"] * 2 + ["test"]
+    assert images.items[6].name == "val/0" and images.items[6].label is None
+    for index, pixel in ((5, pixels[5]), (6, pixels[0]), (8, pixels[0])):
+        np.testing.assert_array_equal(images.load(index)[..., 0], pixel)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"images": np.zeros((3, 8, 8), np.uint8), "labels": np.zeros(2)}, "2 labels for 3 pictures"),
+        ({"images": np.full((2, 8, 8), 255.0)}, r"scale them to \[0, 1\]"),
+        ({"images": np.full((2, 8, 8), np.nan)}, r"scale them to \[0, 1\]"),
+        ({"images": np.zeros((2, 8, 8), np.int64)}, "convert it to uint8"),
+        ({"images": np.zeros((2, 8, 8, 4), np.uint8)}, "has shape"),
+        ({"images": np.zeros((2, 8, 8), np.uint8), "labels": np.zeros((2, 3))}, "one label for each picture"),
+        ({"pictures": np.zeros((2, 8, 8), np.uint8)}, "name them 'images'"),
+        ({"images": np.zeros((0, 8, 8), np.uint8)}, "holds no pictures"),
+        ({"images": np.array([object()], dtype=object)}, "plain arrays"),
+    ],
+)
+def test_wrong_arrays(tmp_path, arrays, reason):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(UsageError, match=reason) as caught:
+        open_set(tmp_path / "a.npz")
+    assert "\n" not in str(caught.value) and "a.npz" in str(caught.value)
+
+
+def test_lists(rng, tmp_path):
+    pixels = picture(rng, tmp_path / "files" / "1.png")
+    picture(rng, tmp_path / "files" / "2.png")
+    (tmp_path / "list.csv").write_text("image,label,split,more\nfiles/1.png,cat,train,x\nfiles/2.png,dog,val,y\n")
+    rows = [{"image": "files/1.png", "label": "cat", "split": "train"}, {"image": "files/2.png", "label": "dog"}]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    for name, part in (("list.csv", "validation"), ("list.jsonl", None)):
+        images = open_set(tmp_path / name)
+        assert [(item.label, item.part) for item in images.items] == [("cat", "train"), ("dog", part)]
+        np.testing.assert_array_equal(images.load(0), pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", "file,label\n1.png,a\n", "needs a column 'image'"),
+        ("a.csv", "", "lists no pictures"),
+        ("a.csv", "image,split\n1.png,later\n", "split 'later' is not known"),
+        ("a.csv", "image,label\n1.png,a\n2.png,\n", "1 of 2 pictures have no label"),
+        ("a.csv", b"image\n\xff\xfe\n", "cannot be read"),
+        ("a.jsonl", '{"image": "1.png"}\nnonsense\n', "line 2 is no JSON"),
+        ("a.jsonl", "[1]\n", "line 1 is no object"),
+        ("a.npz", b"PK\x03\x04 broken", "no .npz of plain arrays|cannot be read"),
+        ("a.npz", b"", "no .npz of plain arrays|cannot be read"),
+        ("a.txt", "x", "is no set of pictures"),
+    ],
+)
+def test_wrong_files(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError, match=reason) as caught:
+        open_set(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="does not exist"):
+        open_set(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="holds no pictures"):
+        open_set(tmp_path)
