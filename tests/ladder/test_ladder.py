@@ -11,7 +11,7 @@ from safelight.ladder.layers import bounded
 from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.ladder.rung import Rung, kl_relative
 from safelight.learn.data import Pair
-from safelight.learn.objectives import Terms, draw_noise, gaussian_nll_nats, mean_objective, posterior_objective
+from safelight.learn.objectives import Terms, draw_noise, mean_objective, posterior_objective
 
 
 def small(rungs: int = 3, seed: int = 0) -> Restorer:
@@ -57,11 +57,6 @@ def test_kl_is_torchs_and_zero_iff_equal():
     assert float(tiny) == pytest.approx(1e-8, rel=0.01), "no cancellation near equality, in float32"
 
 
-def test_gaussian_nll_is_torchs():
-    error, log_sigma = torch.randn(2, 100, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(gaussian_nll_nats(error, log_sigma), -Normal(0, log_sigma.exp()).log_prob(error))
-
-
 def test_at_the_start_posterior_equals_prior():
     torch.manual_seed(0)
     rung = Rung(8, 3, 1)
@@ -69,6 +64,33 @@ def test_at_the_start_posterior_equals_prior():
     output = rung(h, evidence, noise)
     assert output.kl_nats.abs().max() == 0
     torch.testing.assert_close(output.h, rung.sample(h, noise))
+
+
+def test_a_woken_rung_varies_as_its_prior_does():
+    torch.manual_seed(0)
+    rung = Rung(8, 3, 1)
+    h, evidence = 0.01 * torch.randn(6, 8, 16, 16), 0.02 * torch.randn(6, 8, 16, 16)
+    assert rung.silent
+    rung.wake(h, evidence, torch.Generator().manual_seed(0))
+    assert not rung.silent
+    with torch.no_grad():
+        delta_mean = rung.posterior(torch.cat([h, evidence], dim=1))[:, :3]
+        kl = rung(h, evidence, torch.randn(6, 3, 16, 16)).kl_nats
+    torch.testing.assert_close(delta_mean.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(delta_mean.std((0, 2, 3)), torch.ones(3), rtol=0, atol=1e-3)
+    assert kl.mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_only_silent_rungs_are_woken():
+    model, batch = small(), pair()
+    with torch.no_grad():
+        model.ladder.rungs[1].posterior[-1].weight.fill_(0.01)
+    model.wake(*batch, torch.Generator().manual_seed(0))
+    assert not any(rung.silent for rung in model.ladder.rungs)
+    assert (model.ladder.rungs[1].posterior[-1].weight == 0.01).all()
+    noise = draw_noise(model, batch.degraded.shape, torch.Generator().manual_seed(0))
+    awoken = model.posterior(*batch, noise).ladder.kl_nats
+    assert all(kl.mean() > 0.05 for kl in (awoken[0], awoken[2]))
 
 
 def test_at_the_start_the_mean_is_the_input():

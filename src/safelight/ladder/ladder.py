@@ -13,11 +13,12 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from safelight.ladder.layers import Up, blocks, down, unreduced, zero_init
-from safelight.ladder.rung import Rung
+from safelight.ladder.rung import Landing, Rung
 
 
 class RungSpec(NamedTuple):
@@ -25,6 +26,7 @@ class RungSpec(NamedTuple):
 
     width: int
     latents: int
+    """Channels of z; 0 for a scale without."""
     blocks: int
     condition: int
     """Channels of the condition's features at this scale."""
@@ -34,25 +36,29 @@ class LadderOutput(NamedTuple):
     """One pass with x at hand."""
 
     decoded: Tensor
-    """The centre of the likelihood of x, (B, 3, H, W)."""
+    """What the likelihood of x is made of, (B, channels_out, H, W)."""
     kl_nats: tuple[Tensor, ...]
     """KL of each rung, fine to coarse; of the k-th from 0 (B, latents, H/2^(k+1), W/2^(k+1))."""
+    log_ratio_nats: tuple[Tensor, ...]
+    """log p(z) - log q(z) of the draw, likewise."""
 
 
 class Ladder(nn.Module):
-    """`rungs` go from fine (1/2) to coarse (1/2^K)."""
+    """`rungs` go from fine (1/2) to coarse (1/2^K); x has `channels_in`, and what is decoded `channels_out`."""
 
-    def __init__(self, rungs: Sequence[RungSpec]) -> None:
+    def __init__(self, rungs: Sequence[RungSpec], channels_in: int = 3, channels_out: int = 3) -> None:
         super().__init__()
         steps = list(itertools.pairwise(rungs))
         self.specs = tuple(rungs)
-        self.head = nn.Conv2d(4 * 3, rungs[0].width, 3, padding=1)
+        self.head = nn.Conv2d(4 * channels_in, rungs[0].width, 3, padding=1)
         self.encode = nn.ModuleList(blocks(r.width, 1) for r in rungs)
         self.down = nn.ModuleList(down(fine.width, coarse.width) for fine, coarse in steps)
         self.condition = nn.ModuleList(nn.Conv2d(r.condition, r.width, 1) for r in rungs)
         self.up = nn.ModuleList(Up(coarse.width, fine.width) for fine, coarse in steps)
-        self.rungs = nn.ModuleList(Rung(r.width, r.latents, r.blocks) for r in rungs)
-        self.tail = zero_init(nn.Conv2d(rungs[0].width, 4 * 3, 3, padding=1))
+        self.rungs = nn.ModuleList(
+            Rung(r.width, r.latents, r.blocks) if r.latents else Landing(r.width, r.blocks) for r in rungs
+        )
+        self.tail = zero_init(nn.Conv2d(rungs[0].width, 4 * channels_out, 3, padding=1))
 
     @property
     def latents(self) -> tuple[int, ...]:
@@ -69,19 +75,32 @@ class Ladder(nn.Module):
     def forward(self, x: Tensor, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> LadderOutput:
         """One draw from the posterior at every rung, with N(0, 1) `noise` shaped as the latents."""
         evidence = self._bottom_up(x)
-        kl_nats: list[Tensor] = []
+        passed = []
         h = None
         for k in reversed(range(len(self.rungs))):
-            h, kl = self.rungs[k](self._state(k, h, condition[k]), evidence[k], noise[k])
-            kl_nats.append(kl)
-        return LadderOutput(self._decode(h), tuple(reversed(kl_nats)))
+            passed.append(self.rungs[k](self._state(k, h, condition[k]), evidence[k], noise[k]))
+            h = passed[-1].h
+        passed.reverse()
+        return LadderOutput(self._decode(h), tuple(p.kl_nats for p in passed), tuple(p.log_ratio_nats for p in passed))
 
     def sample(self, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
-        """The centre of x for one draw from the prior; `noise` is N(0, 1) times the temperature."""
+        """What is decoded for one draw from the prior; `noise` is N(0, 1) times the temperature."""
         h = None
         for k in reversed(range(len(self.rungs))):
             h = self.rungs[k].sample(self._state(k, h, condition[k]), noise[k])  # type: ignore[operator]
         return self._decode(h)
+
+    @torch.no_grad()
+    def wake(self, x: Tensor, condition: Sequence[Tensor], generator: torch.Generator) -> None:
+        """Wake every rung that is silent, coarse to fine, on a batch as `forward` takes it; see `Rung.wake`."""
+        evidence = self._bottom_up(x)
+        h = None
+        for k in reversed(range(len(self.rungs))):
+            rung, state = self.rungs[k], self._state(k, h, condition[k])
+            if isinstance(rung, Rung) and rung.silent:
+                rung.wake(state, evidence[k], generator)
+            size = (len(x), self.specs[k].latents, *state.shape[2:])
+            h = rung(state, evidence[k], torch.randn(size, generator=generator)).h
 
     def _bottom_up(self, x: Tensor) -> list[Tensor]:
         h = self.encode[0](self.head(F.pixel_unshuffle(x, 2)))

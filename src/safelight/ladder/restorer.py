@@ -10,6 +10,7 @@ multiplies them all, and t = 1 is a draw from the model itself.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from safelight.ladder.ladder import Ladder, LadderOutput, RungSpec
@@ -76,6 +77,13 @@ class Restorer(nn.Module):
         features = [f.detach() for f in estimate.features]
         residual = ((x - estimate.mean) / estimate.log_scale.exp()).detach()
         return PosteriorOutput(estimate, residual, self.ladder(residual, features, noise[1:]))
+
+    def wake(self, x: Tensor, y: Tensor, sigma_01: Tensor, generator: torch.Generator) -> None:
+        """Before the ladder is trained: see `Rung.wake`."""
+        with torch.no_grad():
+            estimate = self(y, sigma_01)
+            residual = (x - estimate.mean) / estimate.log_scale.exp()
+            self.ladder.wake(residual, estimate.features, generator)
 
     def draw(self, mean: Tensor, scale: Tensor, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """One sample of x; `noise` is N(0, 1) times the temperature, as `noise_inputs` says."""

@@ -1,8 +1,9 @@
 """One rung: a prior, a posterior beside it, their divergence, and the merge.
 
     p(z | h)     = N(μ_p, σ_p²)
-    q(z | h, e)  = N(μ_p + σ_p Δμ, (σ_p δσ)²)         Δμ = 0, δσ = 1 at the start, so q = p
+    q(z | h, e)  = N(μ_p + σ_p Δμ, (σ_p δσ)²)         Δμ = 0, δσ = 1 as built, so q = p; see `wake`
     KL(q ‖ p)    = ½ (Δμ² + δσ² - 1) - log δσ          per dimension, in nats
+    log p/q      = ½ (ε² - (Δμ + δσ ε)²) + log δσ      at z = μ_p + σ_p (Δμ + δσ ε); its mean over ε is -KL
     merge        h ← blocks(h + W z)
 
 The relative posterior is NVAE's (Vahdat & Kautz, NeurIPS 2020, §3.2), here with Δμ in units of
@@ -26,6 +27,8 @@ class RungOutput(NamedTuple):
     """The state after the merge, (B, width, H, W)."""
     kl_nats: Tensor
     """KL(q ‖ p) of every latent dimension, (B, latents, H, W)."""
+    log_ratio_nats: Tensor
+    """log p(z) - log q(z) of what was drawn, likewise."""
 
 
 class Rung(nn.Module):
@@ -45,13 +48,41 @@ class Rung(nn.Module):
         mean_p, log_sigma_p = self._prior(h)
         delta_mean, log_delta_sigma = unreduced(self.posterior(torch.cat([h, evidence], dim=1))).chunk(2, dim=1)
         log_delta_sigma = bounded(log_delta_sigma, LOG_SIGMA_REACH)
-        z = mean_p + log_sigma_p.exp() * (delta_mean + log_delta_sigma.exp() * noise)
-        return RungOutput(self._merge(h, z), kl_relative(delta_mean, log_delta_sigma))
+        drawn = delta_mean + log_delta_sigma.exp() * noise  # in units of the prior
+        log_ratio = 0.5 * (noise.square() - drawn.square()) + log_delta_sigma
+        h = self._merge(h, mean_p + log_sigma_p.exp() * drawn)
+        return RungOutput(h, kl_relative(delta_mean, log_delta_sigma), log_ratio)
 
     def sample(self, h: Tensor, noise: Tensor) -> Tensor:
         """The state after a draw from p; `noise` is N(0, 1) times the temperature."""
         mean_p, log_sigma_p = self._prior(h)
         return self._merge(h, mean_p + log_sigma_p.exp() * noise)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing of the evidence arrives in z, as when built."""
+        return not bool(self._to_mean.any())
+
+    @torch.no_grad()
+    def wake(self, h: Tensor, evidence: Tensor, generator: torch.Generator) -> None:
+        """Let Δμ vary as the prior does (mean 0, variance 1 over a batch), in random directions of the evidence.
+
+        From q = p a rung often stays asleep: z is pure noise, so the decoder learns to ignore it before the posterior
+        has learned to say anything, and then neither has a gradient (docs/lab-notebook.md). The scale is set by the
+        data (after Salimans & Kingma, "Weight normalization", NeurIPS 2016, §3).
+        """
+        last, rows = self.posterior[-1], self._to_mean
+        rows.copy_(torch.randn(rows.shape, generator=generator))
+        delta_mean = self.posterior(torch.cat([h, evidence], dim=1))[:, : len(rows)]
+        spread = delta_mean.std(dim=(0, 2, 3)).clamp(min=1e-6)
+        rows.div_(spread.view(-1, 1, 1, 1))
+        last.bias[: len(rows)] = -delta_mean.mean(dim=(0, 2, 3)) / spread  # type: ignore[operator]
+
+    @property
+    def _to_mean(self) -> Tensor:
+        """The part of the posterior's last kernel that makes Δμ."""
+        last: Tensor = self.posterior[-1].weight  # type: ignore[assignment]
+        return last[: len(last) // 2]
 
     def _prior(self, h: Tensor) -> tuple[Tensor, Tensor]:
         mean_p, log_sigma_p = unreduced(self.prior(h)).chunk(2, dim=1)
@@ -60,6 +91,24 @@ class Rung(nn.Module):
     def _merge(self, h: Tensor, z: Tensor) -> Tensor:
         merged: Tensor = self.blocks(h + self.merge(z))
         return merged
+
+
+class Landing(nn.Module):
+    """A scale without latents: the state goes on, and nothing is paid."""
+
+    def __init__(self, width: int, block_count: int) -> None:
+        super().__init__()
+        self.blocks = blocks(width, block_count)
+
+    def forward(self, h: Tensor, evidence: Tensor, noise: Tensor) -> RungOutput:
+        """As a rung's; `noise` has no channels."""
+        nothing = h.new_zeros(noise.shape)
+        return RungOutput(self.blocks(h), nothing, nothing)
+
+    def sample(self, h: Tensor, noise: Tensor) -> Tensor:
+        """The same without evidence."""
+        after: Tensor = self.blocks(h)
+        return after
 
 
 def kl_relative(delta_mean: Tensor, log_delta_sigma: Tensor) -> Tensor:

@@ -106,6 +106,8 @@ def _run_stage(training: Training, resume: bool) -> bool:
     """One stage from where it is to its end; the averaged weights become the weights. False if interrupted."""
     progress, stage = training.progress, training.recipe.stages[training.progress.stage]
     parameters = freeze_all_but(training.model, stage)
+    if stage.objective == "posterior" and progress.step == 0:
+        _wake(training, stage)
     step_module = TrainingStep(training.model, stage)
     step_module, optimiser = training.accelerator.prepare(step_module, build_optimiser(parameters, stage))
     if resume:
@@ -133,6 +135,13 @@ def _run_stage(training: Training, resume: bool) -> bool:
                 return False
     training.ema.copy_to(training.model)
     return True
+
+
+def _wake(training: Training, stage: StageSettings) -> None:
+    """Rungs that are silent begin with what the first batch shows; see `Rung.wake`."""
+    batch = next(iter(_batches(training, stage)))[0]
+    seed, _ = randomness.key(training.recipe.seed, "wake", training.progress.stage)
+    training.model.wake(*batch, torch.Generator().manual_seed(seed >> 1))
 
 
 def _step(

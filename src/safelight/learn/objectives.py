@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from safelight.ladder.likelihoods import gaussian_nll_nats
 from safelight.ladder.restorer import SIGMA_OBS, Restorer
 from safelight.learn.data import Pair
 
-LOG_2PI = math.log(2 * math.pi)
 RMSE_FLOOR = 0.5 / 255
 """Patches that are this good already pull no harder; keeps the root differentiable at 0."""
 
@@ -74,11 +74,6 @@ def posterior_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
     free = [nats * kl.numel() / values for nats, kl in zip(terms.free_nats, output.ladder.kl_nats, strict=True)]
     paid = torch.stack([rate_k.clamp(min=floor) for rate_k, floor in zip(rates, free, strict=True)]).sum()
     return Objective(distortion + terms.kl_weight * paid, log)
-
-
-def gaussian_nll_nats(error: Tensor, log_sigma: Tensor) -> Tensor:
-    """-log N(error; 0, σ²) = ½ (error/σ)² + log σ + ½ log 2π, elementwise, in nats."""
-    return 0.5 * (error * torch.exp(-log_sigma)).square() + log_sigma + 0.5 * LOG_2PI
 
 
 OBJECTIVES: dict[str, Callable[[Restorer, Pair, Terms], Objective]] = {

@@ -1,0 +1,120 @@
+"""A ladder VAE of a set of pictures, alone or by class.
+
+    label ──► context: learned features of every scale, the coarsest with places
+                 │
+    x ──► ladder ▼ (bottom-up, rungs, top-down) ──► decoded ──► head ──► p(x | z)
+
+The same ladder and rungs as in restoration (ladder.py); what the degraded picture's features are there, the
+context is here. Kingma & Welling, ICLR 2014; Sønderby et al., NIPS 2016.
+
+    ELBO      = E_q[log p(x | z)] - Σ_k KL(q_k ‖ p_k)                      ≤ log p(x)
+    IWAE_K    = E[log 1/K Σ_i p(x | z_i) p(z_i) / q(z_i)]                  ELBO ≤ IWAE_K ≤ log p(x), tight for K → ∞
+
+(Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.)
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from safelight.ladder.ladder import Ladder, RungSpec
+from safelight.ladder.likelihoods import HEADS, Likelihood
+
+
+class VaeOutput(NamedTuple):
+    """One pass with x at hand."""
+
+    likelihood: Likelihood
+    kl_nats: tuple[Tensor, ...]
+    """Of every rung, fine to coarse, (B, latents, h, w)."""
+    log_ratio_nats: tuple[Tensor, ...]
+    """log p(z) - log q(z) of the draw, likewise."""
+
+    def elbo_nats(self, x: Tensor) -> Tensor:
+        """(B,): one draw's estimate of the evidence lower bound, summed over a picture."""
+        return _summed(self.likelihood.log_prob(x)) - sum(_summed(kl) for kl in self.kl_nats)
+
+    def log_weight_nats(self, x: Tensor) -> Tensor:
+        """(B,): log p(x | z) p(z) / q(z), whose exponential averages to p(x)."""
+        return _summed(self.likelihood.log_prob(x)) + sum(_summed(ratio) for ratio in self.log_ratio_nats)
+
+
+def importance_weighted_nats(log_weights: Tensor) -> Tensor:
+    """(K, B) → (B,): the importance-weighted bound of K draws."""
+    return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
+
+
+class Context(nn.Module):
+    """What the rungs stand on when no picture is given."""
+
+    def __init__(self, widths: Sequence[int], size_px: tuple[int, int], classes: int) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.cells = tuple((size_px[0] >> k, size_px[1] >> k) for k in range(1, len(widths) + 1))
+        self.places = nn.Parameter(0.1 * torch.randn(1, widths[-1], *self.cells[-1]))
+        self.of_class = nn.Embedding(classes, sum(widths)) if classes else None
+
+    def forward(self, batch: int, labels: Tensor | None) -> list[Tensor]:
+        """(B, widths[k], H/2^(k+1), W/2^(k+1)) for every scale; `labels` (B,) if there are classes."""
+        if self.of_class is None or labels is None:
+            features = [self.places.new_zeros(batch, w, *c) for w, c in zip(self.widths, self.cells, strict=True)]
+        else:
+            parts = self.of_class(labels)[..., None, None].split(self.widths, dim=1)
+            features = [part.expand(-1, -1, *c) for part, c in zip(parts, self.cells, strict=True)]
+        features[-1] = features[-1] + self.places
+        return features
+
+
+class ImageVae(nn.Module):
+    """p(x) or p(x | label) of pictures of one size, which is a multiple of 2 to the number of scales."""
+
+    def __init__(self, ladder: Ladder, context: Context, head: nn.Module) -> None:
+        super().__init__()
+        self.ladder, self.context, self.head = ladder, context, head
+
+    @property
+    def noise_shapes(self) -> tuple[tuple[int, int, int], ...]:
+        """Channels, height and width of the noise of each rung, fine to coarse."""
+        return tuple((c, *cell) for c, cell in zip(self.ladder.latents, self.context.cells, strict=True))
+
+    def forward(self, x: Tensor, noise: Sequence[Tensor], labels: Tensor | None = None) -> VaeOutput:
+        """One draw from q; `x` (B, C, H, W) in [0, 1], `noise` N(0, 1) as `noise_shapes` says."""
+        output = self.ladder(2 * x - 1, self.context(len(x), labels), noise)
+        return VaeOutput(self.head(output.decoded), output.kl_nats, output.log_ratio_nats)
+
+    def wake(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
+        """Before training: see `Rung.wake`."""
+        with torch.no_grad():
+            self.ladder.wake(2 * x - 1, self.context(len(x), labels), generator)
+
+    def sample(self, noise: Sequence[Tensor], labels: Tensor | None = None) -> Likelihood:
+        """p(x | z) for one draw from the prior; `noise` is N(0, 1) times the temperature."""
+        decoded = self.ladder.sample(self.context(len(noise[0]), labels), noise)
+        likelihood: Likelihood = self.head(decoded)
+        return likelihood
+
+    def draw_noise(self, batch: int, generator: torch.Generator) -> list[Tensor]:
+        """N(0, 1) for every rung."""
+        return [torch.randn(batch, *shape, generator=generator) for shape in self.noise_shapes]
+
+
+def build_image_vae(
+    channels: int,
+    size_px: tuple[int, int],
+    widths: Sequence[int],
+    latents: Sequence[int],
+    blocks: Sequence[int],
+    likelihood: str,
+    classes: int = 0,
+) -> ImageVae:
+    """From free sizes, each listed from fine (1/2) to coarse; latents of 0 make a scale without."""
+    head = HEADS[likelihood](channels)
+    specs = [RungSpec(*size) for size in zip(widths, latents, blocks, widths, strict=True)]
+    return ImageVae(Ladder(specs, channels, head.channels_in), Context(widths, size_px, classes), head)
+
+
+def _summed(values: Tensor) -> Tensor:
+    return values.flatten(1).sum(dim=1)

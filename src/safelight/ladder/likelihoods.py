@@ -1,0 +1,182 @@
+"""p(x | decoded): what a decoder says of a picture x in [0, 1], as a distribution. All logarithms in nats.
+
+Bernoulli           x in {0, 1}         binarised pictures
+Gaussian            x real              one σ for all, learned (σ-VAE: Rybkin, Daniilidis & Levine, ICML 2021)
+LogisticMixture     x in {0, …, 255}/255, sums to 1 over the 256 values (Salimans et al., PixelCNN++, ICLR 2017)
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from safelight.ladder.layers import bounded
+
+LOG_2PI = math.log(2 * math.pi)
+HALF_STEP = 1 / 255
+"""Half the distance between 8-bit values on [-1, 1]."""
+LOG_SCALE_REACH = 7.0
+
+
+class Bernoulli(NamedTuple):
+    """P(x = 1) = 1 / (1 + exp(-logits))."""
+
+    logits: Tensor
+    """(B, C, H, W)"""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """(B, C, H, W); for x between 0 and 1 the cross entropy, which is no likelihood."""
+        return -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, C, H, W)"""
+        return self.logits.sigmoid()
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """A binary picture."""
+        return torch.bernoulli(self.mean, generator=generator)
+
+
+class Gaussian(NamedTuple):
+    """N(mean, σ²), a density: on pictures of 8 bits state the dequantisation."""
+
+    mean: Tensor
+    """(B, C, H, W)"""
+    log_sigma: Tensor
+    """Of a shape that broadcasts to that."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """(B, C, H, W)"""
+        return -gaussian_nll_nats(x - self.mean, self.log_sigma)
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """A picture, not clipped."""
+        noise = torch.randn(self.mean.shape, generator=generator)
+        return self.mean + self.log_sigma.exp() * noise
+
+
+def gaussian_nll_nats(error: Tensor, log_sigma: Tensor) -> Tensor:
+    """-log N(error; 0, σ²) = ½ (error/σ)² + log σ + ½ log 2π, elementwise, in nats."""
+    return 0.5 * (error * torch.exp(-log_sigma)).square() + log_sigma + 0.5 * LOG_2PI
+
+
+class LogisticMixture(NamedTuple):
+    """Σ_k w_k Π_c [F((v + δ - μ_kc) / s_kc) - F((v - δ - μ_kc) / s_kc)] at v = 2x - 1.
+
+    F is the logistic function, δ half a step. The outermost values take the tails. In colour μ of green depends on
+    red, and μ of blue on both, linearly.
+    """
+
+    log_weights: Tensor
+    """(B, K, H, W), normalised over K."""
+    means: Tensor
+    """(B, K, C, H, W), on [-1, 1]."""
+    log_scales: Tensor
+    """(B, K, C, H, W)"""
+    coefficients: Tensor | None
+    """(B, K, 3, H, W): green on red, blue on red, blue on green; None for grey."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """(B, 1, H, W), of all channels together."""
+        v = (2 * x - 1)[:, None]
+        centred, per_scale = v - self._means(v), torch.exp(-self.log_scales)
+        upper, lower = (centred + HALF_STEP) * per_scale, (centred - HALF_STEP) * per_scale
+        # F(a) - F(b) = F(a) F(-b) (1 - exp(b - a)), without cancellation
+        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * HALF_STEP * per_scale))
+        outer = torch.where(v > 0, F.logsigmoid(-lower), F.logsigmoid(upper))
+        log_mass = torch.where(v.abs() > 1 - HALF_STEP, outer, inner).sum(dim=2)  # (B, K, H, W)
+        return torch.logsumexp(self.log_weights + log_mass, dim=1, keepdim=True)
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, C, H, W): the average of the components' centres, within [0, 1]."""
+        centres = self._sequential(self.means)
+        average = (self.log_weights.exp()[:, :, None] * centres.clamp(-1, 1)).sum(dim=1)
+        return (average + 1) / 2
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """A picture of 8-bit values."""
+        uniform = torch.rand(self.means.shape, generator=generator).clamp(1e-5, 1 - 1e-5)
+        gumbel = -torch.log(-torch.log(torch.rand(self.log_weights.shape, generator=generator).clamp(1e-9, 1 - 1e-7)))
+        chosen = (self.log_weights + gumbel).argmax(dim=1, keepdim=True)[:, :, None]  # (B, 1, 1, H, W)
+        drawn = self._sequential(self.means + self.log_scales.exp() * torch.logit(uniform))
+        picked = drawn.gather(1, chosen.expand(-1, 1, drawn.shape[2], -1, -1))[:, 0]
+        return torch.round((picked.clamp(-1, 1) + 1) / 2 * 255) / 255
+
+    def _means(self, v: Tensor) -> Tensor:
+        """The centres, given the true values of the channels before; v is (B, 1, C, H, W)."""
+        if self.coefficients is None:
+            return self.means
+        a, b, c = self.coefficients.unbind(dim=2)
+        red, green = v[:, :, 0], v[:, :, 1]
+        return torch.stack(
+            [self.means[:, :, 0], self.means[:, :, 1] + a * red, self.means[:, :, 2] + b * red + c * green], dim=2
+        )
+
+    def _sequential(self, own: Tensor) -> Tensor:
+        """Channel by channel, each on what the ones before became; `own` is what each adds by itself."""
+        if self.coefficients is None:
+            return own
+        a, b, c = self.coefficients.unbind(dim=2)
+        red = own[:, :, 0].clamp(-1, 1)
+        green = (own[:, :, 1] + a * red).clamp(-1, 1)
+        return torch.stack([red, green, own[:, :, 2] + b * red + c * green], dim=2)
+
+
+Likelihood = Bernoulli | Gaussian | LogisticMixture
+
+
+class BernoulliHead(nn.Module):
+    """Decoded numbers → Bernoulli."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels_in = channels
+
+    def forward(self, decoded: Tensor) -> Bernoulli:
+        return Bernoulli(decoded)
+
+
+class GaussianHead(nn.Module):
+    """Decoded numbers → Gaussian, with the one σ that is learned."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels_in = channels
+        self.log_sigma = nn.Parameter(torch.tensor(-1.5))
+
+    def forward(self, decoded: Tensor) -> Gaussian:
+        return Gaussian(decoded + 0.5, self.log_sigma)
+
+
+class LogisticMixtureHead(nn.Module):
+    """Decoded numbers → LogisticMixture."""
+
+    def __init__(self, channels: int, components: int = 5) -> None:
+        super().__init__()
+        self.channels, self.components = channels, components
+        self.channels_in = components * (1 + 2 * channels + (3 if channels == 3 else 0))
+        start = torch.zeros(components, self.channels_in // components)
+        start[:, 1 : 1 + channels] = torch.linspace(-0.8, 0.8, components)[:, None]  # apart from each other
+        start[:, 1 + channels : 1 + 2 * channels] = -1.5
+        self.start = nn.Parameter(start.flatten()[None, :, None, None])
+
+    def forward(self, decoded: Tensor) -> LogisticMixture:
+        batch, _, height, width = decoded.shape
+        parts = (decoded + self.start).view(batch, self.components, -1, height, width)
+        sizes = [1, self.channels, self.channels, parts.shape[2] - 1 - 2 * self.channels]
+        weights, means, scales, rest = torch.split(parts, sizes, dim=2)
+        coefficients = torch.tanh(rest) if self.channels == 3 else None
+        return LogisticMixture(
+            F.log_softmax(weights[:, :, 0], dim=1), means, bounded(scales, LOG_SCALE_REACH), coefficients
+        )
+
+
+HEADS: dict[str, type[BernoulliHead] | type[GaussianHead] | type[LogisticMixtureHead]] = {
+    "bernoulli": BernoulliHead,
+    "gaussian": GaussianHead,
+    "logistic_mixture": LogisticMixtureHead,
+}

@@ -1,0 +1,102 @@
+"""Likelihoods against torch.distributions and SciPy, and that probabilities sum to one."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Normal
+
+from safelight.ladder.likelihoods import HEADS, Bernoulli, Gaussian, LogisticMixture, LogisticMixtureHead
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def mixture(channels: int, generator: torch.Generator, pixels: int = 1) -> LogisticMixture:
+    head = LogisticMixtureHead(channels, components=3)
+    with torch.no_grad():
+        return head(1.5 * torch.randn(1, head.channels_in, 1, pixels, generator=generator))
+
+
+def test_bernoulli_and_gaussian_are_torchs(generator):
+    logits, values = torch.randn(2, 3, 1, 4, 4, generator=generator)
+    x = (torch.rand(logits.shape, generator=generator) > 0.5).float()
+    torch.testing.assert_close(
+        Bernoulli(logits).log_prob(x), TorchBernoulli(logits=logits).log_prob(x), rtol=0, atol=1e-5
+    )
+    log_sigma = torch.tensor(-0.7)
+    torch.testing.assert_close(
+        Gaussian(logits, log_sigma).log_prob(values),
+        Normal(logits, log_sigma.exp()).log_prob(values),
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+def test_one_logistic_is_scipys(generator):
+    """Interior and outermost values, scales from very narrow to very wide."""
+    means, log_scales = torch.tensor([-0.9, 0.0, 0.3]), torch.tensor([-5.0, -1.0, 2.0])
+    x = torch.arange(256) / 255
+    for mean, log_scale in zip(means, log_scales, strict=True):
+        ours = LogisticMixture(
+            torch.zeros(1, 1, 1, 256), mean.expand(1, 1, 1, 1, 256), log_scale.expand(1, 1, 1, 1, 256), None
+        ).log_prob(x[None, None, None])[0, 0, 0]
+        edges = 2 * (np.arange(257) - 0.5) / 255 - 1
+        edges[0], edges[-1] = -np.inf, np.inf
+        law = scipy.stats.logistic(float(mean), float(log_scale.exp()))
+        masses = np.where(edges[1:] <= float(mean), np.diff(law.cdf(edges)), -np.diff(law.sf(edges)))
+        likely = masses > 1e-30
+        np.testing.assert_allclose(ours.numpy()[likely], np.log(masses[likely]), rtol=2e-4, atol=1e-5)
+        assert torch.isfinite(ours).all()
+
+
+def test_grey_probabilities_sum_to_one(generator):
+    x = (torch.arange(256) / 255)[None, None, None]
+    for _ in range(5):
+        one = mixture(1, generator)
+        everywhere = LogisticMixture(*(t.expand(*t.shape[:-1], 256) for t in one[:3]), None)
+        assert float(everywhere.log_prob(x).exp().double().sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_colour_probabilities_sum_to_one(generator):
+    """Over all 16,777,216 colours of one pixel."""
+    one = mixture(3, generator)
+    plane = LogisticMixture(*(t.expand(*t.shape[:-2], 256, 256) for t in one))
+    steps = torch.arange(256) / 255
+    green, blue = torch.meshgrid(steps, steps, indexing="ij")
+    total = 0.0
+    for red in steps:
+        x = torch.stack([red.expand(256, 256), green, blue])[None]
+        total += float(plane.log_prob(x).exp().double().sum())
+    assert total == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples_follow_the_probabilities(generator, channels):
+    one = mixture(channels, generator)
+    many = LogisticMixture(*(None if t is None else t.expand(*t.shape[:-1], 40_000) for t in one))
+    drawn = many.sample(generator)[0, :, 0]
+    assert set((drawn * 255).round().unique().tolist()) <= set(range(256))
+    assert torch.equal((drawn * 255).round() / 255, drawn)
+    first = LogisticMixture(one.log_weights, one.means[:, :, :1], one.log_scales[:, :, :1], None)
+    grid = LogisticMixture(*(t.expand(*t.shape[:-1], 256) for t in first[:3]), None)
+    steps = torch.arange(256) / 255
+    expected = grid.log_prob(steps[None, None, None]).exp()[0, 0, 0].cumsum(0)
+    found = torch.tensor([(drawn[0] <= step + 1e-4).float().mean() for step in steps])
+    assert (expected - found).abs().max() < 0.02
+    assert torch.isfinite(many.log_prob(drawn[None, :, None])).all()
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_head_gives_a_distribution_with_a_mean_and_samples(generator, name, channels):
+    head = HEADS[name](channels)
+    decoded = 0.1 * torch.randn(2, head.channels_in, 4, 6, generator=generator)
+    likelihood = head(decoded.requires_grad_())
+    assert likelihood.mean.shape == likelihood.sample(generator).shape == (2, channels, 4, 6)
+    assert likelihood.log_prob(likelihood.sample(generator)).flatten(1).shape[0] == 2
+    likelihood.log_prob(torch.zeros(2, channels, 4, 6)).sum().backward()
+    assert all(p.grad is not None for p in (decoded, *head.parameters()))
