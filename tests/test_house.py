@@ -18,7 +18,7 @@ def test_there_is_something_to_check():
     assert len(SCRIPTS) > 15
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+@pytest.mark.parametrize("path", SOURCES + SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes(path: Path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300

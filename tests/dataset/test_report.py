@@ -1,11 +1,13 @@
 """What is told of a set, and which pictures are nearly the same."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from safelight.dataset import ImageSet, Item, inspect
+from safelight.dataset import ImageSet, Item, Loaded, inspect
 from safelight.dataset.alike import ALIKE, BLOCK, groups, sketch
 from safelight.degrade import Step, draw, replay
 from safelight.errors import PictureError
@@ -19,11 +21,16 @@ def scenes(rng: np.random.Generator, count: int, size: int = 32) -> list[np.ndar
     return [np.rint(255 * np.clip(4 * (s - 0.5) + 0.5, 0, 1)).astype(np.uint8) for s in smooth]
 
 
-def image_set(pixels: list[np.ndarray | None], labels: list[str], parts: list[str | None] | None = None) -> ImageSet:
-    def load(index: int) -> np.ndarray:
+def image_set(
+    pixels: list[np.ndarray | None],
+    labels: list[str],
+    parts: list[str | None] | None = None,
+    in_doubt: int | None = None,
+) -> ImageSet:
+    def load(index: int) -> Loaded:
         if pixels[index] is None:
             raise PictureError(f"{index}: broken")
-        return pixels[index]
+        return Loaded(pixels[index], ("has 5 pages",) if index == in_doubt else ())
 
     parts = parts or [None] * len(pixels)
     return ImageSet(tuple(Item(str(k), labels[k], parts[k]) for k in range(len(pixels))), load)
@@ -38,6 +45,7 @@ def test_everything_that_is_wrong_is_named(rng, workers):
         [a, b, b.copy(), None, c[:20, :, :1], brighter, flat, flat + 1, d],
         ["x", "x", "x", "x", "y", "y", "y", "y", "z"],
         ["train", "train", "test", "train", "train", "train", "train", "train", "test"],
+        in_doubt=1,
     )
     seen = []
     report = inspect(images, workers, seen.append)
@@ -45,7 +53,7 @@ def test_everything_that_is_wrong_is_named(rng, workers):
     assert report.classes == {"x": 3, "y": 4, "z": 1}
     assert report.parts == {"train": 6, "test": 2}
     assert report.sizes == {"32x32": 7, "32x20": 1}
-    assert report.unreadable == ["3: broken"]
+    assert report.unreadable == ["3: broken"] and report.doubtful == ["1: has 5 pages"]
     assert report.duplicates == [["1", "2"]]
     assert report.alike == [["0", "5"]], "of another exposure; flat pictures are alike to nothing"
     assert report.contradictions == [["0", "5"]]
@@ -58,6 +66,22 @@ def test_one_class_is_said_and_a_sound_set_is_not_warned_of(rng):
     assert "one class" in inspect(image_set(scenes(rng, 3), ["a"] * 3)).warnings[0]
     assert inspect(image_set(scenes(rng, 4), ["a", "b", "a", "b"])).warnings == []
     assert inspect(image_set([None], ["a"])).pictures == 0
+
+
+def test_what_is_not_told_contradicts_nothing(rng):
+    (a,) = scenes(rng, 1)
+    report = inspect(image_set([a, a], ["x", None], ["train", None]))
+    assert report.duplicates and not report.contradictions and not report.leaks
+
+
+def test_a_surprise_is_one_pictures_own(rng):
+    def load(index: int) -> Loaded:
+        if index == 1:
+            raise MemoryError("too much")
+        return Loaded(scenes(rng, 1)[0])
+
+    report = inspect(ImageSet((Item("a"), Item("b"), Item("c")), load))
+    assert report.pictures == 2 and report.unreadable == ["b: cannot be read (MemoryError: too much)"]
 
 
 def test_saved_again_is_alike_and_another_photograph_is_not():
@@ -87,6 +111,12 @@ def test_groups_are_those_of_all_pairs(rng):
     pairs = [[int(i), int(j)] for i, j in np.argwhere(cosines >= ALIKE)]
     assert len(pairs) > 100
     assert groups(vectors) == sorted(pairs)
+    middle = vectors[:1] + 0
+    a, b = (middle + 0.055 * (v - (v @ middle.T) * middle) for v in (centres[1:2] / 16, -centres[1:2] / 16))
+    chain = np.concatenate([v / np.linalg.norm(v) for v in (a, middle, b)])
+    assert chain[0] @ chain[2] < ALIKE < min(chain[0] @ chain[1], chain[1] @ chain[2])
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
+        assert groups(chain[order]) == [[0, 1, 2]], "one that is alike to both joins them, whatever the order"
     assert groups(np.zeros((5, 256), np.float32)) == [] == groups(np.zeros((0, 256), np.float32))
 
 
@@ -97,7 +127,16 @@ def test_the_verb(rng, tmp_path):
     sound = run_cli("data", tmp_path / "set")
     assert sound.returncode == 0 and "4 pictures: 4 in colour" in sound.stdout and "2 classes" in sound.stdout
     (tmp_path / "set" / "a" / "bad.png").write_bytes(b"no")
-    broken = run_cli("data", tmp_path / "set", "--json")
+    (tmp_path / "set" / "a" / "notes.txt").write_text("no picture")
+    for odd in (b"\xff1.png", b"\xff\n2.png"):  # names that are no UTF-8, of one picture
+        Path(os.fsdecode(os.fsencode(tmp_path / "set" / "a") + b"/" + odd)).write_bytes(
+            (tmp_path / "set" / "a" / "0.png").read_bytes()
+        )
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    broken = run_cli("data", tmp_path / "set", "--json", env=strict)
     assert broken.returncode == 1 and len(json.loads(broken.stdout)["unreadable"]) == 1
+    told = run_cli("data", tmp_path / "set", env=strict)
+    assert told.returncode == 1 and "Traceback" not in told.stderr
+    assert "1 groups of pictures with the same pixels" in told.stdout and "1 other files" in told.stdout
     nothing = run_cli("data", tmp_path / "nowhere")
     assert nothing.returncode == 2 and nothing.stderr.count("\n") == 1

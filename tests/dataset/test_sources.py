@@ -1,12 +1,13 @@
 """Sets from folders, arrays and lists, and what is no set."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from safelight.dataset import open_set
+from safelight.dataset import ImageSet, open_set
 from safelight.errors import PictureError, UsageError
 from safelight.picture import Picture, write
 
@@ -24,15 +25,29 @@ def test_sub_folders_are_classes(rng, tmp_path):
     picture(rng, tmp_path / "a" / ".thumbs" / "3.png")
     picture(rng, tmp_path / "aaa" / "4.png")
     (tmp_path / "b" / "notes.txt").write_text("no picture")
+    picture(rng, tmp_path.parent / f"{tmp_path.name}-elsewhere" / "5.png")
+    (tmp_path / "linked").symlink_to(tmp_path.parent / f"{tmp_path.name}-elsewhere")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
     images = open_set(tmp_path)
+    assert images.other_files == 1 and images.items[-1].name == "linked/5.png"
+    images = ImageSet(images.items[:-1], images.load)
     assert [(item.name, item.label) for item in images.items] == [
         ("a/2.png", "a"),
         ("aaa/4.png", "aaa"),
         ("b/deep/1.png", "b"),
     ]
     assert images.classes == ("a", "aaa", "b") and len(images) == 3
-    np.testing.assert_array_equal(images.load(0), grey)
-    np.testing.assert_array_equal(images.load(2), first)
+    np.testing.assert_array_equal(images.load(0).pixels, grey)
+    np.testing.assert_array_equal(images.load(2).pixels, first)
+
+
+def test_folders_that_are_called_train_and_test_are_parts(rng, tmp_path):
+    for name in ("train/cat/1.png", "train/dog/2.png", "Test/cat/3.png", "val/4.png"):
+        picture(rng, tmp_path / name)
+    told = [(item.part, item.label) for item in open_set(tmp_path).items]
+    assert told == [("test", "cat"), ("train", "cat"), ("train", "dog"), ("validation", None)]
+    picture(rng, tmp_path / "cow" / "5.png")
+    assert open_set(tmp_path).classes == ("Test", "cow", "train", "val"), "then they are classes"
 
 
 def test_a_flat_folder_has_no_labels(rng, tmp_path):
@@ -52,11 +67,11 @@ def test_files_of_every_kind_become_8_bits(rng, tmp_path):
     write(half, tmp_path / "d_alpha.png")
     images = open_set(tmp_path)
     for index in (0, 1):
-        assert images.load(index).dtype == np.uint8
-        np.testing.assert_allclose(images.load(index), values / 257, atol=0.51)
+        assert images.load(index).pixels.dtype == np.uint8
+        np.testing.assert_allclose(images.load(index).pixels, values / 257, atol=0.51)
     with pytest.raises(PictureError, match=r"float values .* scale them to \[0, 1\]"):
         images.load(2)
-    assert np.unique(images.load(3)) == [204], "alpha over white"
+    assert np.unique(images.load(3).pixels) == [204], "alpha over white"
 
 
 def test_arrays(rng, tmp_path):
@@ -65,7 +80,7 @@ def test_arrays(rng, tmp_path):
     images = open_set(tmp_path / "a.npz")
     assert images.classes == ("2", "9", "10"), "numbers in their own order"
     assert images.items[1].name == "v" and images.items[1].label == "9"
-    np.testing.assert_array_equal(images.load(3), pixels[3][..., None])
+    np.testing.assert_array_equal(images.load(3).pixels, pixels[3][..., None])
     np.savez(
         tmp_path / "m.npz",
         train_images=pixels[..., None].repeat(3, -1) / 255,
@@ -77,18 +92,23 @@ def test_arrays(rng, tmp_path):
     assert [item.part for item in images.items] == ["train"] * 6 + ["validation"] * 2 + ["test"]
     assert images.items[6].name == "val/0" and images.items[6].label is None
     for index, pixel in ((5, pixels[5]), (6, pixels[0]), (8, pixels[0])):
-        np.testing.assert_array_equal(images.load(index)[..., 0], pixel)
+        np.testing.assert_array_equal(images.load(index).pixels[..., 0], pixel)
 
 
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        ({"images": np.zeros((3, 8, 8), np.uint8), "labels": np.zeros(2)}, "2 labels for 3 pictures"),
+        ({"images": np.zeros((3, 8, 8), np.uint8), "labels": np.zeros(2)}, "labels: 2 for 3 pictures"),
+        ({"images": np.zeros((3, 8, 8), np.uint8), "names": np.array("one")}, "give one word or number"),
+        ({"images": np.zeros((3, 8, 8), np.uint8), "names": np.array(["a", "b"])}, "names: 2 for 3 pictures"),
+        ({"images": np.zeros((30, 40, 3), np.uint8)}, "has shape"),
+        ({"images": np.zeros((2, 0, 8), np.uint8)}, "has shape"),
+        ({"images": np.zeros((2, 8, 8), np.uint32)}, "convert it to uint8"),
         ({"images": np.full((2, 8, 8), 255.0)}, r"scale them to \[0, 1\]"),
         ({"images": np.full((2, 8, 8), np.nan)}, r"scale them to \[0, 1\]"),
         ({"images": np.zeros((2, 8, 8), np.int64)}, "convert it to uint8"),
         ({"images": np.zeros((2, 8, 8, 4), np.uint8)}, "has shape"),
-        ({"images": np.zeros((2, 8, 8), np.uint8), "labels": np.zeros((2, 3))}, "one label for each picture"),
+        ({"images": np.zeros((2, 8, 8), np.uint8), "labels": np.zeros((2, 3))}, "give one word or number"),
         ({"pictures": np.zeros((2, 8, 8), np.uint8)}, "name them 'images'"),
         ({"images": np.zeros((0, 8, 8), np.uint8)}, "holds no pictures"),
         ({"images": np.array([object()], dtype=object)}, "plain arrays"),
@@ -104,13 +124,13 @@ def test_wrong_arrays(tmp_path, arrays, reason):
 def test_lists(rng, tmp_path):
     pixels = picture(rng, tmp_path / "files" / "1.png")
     picture(rng, tmp_path / "files" / "2.png")
-    (tmp_path / "list.csv").write_text("image,label,split,more\nfiles/1.png,cat,train,x\nfiles/2.png,dog,val,y\n")
+    (tmp_path / "list.csv").write_text("image, label, split, more\nfiles/1.png,cat,train,x\nfiles/2.png,dog,val,y\n")
     rows = [{"image": "files/1.png", "label": "cat", "split": "train"}, {"image": "files/2.png", "label": "dog"}]
     (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     for name, part in (("list.csv", "validation"), ("list.jsonl", None)):
         images = open_set(tmp_path / name)
         assert [(item.label, item.part) for item in images.items] == [("cat", "train"), ("dog", part)]
-        np.testing.assert_array_equal(images.load(0), pixels)
+        np.testing.assert_array_equal(images.load(0).pixels, pixels)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +143,10 @@ def test_lists(rng, tmp_path):
         ("a.csv", b"image\n\xff\xfe\n", "cannot be read"),
         ("a.jsonl", '{"image": "1.png"}\nnonsense\n', "line 2 is no JSON"),
         ("a.jsonl", "[1]\n", "line 1 is no object"),
+        ("a.csv", 'image,label\n"1.png,a\n' + "x" * 140_000, "cannot be read"),
+        ("a.csv", "image\na\x00b.png\n", "characters that no file has|cannot be read"),
+        ("a.jsonl", '{"image": "a\\ud83d.png"}', "characters that no file has"),
+        ("a.jsonl", "[" * 100_000, "line 1 is no JSON"),
         ("a.npz", b"PK\x03\x04 broken", "no .npz of plain arrays|cannot be read"),
         ("a.npz", b"", "no .npz of plain arrays|cannot be read"),
         ("a.txt", "x", "is no set of pictures"),
@@ -140,3 +164,31 @@ def test_what_is_not_there(tmp_path):
         open_set(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="holds no pictures"):
         open_set(tmp_path)
+
+
+def damage(path: Path, start: int, count: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[start : start + count] = b"\xff\xd3" * (count // 2)
+    path.write_bytes(content)
+
+
+def test_damaged_and_deceptive_archives_are_one_line(rng, tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, images=rng.integers(0, 9, (50, 20, 20), dtype=np.uint8))
+    damage(path, 1000, 300)
+    with pytest.raises(UsageError, match="of plain arrays") as caught:
+        open_set(path)
+    assert "\n" not in str(caught.value)
+    header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 50, 50), }".ljust(117) + "\n"
+    for content in (b"no array", b"\x93NUMPY\x01\x00\x76\x00" + header.encode()):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("images.npy", content)
+        with pytest.raises(UsageError, match=r"no \.npz of plain arrays|holds no pictures"):
+            open_set(path)
+
+
+def test_a_damaged_jpeg_is_read_with_a_warning(rng, tmp_path):
+    path = tmp_path / "a.jpg"
+    write(Picture(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)), path)
+    damage(path, path.stat().st_size // 2, 30)
+    assert "damaged" in open_set(tmp_path).load(0).warnings[0]

@@ -44,6 +44,9 @@ def test_classes_change_what_is_said_and_need_labels():
     assert not torch.equal(one, other)
     both = model.sample(noise, torch.tensor([0, 2])).mean
     torch.testing.assert_close(both, torch.stack([one[0], other[1]]))
+    for wrong in (lambda: model.sample(noise), lambda: vae().sample(noise, torch.tensor([0, 1]))):
+        with pytest.raises(ValueError, match="classes"):
+            wrong()
 
 
 def test_zero_temperature_is_one_picture():

@@ -81,6 +81,13 @@ def test_a_woken_rung_varies_as_its_prior_does():
     assert kl.mean().item() == pytest.approx(0.5, abs=0.01)
 
 
+def test_waking_without_variation_stays_finite():
+    rung = Rung(8, 3, 1)
+    for shape in ((1, 8, 1, 1), (4, 8, 2, 2)):
+        rung.wake(torch.ones(shape), torch.zeros(shape), torch.Generator().manual_seed(0))
+        assert all(torch.isfinite(p).all() and p.abs().max() < 10 for p in rung.parameters())
+
+
 def test_only_silent_rungs_are_woken():
     model, batch = small(), pair()
     with torch.no_grad():

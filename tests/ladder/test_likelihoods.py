@@ -87,7 +87,37 @@ def test_samples_follow_the_probabilities(generator, channels):
     expected = grid.log_prob(steps[None, None, None]).exp()[0, 0, 0].cumsum(0)
     found = torch.tensor([(drawn[0] <= step + 1e-4).float().mean() for step in steps])
     assert (expected - found).abs().max() < 0.02
-    assert torch.isfinite(many.log_prob(drawn[None, :, None])).all()
+    surprise = -many.log_prob(drawn[None, :, None]).mean().item()
+    again = -many.log_prob(many.sample(generator)).mean().item()
+    assert surprise == pytest.approx(again, abs=0.05)
+
+
+def test_colours_are_drawn_on_the_8_bit_values_before_them(generator):
+    """Where green is nearly a function of red, its draws cost what the exact law costs on average: its entropy."""
+    shape = (1, 1, 3, 1, 1)
+    means, scales = torch.zeros(shape), torch.tensor([-1.0, -6.5, -6.5]).view(shape)
+    one = LogisticMixture(torch.zeros(1, 1, 1, 1), means, scales, torch.tensor([0.9, 0.0, 0.9]).view(shape))
+    many = LogisticMixture(*(t.expand(*t.shape[:-1], 40_000) for t in one))
+    cost = -many.log_prob(many.sample(generator)).mean().item()
+    steps = torch.arange(256) / 255
+
+    def conditional_entropy(centre: torch.Tensor, log_scale: float) -> torch.Tensor:
+        """Of the next value, for every centre that the one before may give."""
+        law = LogisticMixture(
+            torch.zeros(1, 1, len(centre), 256),
+            centre[None, None, None, :, None].expand(1, 1, 1, -1, 256),
+            torch.full((1, 1, 1, len(centre), 256), log_scale),
+            None,
+        )
+        log_prob = law.log_prob(steps.expand(1, 1, len(centre), 256))[0, 0]
+        return -(log_prob.exp() * log_prob).sum(-1), log_prob.exp()
+
+    first, p_red = conditional_entropy(torch.zeros(1), -1.0)
+    green, p_green = conditional_entropy(0.9 * (2 * steps - 1), -6.5)
+    blue, _ = conditional_entropy(0.9 * (2 * steps - 1), -6.5)
+    p_of_green = p_red[0] @ p_green
+    exact = first.item() + (p_red[0] @ green).item() + (p_of_green @ blue).item()
+    assert cost == pytest.approx(exact, abs=0.05)
 
 
 @pytest.mark.parametrize("name", HEADS)

@@ -110,6 +110,10 @@ def test_noise_alone_does_not_make_another_scale(rng):
     assert np.percentile(noisy, 99.9) > 1.5
     assert Canvas.of(Picture(noisy)).white == 1
     assert Canvas.of(Picture(noisy * 100)).white > 100
+    for height in (900, 1100):  # more than a million values, of which some are looked at
+        one_channel = np.full((height, 1000, 3), 0.5, np.float32)
+        one_channel[..., 2] = 100
+        assert Canvas.of(Picture(one_channel)).white == 100
 
 
 def test_hidden_colour_does_not_bleed_and_alpha_is_passed_on(model, rng):

@@ -36,9 +36,10 @@ def data(
     if as_json:
         typer.echo(json.dumps(vars(report) | {"warnings": report.warnings}))
     else:
-        typer.echo("\n".join(_words(report)))
+        for line in _words(report):
+            typer.echo(_one_line(line))
         for warning in report.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            typer.echo(f"warning: {_one_line(warning)}", err=True)
     if report.unreadable:
         raise typer.Exit(1)
 
@@ -63,9 +64,20 @@ def _words(report: "Report") -> Iterable[str]:
         if groups:
             yield f"{len(groups)} groups of pictures {what}:"
             yield from _some(", ".join(group) for group in groups)
-    if report.unreadable:
-        yield f"{len(report.unreadable)} cannot be read:"
-        yield from _some(report.unreadable)
+    for what, lines in (("cannot be read", report.unreadable), ("can be read, but", report.doubtful)):
+        if lines:
+            yield f"{len(lines)} {what}:"
+            yield from _some(lines)
+    if report.other_files:
+        yield f"{report.other_files} other files, which are not looked at"
+
+
+def _one_line(words: str) -> str:
+    """As it can be shown on any terminal, whatever names have in them."""
+    from safelight.jobs import shown
+
+    indent = words[: len(words) - len(words.lstrip(" "))]
+    return indent + " ".join(shown(words).split())
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -43,9 +43,7 @@ def _averaged(values: Array, axis: int) -> Array:
 
 
 def groups(sketches: Array) -> list[list[int]]:
-    """(N, 256) → positions of pictures that are alike, group by group, each linked to the nearest that comes after it
-    in the order of comparison.
-    """
+    """(N, 256) → positions of pictures that are alike, or alike to one that is, group by group."""
     real = np.flatnonzero(sketches.any(axis=1))
     if len(real) < 2:
         return []
@@ -61,9 +59,8 @@ def groups(sketches: Array) -> list[list[int]]:
         end = int(np.searchsorted(along, along[stop - 1] + reach, side="right"))
         cosines = vectors[start:stop] @ vectors[start:end].T
         cosines[np.tri(stop - start, end - start, dtype=bool)] = 0  # each pair once, nobody with itself
-        best = cosines.argmax(axis=1)
-        for row in np.flatnonzero(cosines[np.arange(stop - start), best] >= ALIKE):
-            one, other = _root(parents, start + int(row)), _root(parents, start + int(best[row]))
+        for row, column in np.argwhere(cosines >= ALIKE).tolist():
+            one, other = _root(parents, start + row), _root(parents, start + column)
             parents[max(one, other)] = min(one, other)
     found: dict[int, list[int]] = {}
     for position in range(len(vectors)):

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from safelight.picture import Picture
 Pixels = NDArray[np.uint8]
 """(H, W, 1) grey or (H, W, 3) RGB."""
 Part = Literal["train", "validation", "test"]
+LONGEST_NUMBER = 20
+"""Digits up to which labels are ordered as numbers are."""
 OVERSHOOT = 0.5 / 255
 """Float values may miss [0, 1] by what rounding takes away."""
 
@@ -29,13 +31,23 @@ class Item:
     """What the set itself says it is for; None if it does not say."""
 
 
+class Loaded(NamedTuple):
+    """One picture of a set, read."""
+
+    pixels: Pixels
+    warnings: tuple[str, ...] = ()
+    """What a person should know about how it was read."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Pictures that are read when they are asked for."""
 
     items: tuple[Item, ...]
-    load: Callable[[int], Pixels]
+    load: Callable[[int], Loaded]
     """Position → pixels; raises PictureError for what cannot be read."""
+    other_files: int = 0
+    """Files beside them that are no pictures, or none of a kind that can be read."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -45,7 +57,7 @@ class ImageSet:
         """All labels in order; numbers in that of numbers."""
         labels = {item.label for item in self.items if item.label is not None}
         return tuple(
-            sorted(labels, key=lambda label: (not label.isdecimal(), int(label) if label.isdecimal() else 0, label))
+            sorted(labels, key=lambda label: (label.zfill(LONGEST_NUMBER) if label.isdecimal() else "a", label))
         )
 
 

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from safelight.dataset.alike import groups, sketch
+from safelight.dataset.alike import Array, groups, sketch
 from safelight.dataset.images import ImageSet, content_hash
 from safelight.errors import PictureError
 
@@ -28,6 +29,10 @@ class Report:
     """Of one channel; the others are RGB."""
     unreadable: list[str] = field(default_factory=list)
     """One line for each."""
+    doubtful: list[str] = field(default_factory=list)
+    """Of those that can be read, one line for each that is damaged, animated, or has more pages."""
+    other_files: int = 0
+    """Files beside them that are no pictures, or none of a kind that can be read."""
     duplicates: list[list[str]] = field(default_factory=list)
     """Groups of pictures with the same pixels."""
     alike: list[list[str]] = field(default_factory=list)
@@ -49,24 +54,36 @@ class Report:
                 self.leaks,
                 f"{len(self.leaks)} groups of the same picture in several parts: what is tested was trained on",
             ),
-            (self.unreadable, f"{len(self.unreadable)} files cannot be read, and are left out"),
+            (self.unreadable, f"{len(self.unreadable)} pictures cannot be read"),
+            (self.doubtful, f"{len(self.doubtful)} pictures can be read, but not as a whole"),
         ]
         return [line for found, line in said if found]
 
 
+class _Seen(NamedTuple):
+    """What is kept of a picture."""
+
+    shape: tuple[int, ...]
+    digest: str
+    sketch: Array
+    warnings: tuple[str, ...]
+
+
 def inspect(images: ImageSet, workers: int = 1, on_progress: Callable[[int], None] = lambda done: None) -> Report:
     """Read every picture once, `workers` at a time, and compare them all."""
-    report = Report()
+    report = Report(other_files=images.other_files)
     sizes: Counter[str] = Counter()
     of_content: dict[str, list[int]] = {}
     sketches = {}
 
-    def look(index: int) -> tuple[tuple[int, ...], str, np.ndarray] | str:
+    def look(index: int) -> _Seen | str:
         try:
-            pixels = images.load(index)
+            pixels, warnings = images.load(index)
+            return _Seen(pixels.shape, content_hash(pixels), sketch(pixels), warnings)
         except PictureError as error:
             return str(error)
-        return pixels.shape, content_hash(pixels), sketch(pixels)
+        except Exception as error:  # whatever it is, it is of one picture
+            return f"{images.items[index].name}: cannot be read ({type(error).__name__}: {error})"
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for index, seen in enumerate(pool.map(look, range(len(images)))):
@@ -74,12 +91,13 @@ def inspect(images: ImageSet, workers: int = 1, on_progress: Callable[[int], Non
             if isinstance(seen, str):
                 report.unreadable.append(seen)
                 continue
-            (height, width, channels), digest, sketched = seen
+            height, width, channels = seen.shape
             sizes[f"{width}x{height}"] += 1
             report.grey += channels == 1
-            of_content.setdefault(digest, []).append(index)
-            if len(of_content[digest]) == 1:
-                sketches[index] = sketched
+            report.doubtful += [f"{images.items[index].name}: {warning}" for warning in seen.warnings]
+            of_content.setdefault(seen.digest, []).append(index)
+            if len(of_content[seen.digest]) == 1:
+                sketches[index] = seen.sketch
     readable = [index for same in of_content.values() for index in same]
     labels = Counter(images.items[index].label for index in readable)
     report.pictures = len(readable)
@@ -91,8 +109,8 @@ def inspect(images: ImageSet, workers: int = 1, on_progress: Callable[[int], Non
     alike = [[firsts[k] for k in group] for group in groups(np.stack(list(sketches.values())))] if firsts else []
     report.duplicates, report.alike = _named(images, same), _named(images, alike)
     both = [*same, *alike]
-    report.contradictions = _named(images, [g for g in both if len({images.items[k].label for k in g}) > 1])
-    report.leaks = _named(images, [g for g in both if len({images.items[k].part for k in g}) > 1])
+    report.contradictions = _named(images, [g for g in both if len({images.items[k].label for k in g} - {None}) > 1])
+    report.leaks = _named(images, [g for g in both if len({images.items[k].part for k in g} - {None}) > 1])
     return report
 
 

@@ -8,7 +8,9 @@ folder        class/…/picture, or pictures without sub-folders for a set witho
 
 import csv
 import json
+import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.dataset.images import ImageSet, Item, Part, Pixels, check_range, eight_bits
+from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, eight_bits
 from safelight.errors import PictureError, UsageError
-from safelight.picture import SUFFIXES, read
+from safelight.picture import SUFFIXES, convert, read
 
 READABLE = frozenset({*SUFFIXES, ".gif"})
 PARTS: dict[str, Part] = {
@@ -42,50 +44,70 @@ def open_set(path: Path) -> ImageSet:
         raise UsageError(f"{path}: {what}; name a folder or a file that ends in {', '.join(readers)}")
     try:
         return reader(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error}); check the file") from None
 
 
 def _folder(folder: Path) -> ImageSet:
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE and not _hidden(p, folder))
-    files = [path for path in files if not path.is_dir()]
-    classes = {path: path.relative_to(folder).parts[0] for path in files if path.parent != folder}
+    files, others = _walk(folder)
     if not files:
         raise UsageError(f"{folder}: holds no pictures; name a folder of {', '.join(sorted(READABLE))}")
-    if classes and len(classes) < len(files):
-        loose = next(path.name for path in files if path not in classes)
+    tops = {path.parts[0] for path in files if len(path.parts) > 1}
+    loose = next((path for path in files if len(path.parts) == 1), None)
+    if tops and loose is not None:
         raise UsageError(
             f"{folder}: has pictures beside class folders ({loose}); move each into a class, or all out of them"
         )
-    return _of_files(folder, [Item(str(path.relative_to(folder)), classes.get(path)) for path in files])
+    in_parts = bool(tops) and all(top.lower() in PARTS for top in tops)
+    return _of_files(folder, [_item(path, in_parts) for path in files], others)
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _walk(folder: Path) -> tuple[list[Path], int]:
+    """Pictures below a folder, relative to it and in order, through links too; and how many other files there are."""
+    files, others, been = [], 0, set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in been else sorted(name for name in folders if not name.startswith("."))
+        names = [] if real in been else sorted(name for name in names if not name.startswith("."))
+        been.add(real)
+        pictures = [name for name in names if Path(name).suffix.lower() in READABLE]
+        files += [(Path(place) / name).relative_to(folder) for name in pictures]
+        others += len(names) - len(pictures)
+    return sorted(files), others
 
 
-def _of_files(folder: Path, items: Iterable[Item]) -> ImageSet:
+def _item(path: Path, in_parts: bool) -> Item:
+    """class/…/picture, or if all top folders are parts, part/class/…/picture."""
+    part = PARTS[path.parts[0].lower()] if in_parts else None
+    below = path.parts[1:] if in_parts else path.parts
+    return Item(str(path), below[0] if len(below) > 1 else None, part)
+
+
+def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
     items = tuple(items)
 
-    def load(index: int) -> Pixels:
+    def load(index: int) -> Loaded:
         path = folder / items[index].name
-        return eight_bits(read(path), str(path))
+        picture = read(path)
+        return Loaded(eight_bits(picture, str(path)), picture.warnings)
 
-    return ImageSet(items, load)
+    return ImageSet(items, load, others)
 
 
 def _csv(path: Path) -> ImageSet:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        return _listed(path, enumerate(csv.DictReader(file), 2))
+        reader = csv.DictReader(file, skipinitialspace=True)
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        return _listed(path, ((reader.line_num, row) for row in reader))
 
 
 def _jsonl(path: Path) -> ImageSet:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would split at more than ends of lines
     rows = []
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line) if line.strip() else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path}: line {number} is no JSON ({error}); mend or remove it") from None
         if row is not None and not isinstance(row, dict):
             raise UsageError(f'{path}: line {number} is no object; write {{"image": "a.png", "label": "b"}}')
@@ -99,6 +121,8 @@ def _listed(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> ImageS
     for number, row in rows:
         if not row.get("image"):
             raise UsageError(f"{path}: line {number} names no image; a list needs a column 'image'")
+        if not _is_a_name(str(row["image"])):
+            raise UsageError(f"{path}: line {number} names an image by characters that no file has; mend or remove it")
         part = row.get("split") or None
         if part is not None and str(part).lower() not in PARTS:
             raise UsageError(f"{path}: line {number}: split '{part}' is not known; use train, validation or test")
@@ -113,42 +137,59 @@ def _listed(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> ImageS
     return _of_files(path.parent, items)
 
 
-def _arrays(path: Path) -> ImageSet:
+def _is_a_name(name: str) -> bool:
     try:
-        with path.open("rb") as raw, zipfile.ZipFile(raw), np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: is no .npz of plain arrays ({error}); save it with numpy.savez") from None
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+
+
+def _arrays(path: Path) -> ImageSet:
+    arrays = _read_arrays(path)
     prefixes: dict[str, Part | None] = {"": None, "train_": "train", "val_": "validation", "test_": "test"}
     images: list[NDArray[Any]] = []
     items: list[Item] = []
     for prefix, part in prefixes.items():
         if f"{prefix}images" not in arrays:
             continue
-        stack = _stack(arrays[f"{prefix}images"], f"{path}: {prefix}images")
-        labels = _labels(arrays.get(f"{prefix}labels"), len(stack), f"{path}: {prefix}labels")
-        names = arrays.get(f"{prefix}names") if len(arrays.get(f"{prefix}names", ())) == len(stack) else None
-        for k, label in enumerate(labels):
-            name = str(k) if names is None else str(names[k])
-            items.append(Item(f"{prefix.rstrip('_')}/{name}" if prefix else name, label, part))
-        images.append(stack)
+        images.append(_stack(arrays[f"{prefix}images"], f"{path}: {prefix}images"))
+        labels, names = (
+            _words(arrays.get(f"{prefix}{what}"), len(images[-1]), f"{path}: {prefix}{what}")
+            for what in ("labels", "names")
+        )
+        named = (name or str(k) for k, name in enumerate(names))
+        folder = f"{prefix.rstrip('_')}/" if prefix else ""
+        items += [Item(f"{folder}{name}", label, part) for name, label in zip(named, labels, strict=True)]
     if not items:
         raise UsageError(f"{path}: holds no pictures (arrays: {', '.join(arrays) or 'none'}); name them 'images'")
     ends = np.cumsum([len(stack) for stack in images])
 
-    def load(index: int) -> Pixels:
+    def load(index: int) -> Loaded:
         which = int(np.searchsorted(ends, index, side="right"))
-        return _as_bytes(images[which][index - ends[which]], items[index].name)
+        return Loaded(_as_bytes(images[which][index - ends[which]]))
 
     return ImageSet(tuple(items), load)
 
 
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The plain arrays of an .npz. Raises UsageError."""
+    try:
+        with zipfile.ZipFile(path):
+            pass
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {name: array for name in file if isinstance(array := file[name], np.ndarray)}
+    except (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{path}: is no .npz of plain arrays ({why}); save it with numpy.savez") from None
+
+
 def _stack(images: NDArray[Any], name: str) -> NDArray[Any]:
     """(N, H, W), (N, H, W, 1) or (N, H, W, 3) → (N, H, W, C). Raises UsageError."""
-    images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise UsageError(f"{name} has shape {images.shape}; make it (N, H, W), (N, H, W, 1) or (N, H, W, 3)")
-    if images.dtype.kind not in "uf" or images.dtype.itemsize > 8 or images.dtype == np.uint64:
+    shape = images.shape
+    images = images[..., None] if images.ndim == 3 and shape[2] > 4 else images
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in shape[1:]:
+        raise UsageError(f"{name} has shape {shape}; make it (N, H, W), (N, H, W, 1) or (N, H, W, 3)")
+    if images.dtype not in (np.uint8, np.uint16) and images.dtype.kind != "f":
         raise UsageError(f"{name} is {images.dtype}; convert it to uint8, uint16, or float in [0, 1]")
     if images.dtype.kind == "f" and images.size:
         try:
@@ -158,23 +199,21 @@ def _stack(images: NDArray[Any], name: str) -> NDArray[Any]:
     return images
 
 
-def _labels(labels: NDArray[Any] | None, count: int, name: str) -> list[str | None]:
-    if labels is None:
+def _words(values: NDArray[Any] | None, count: int, name: str) -> list[str | None]:
+    """One word for each picture, or None for each if there are no `values`. Raises UsageError."""
+    if values is None:
         return [None] * count
-    flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if flat.ndim != 1:
-        raise UsageError(f"{name} has shape {labels.shape}; one label for each picture is what can be used")
+    flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if flat.ndim != 1 or flat.dtype.kind not in "biufSU":
+        raise UsageError(f"{name} has shape {values.shape} of {values.dtype}; give one word or number for each picture")
     if len(flat) != count:
-        raise UsageError(f"{name}: {len(flat)} labels for {count} pictures; make them equally many")
-    return [str(label) for label in flat.tolist()]
+        raise UsageError(f"{name}: {len(flat)} for {count} pictures; make them equally many")
+    return [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in flat.tolist()]
 
 
-def _as_bytes(values: NDArray[Any], name: str) -> Pixels:
+def _as_bytes(values: NDArray[Any]) -> Pixels:
     """(H, W, C) in any format that `_stack` lets through → uint8."""
-    if values.dtype == np.uint8:
-        return values
     if values.dtype.kind == "f":
         return np.rint(255 * np.clip(values.astype(np.float32), 0, 1)).astype(np.uint8)
-    if values.max(initial=0) > 65535:
-        raise PictureError(f"{name}: has values beyond 65535; convert it to uint16")
-    return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    eight: Pixels = convert(values, np.uint8)
+    return eight

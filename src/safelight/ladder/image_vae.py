@@ -58,7 +58,12 @@ class Context(nn.Module):
         self.of_class = nn.Embedding(classes, sum(widths)) if classes else None
 
     def forward(self, batch: int, labels: Tensor | None) -> list[Tensor]:
-        """(B, widths[k], H/2^(k+1), W/2^(k+1)) for every scale; `labels` (B,) if there are classes."""
+        """(B, widths[k], H/2^(k+1), W/2^(k+1)) for every scale; `labels` (B,) if there are classes, and only then.
+
+        Raises ValueError otherwise.
+        """
+        if (self.of_class is None) != (labels is None):
+            raise ValueError("labels are for models with classes, which need them")
         if self.of_class is None or labels is None:
             features = [self.places.new_zeros(batch, w, *c) for w, c in zip(self.widths, self.cells, strict=True)]
         else:

@@ -6,6 +6,7 @@ LogisticMixture     x in {0, …, 255}/255, sums to 1 over the 256 values (Salim
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -93,7 +94,7 @@ class LogisticMixture(NamedTuple):
     @property
     def mean(self) -> Tensor:
         """(B, C, H, W): the average of the components' centres, within [0, 1]."""
-        centres = self._sequential(self.means)
+        centres = self._sequential(self.means, lambda v: v.clamp(-1, 1))
         average = (self.log_weights.exp()[:, :, None] * centres.clamp(-1, 1)).sum(dim=1)
         return (average + 1) / 2
 
@@ -102,7 +103,7 @@ class LogisticMixture(NamedTuple):
         uniform = torch.rand(self.means.shape, generator=generator).clamp(1e-5, 1 - 1e-5)
         gumbel = -torch.log(-torch.log(torch.rand(self.log_weights.shape, generator=generator).clamp(1e-9, 1 - 1e-7)))
         chosen = (self.log_weights + gumbel).argmax(dim=1, keepdim=True)[:, :, None]  # (B, 1, 1, H, W)
-        drawn = self._sequential(self.means + self.log_scales.exp() * torch.logit(uniform))
+        drawn = self._sequential(self.means + self.log_scales.exp() * torch.logit(uniform), _to_8_bits)
         picked = drawn.gather(1, chosen.expand(-1, 1, drawn.shape[2], -1, -1))[:, 0]
         return torch.round((picked.clamp(-1, 1) + 1) / 2 * 255) / 255
 
@@ -116,14 +117,19 @@ class LogisticMixture(NamedTuple):
             [self.means[:, :, 0], self.means[:, :, 1] + a * red, self.means[:, :, 2] + b * red + c * green], dim=2
         )
 
-    def _sequential(self, own: Tensor) -> Tensor:
-        """Channel by channel, each on what the ones before became; `own` is what each adds by itself."""
+    def _sequential(self, own: Tensor, seen: Callable[[Tensor], Tensor]) -> Tensor:
+        """Channel by channel, each on the ones before as they are `seen`; `own` is what each adds by itself."""
         if self.coefficients is None:
             return own
         a, b, c = self.coefficients.unbind(dim=2)
-        red = own[:, :, 0].clamp(-1, 1)
-        green = (own[:, :, 1] + a * red).clamp(-1, 1)
+        red = seen(own[:, :, 0])
+        green = seen(own[:, :, 1] + a * red)
         return torch.stack([red, green, own[:, :, 2] + b * red + c * green], dim=2)
+
+
+def _to_8_bits(v: Tensor) -> Tensor:
+    """On [-1, 1], the nearest of the 256 values."""
+    return 2 * torch.round((v.clamp(-1, 1) + 1) / 2 * 255) / 255 - 1
 
 
 Likelihood = Bernoulli | Gaussian | LogisticMixture
@@ -149,7 +155,7 @@ class GaussianHead(nn.Module):
         self.log_sigma = nn.Parameter(torch.tensor(-1.5))
 
     def forward(self, decoded: Tensor) -> Gaussian:
-        return Gaussian(decoded + 0.5, self.log_sigma)
+        return Gaussian(decoded + 0.5, bounded(self.log_sigma, LOG_SCALE_REACH))
 
 
 class LogisticMixtureHead(nn.Module):

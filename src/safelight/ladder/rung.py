@@ -74,7 +74,8 @@ class Rung(nn.Module):
         last, rows = self.posterior[-1], self._to_mean
         rows.copy_(torch.randn(rows.shape, generator=generator))
         delta_mean = self.posterior(torch.cat([h, evidence], dim=1))[:, : len(rows)]
-        spread = delta_mean.std(dim=(0, 2, 3)).clamp(min=1e-6)
+        spread = delta_mean.std(dim=(0, 2, 3), correction=0)
+        spread[spread < 1e-6] = 1.0  # evidence that does not vary has nothing to say
         rows.div_(spread.view(-1, 1, 1, 1))
         last.bias[: len(rows)] = -delta_mean.mean(dim=(0, 2, 3)) / spread  # type: ignore[operator]
 

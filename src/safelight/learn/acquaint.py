@@ -34,6 +34,8 @@ EVERY = 7
 """Of how many values one is kept; prime, so that no grid is favoured."""
 AT_LEVEL = 0.9
 """Of the interval that the second correction makes right."""
+LEAST = 1e-3
+"""Of a correction that is needed: a patch without any error says nothing more."""
 RIDGE = 4.0
 """Weight of the penalty on the correction's slopes, in pictures; the fit sees a few hundred of few sources."""
 
@@ -62,7 +64,7 @@ def acquaint(model: Restorer, known: RestorationPairs, held_out: RestorationPair
     centre, projection = _project(seen)
     reference = (seen - centre) @ projection
     judged = min(JUDGED, KNOWN)
-    needed = np.log([needed_correction(*evidence(model, known[index])) for index in range(judged)])
+    needed = np.log([np.maximum(needed_correction(*evidence(model, known[i])), LEAST) for i in range(judged)])
     correction = _ridge(reference[:judged], needed).T
     unlimited = _familiar(centre, projection, reference, 1.0, correction)
     distances = [unlimited.anomaly(unlimited.place(kind(model, held_out[index]))) for index in range(HELD_OUT)]

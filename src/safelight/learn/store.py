@@ -87,12 +87,11 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
     index = target.with_suffix(".json")
     if index.exists() and target.exists():
         saved = json.loads(index.read_text())
-        return PixelStore(target, tuple(Entry(**e) for e in saved["entries"])), saved["left_out"]
+        return PixelStore(target, tuple(Entry(**e) for e in saved["entries"])), unreadable + saved["left_out"]
     cache.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(f".{os.getpid()}.part")
     try:
         entries, left_out = _decode_all(digests, fresh, scales, smallest_px)
-        left_out = unreadable + left_out
         if not entries:
             raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
         fresh.replace(target)
@@ -100,7 +99,7 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
         fresh.replace(index)  # last, so that an index always has its pixels
     finally:
         fresh.unlink(missing_ok=True)
-    return PixelStore(target, tuple(entries)), left_out
+    return PixelStore(target, tuple(entries)), unreadable + left_out
 
 
 def _digests(files: Iterable[Path]) -> tuple[dict[Path, str], list[str]]:

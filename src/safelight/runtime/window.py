@@ -39,7 +39,8 @@ class Canvas:
         """Choose the white point."""
         if picture.bits < 32:
             return Canvas(picture, picture.full_scale)
-        some = picture.pixels.reshape(-1)[:: max(1, picture.pixels.size // PERCENTILE_SAMPLE)]
+        whole = picture.pixels.reshape(-1, picture.pixels.shape[2])  # of all channels, whatever the size
+        some = whole[:: max(1, picture.pixels.size // PERCENTILE_SAMPLE)]
         typical, white = np.percentile(some, (99, 99.9))
         return Canvas(picture, float(white) if typical > OVERSHOOT else 1.0)
 
