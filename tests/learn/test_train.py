@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, RecipeError, UsageError
 from safelight.ladder.restorer import build_restorer
-from safelight.learn import acquaint, adapt, export, finish
+from safelight.learn import acquaint, export, finish
 from safelight.learn.job import TrainJob, train_recipe
 from safelight.learn.settings import load_recipe
 from safelight.picture import Picture, read
@@ -71,7 +71,6 @@ def finished(tmp_path_factory, pictures, tiny_recipe) -> Iterator[Path]:
         few.setattr(acquaint, "JUDGED", 32)
         few.setattr(acquaint, "HELD_OUT", 32)
         few.setattr(finish, "CALIBRATION_PATCHES", 32)
-        few.setattr(adapt, "STEPS", 30)
         assert run(folder / "tiny.toml", pictures, folder / "run")
     yield folder / "run"
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import Up, blocks, down, unreduced, zero_init
+from safelight.ladder.layers import blocks, down, unreduced, up, zero_init
 from safelight.ladder.rung import Landing, Rung
 
 
@@ -54,7 +54,7 @@ class Ladder(nn.Module):
         self.encode = nn.ModuleList(blocks(r.width, 1) for r in rungs)
         self.down = nn.ModuleList(down(fine.width, coarse.width) for fine, coarse in steps)
         self.condition = nn.ModuleList(nn.Conv2d(r.condition, r.width, 1) for r in rungs)
-        self.up = nn.ModuleList(Up(coarse.width, fine.width) for fine, coarse in steps)
+        self.up = nn.ModuleList(up(coarse.width, fine.width) for fine, coarse in steps)
         self.rungs = nn.ModuleList(
             Rung(r.width, r.latents, r.blocks) if r.latents else Landing(r.width, r.blocks) for r in rungs
         )

@@ -35,19 +35,9 @@ def down(width_in: int, width_out: int) -> nn.Conv2d:
     return nn.Conv2d(width_in, width_out, 2, stride=2)
 
 
-class Up(nn.Module):
-    """(B, width_in, H, W) → (B, width_out, 2H, 2W), the mirror of `down`: each cell becomes 2x2 of its own.
-
-    A transposed convolution, written as a 1x1 convolution and a shuffle (Shi et al., "Real-time single image and video
-    super-resolution", CVPR 2016), since those have fast kernels everywhere, in 8 bits too.
-    """
-
-    def __init__(self, width_in: int, width_out: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width_in, 4 * width_out, 1)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.conv(h), 2)
+def up(width_in: int, width_out: int) -> nn.ConvTranspose2d:
+    """(B, width_in, H, W) → (B, width_out, 2H, 2W), the mirror of `down`."""
+    return nn.ConvTranspose2d(width_in, width_out, 2, stride=2)
 
 
 def zero_init(conv: nn.Conv2d) -> nn.Conv2d:

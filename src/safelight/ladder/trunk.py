@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import Up, blocks, down, zero_init
+from safelight.ladder.layers import blocks, down, up, zero_init
 
 SIGMA_UNKNOWN = -1.0
 """The value of `sigma_01` that means: the noise level was not told."""
@@ -44,7 +44,7 @@ class Trunk(nn.Module):
         self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1)
         self.encode = nn.ModuleList(blocks(w, n) for w, n in zip(widths, blocks_down, strict=True))
         self.down = nn.ModuleList(down(fine, coarse) for fine, coarse in fine_to_coarse)
-        self.up = nn.ModuleList(Up(coarse, fine) for fine, coarse in fine_to_coarse)
+        self.up = nn.ModuleList(up(coarse, fine) for fine, coarse in fine_to_coarse)
         self.decode = nn.ModuleList(blocks(w, n) for w, n in zip(widths[:-1], blocks_up, strict=True))
         self.tail = zero_init(nn.Conv2d(widths[0], 4 * 3, 3, padding=1))
 

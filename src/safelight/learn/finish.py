@@ -51,8 +51,7 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     parity = export_graphs(model, folder)
     share = recipe.data.validation_share
     for_calibration, for_measuring = store.part(0, share).halves()
-    to_learn = training_pairs(recipe, store.part(share, 1), "adapt")
-    quantise(model.trunk, folder / "mean.onnx", folder / "mean_int8.onnx", to_learn)
+    quantise(folder / "mean.onnx", folder / "mean_int8.onnx", training_pairs(recipe, for_calibration, "int8"))
     known, held_out = looking_pairs(recipe, store.part(share, 1), for_calibration)
     familiar = acquaint(model, known, held_out)
     calibration = calibrate(model, familiar, held_out)
