@@ -24,8 +24,8 @@ class Point(NamedTuple):
     value: float
 
 
-def curve(run: Path, measure: str) -> list[Point]:
-    """The validations of one run, over all its stages."""
+def curve(run: Path, measure: str, stages: int) -> list[Point]:
+    """The validations of one run, over its first stages."""
     points, before, minutes, earlier, stage, last = [], None, 0.0, 0, 0, 0
     for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
@@ -34,7 +34,7 @@ def curve(run: Path, measure: str) -> list[Point]:
         if entry["stage"] != stage:
             earlier, stage = earlier + last, entry["stage"]
         last = entry["step"]
-        if measure in entry:
+        if measure in entry and stage < stages:
             points.append(Point(earlier + last, round(minutes, 2), entry[measure]))
     return points
 
@@ -64,9 +64,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--measure", default="val_noise25_psnr_db")
+    parser.add_argument("--stages", type=int, default=99, help="only so many of a run's stages, from the first")
     parser.add_argument("--name", default="curves")
     ask = parser.parse_args()
-    curves = {run.name: curve(run, ask.measure) for run in ask.runs}
+    curves = {run.name: curve(run, ask.measure, ask.stages) for run in ask.runs}
     results = {name: [point._asdict() for point in points] for name, points in curves.items()}
     (ROOT / "benchmarks" / "results" / f"{ask.name}.json").write_text(json.dumps(results, indent=2) + "\n")
     plot(curves, ask.measure, ROOT / "docs" / "images" / f"{ask.name}.png")
