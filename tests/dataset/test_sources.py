@@ -81,6 +81,10 @@ def test_arrays(rng, tmp_path):
     assert images.classes == ("2", "9", "10"), "numbers in their own order"
     assert images.items[1].name == "v" and images.items[1].label == "9"
     np.testing.assert_array_equal(images.load(3).pixels, pixels[3][..., None])
+    np.savez(tmp_path / "n.npz", images=pixels, labels=np.array([1, 0, 0, 1, 1, 1]), names=np.array(["cat", "dog"]))
+    images = open_set(tmp_path / "n.npz")
+    assert images.classes == ("cat", "dog"), "names of classes"
+    assert images.items[0].label == "dog" and images.items[0].name == "0"
     np.savez(
         tmp_path / "m.npz",
         train_images=pixels[..., None].repeat(3, -1) / 255,
@@ -101,6 +105,10 @@ def test_arrays(rng, tmp_path):
         ({"images": np.zeros((3, 8, 8), np.uint8), "labels": np.zeros(2)}, "labels: 2 for 3 pictures"),
         ({"images": np.zeros((3, 8, 8), np.uint8), "names": np.array("one")}, "give one word or number"),
         ({"images": np.zeros((3, 8, 8), np.uint8), "names": np.array(["a", "b"])}, "names: 2 for 3 pictures"),
+        (
+            {"images": np.zeros((3, 8, 8), np.uint8), "labels": np.array([0, 1, 2]), "names": np.array(["a", "b"])},
+            "names: 2 for 3 pictures",
+        ),
         ({"images": np.zeros((30, 40, 3), np.uint8)}, "has shape"),
         ({"images": np.zeros((2, 0, 8), np.uint8)}, "has shape"),
         ({"images": np.zeros((2, 8, 8), np.uint32)}, "convert it to uint8"),
@@ -192,3 +200,14 @@ def test_a_damaged_jpeg_is_read_with_a_warning(rng, tmp_path):
     write(Picture(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)), path)
     damage(path, path.stat().st_size // 2, 30)
     assert "damaged" in open_set(tmp_path).load(0).warnings[0]
+
+
+def test_the_projects_own_sets_open(data):
+    for name, count, classes in (
+        ("mnist_train", 60_000, 10),
+        ("neu_defects_64", 1800, 6),
+        ("pneumonia_mnist", 5030, 2),
+    ):
+        images = open_set(data / "labelled" / f"{name}.npz")
+        assert len(images) == count and len(images.classes) == classes
+    assert "scratches" in open_set(data / "labelled" / "neu_defects_64.npz").classes

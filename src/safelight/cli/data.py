@@ -76,8 +76,7 @@ def _one_line(words: str) -> str:
     """As it can be shown on any terminal, whatever names have in them."""
     from safelight.jobs import shown
 
-    indent = words[: len(words) - len(words.lstrip(" "))]
-    return indent + " ".join(shown(words).split())
+    return "".join(c if c.isprintable() else " " for c in shown(words))
 
 
 def _counted(counts: dict[str, int]) -> str:

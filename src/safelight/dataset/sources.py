@@ -153,11 +153,12 @@ def _arrays(path: Path) -> ImageSet:
         if f"{prefix}images" not in arrays:
             continue
         images.append(_stack(arrays[f"{prefix}images"], f"{path}: {prefix}images"))
-        labels, names = (
-            _words(arrays.get(f"{prefix}{what}"), len(images[-1]), f"{path}: {prefix}{what}")
-            for what in ("labels", "names")
-        )
-        named = (name or str(k) for k, name in enumerate(names))
+        labels = _words(arrays.get(f"{prefix}labels"), len(images[-1]), f"{path}: {prefix}labels")
+        names = arrays.get(f"{prefix}names", arrays.get("names"))
+        if names is not None and _are_of_classes(names, labels):
+            of_class = _words(names, len(names), f"{path}: {prefix}names")
+            labels, names = [of_class[int(str(label))] for label in labels], None
+        named = (name or str(k) for k, name in enumerate(_words(names, len(labels), f"{path}: {prefix}names")))
         folder = f"{prefix.rstrip('_')}/" if prefix else ""
         items += [Item(f"{folder}{name}", label, part) for name, label in zip(named, labels, strict=True)]
     if not items:
@@ -209,6 +210,17 @@ def _words(values: NDArray[Any] | None, count: int, name: str) -> list[str | Non
     if len(flat) != count:
         raise UsageError(f"{name}: {len(flat)} for {count} pictures; make them equally many")
     return [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in flat.tolist()]
+
+
+def _are_of_classes(names: NDArray[Any], labels: list[str | None]) -> bool:
+    """Whether `names` can only be those of the classes that the labels number."""
+    return (
+        names.ndim == 1
+        and len(names) != len(labels)
+        and all(
+            label is not None and label.isdecimal() and len(label) < 10 and int(label) < len(names) for label in labels
+        )
+    )
 
 
 def _as_bytes(values: NDArray[Any]) -> Pixels:
