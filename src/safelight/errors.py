@@ -13,6 +13,14 @@
 Each message says what is wrong, with which file, and how to mend it.
 """
 
+import os
+from pathlib import Path
+
+
+def shown(path: Path | str) -> str:
+    """A path, or words with paths, for people and files; names that are no UTF-8 get question marks."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
 
 class SafelightError(Exception):
     """Root of the tree; shown to people as one line, never as a traceback."""

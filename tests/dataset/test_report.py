@@ -137,6 +137,6 @@ def test_the_verb(rng, tmp_path):
     assert broken.returncode == 1 and len(json.loads(broken.stdout)["unreadable"]) == 1
     told = run_cli("data", tmp_path / "set", env=strict)
     assert told.returncode == 1 and "Traceback" not in told.stderr
-    assert "1 groups of pictures with the same pixels" in told.stdout and "1 other files" in told.stdout
+    assert "groups of pictures with the same pixels: 1" in told.stdout and "not looked at: 1" in told.stdout
     nothing = run_cli("data", tmp_path / "nowhere")
     assert nothing.returncode == 2 and nothing.stderr.count("\n") == 1

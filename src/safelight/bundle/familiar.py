@@ -24,6 +24,7 @@ from safelight.errors import BundleError
 Array = NDArray[np.float32]
 NEIGHBOURS = 3
 LARGEST_CORRECTION = 20.0
+"""Nearly clean pictures need small factors; beyond this a fit is guessing."""
 FAR = 1e6
 """In the projected space, where training pictures lie within a few units."""
 

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from safelight.errors import shown
+
 if TYPE_CHECKING:
     from safelight.dataset import Report
 
@@ -62,20 +64,18 @@ def _words(report: "Report") -> Iterable[str]:
         ("in several parts", report.leaks),
     ):
         if groups:
-            yield f"{len(groups)} groups of pictures {what}:"
+            yield f"groups of pictures {what}: {len(groups)}"
             yield from _some(", ".join(group) for group in groups)
-    for what, lines in (("cannot be read", report.unreadable), ("can be read, but", report.doubtful)):
+    for what, lines in (("cannot be read", report.unreadable), ("can be read, but not as a whole", report.doubtful)):
         if lines:
-            yield f"{len(lines)} {what}:"
+            yield f"{what}: {len(lines)}"
             yield from _some(lines)
     if report.other_files:
-        yield f"{report.other_files} other files, which are not looked at"
+        yield f"other files, which are not looked at: {report.other_files}"
 
 
 def _one_line(words: str) -> str:
     """As it can be shown on any terminal, whatever names have in them."""
-    from safelight.jobs import shown
-
     return "".join(c if c.isprintable() else " " for c in shown(words))
 
 

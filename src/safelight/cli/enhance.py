@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from safelight.errors import UsageError
+from safelight.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from safelight.jobs import EnhanceSettings, Outcome
@@ -216,8 +216,6 @@ def _rename_stand_in(outcome: "Outcome") -> None:
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:
     """What would be done. Exit code 1 if some of it could not."""
-    from safelight.jobs import shown
-
     for task in plan.tasks:
         source, outputs = shown(task.source), [shown(path) for path in task.outputs]
         problem = task.problem and shown(task.problem)

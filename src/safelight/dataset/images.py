@@ -16,7 +16,7 @@ Pixels = NDArray[np.uint8]
 Part = Literal["train", "validation", "test"]
 LONGEST_NUMBER = 20
 """Digits up to which labels are ordered as numbers are."""
-OVERSHOOT = 0.5 / 255
+ROUNDING = 0.5 / 255
 """Float values may miss [0, 1] by what rounding takes away."""
 
 
@@ -78,7 +78,7 @@ def eight_bits(picture: Picture, name: str) -> Pixels:
 def check_range(values: NDArray[np.floating], name: str) -> None:
     """Raises PictureError unless all values are within [0, 1]."""
     low, high = float(values.min()), float(values.max())
-    if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # a NaN is neither
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # a NaN is neither
         raise PictureError(f"{name}: has float values from {low:g} to {high:g}; scale them to [0, 1]")
 
 

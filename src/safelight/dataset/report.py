@@ -49,13 +49,13 @@ class Report:
         said = [
             (len(self.classes) == 1, "all pictures are of one class: nothing can be learned about classes"),
             (rare, f"classes of a single picture, which cannot be split: {', '.join(rare[:5])}"),
-            (self.contradictions, f"{len(self.contradictions)} groups of the same picture under several labels"),
+            (self.contradictions, f"groups of the same picture under several labels: {len(self.contradictions)}"),
             (
                 self.leaks,
-                f"{len(self.leaks)} groups of the same picture in several parts: what is tested was trained on",
+                f"groups of the same picture in several parts, tested on what was trained on: {len(self.leaks)}",
             ),
-            (self.unreadable, f"{len(self.unreadable)} pictures cannot be read"),
-            (self.doubtful, f"{len(self.doubtful)} pictures can be read, but not as a whole"),
+            (self.unreadable, f"pictures that cannot be read: {len(self.unreadable)}"),
+            (self.doubtful, f"pictures that can be read, but not as a whole: {len(self.doubtful)}"),
         ]
         return [line for found, line in said if found]
 
@@ -83,7 +83,7 @@ def inspect(images: ImageSet, workers: int = 1, on_progress: Callable[[int], Non
         except PictureError as error:
             return str(error)
         except Exception as error:  # whatever it is, it is of one picture
-            return f"{images.items[index].name}: cannot be read ({type(error).__name__}: {error})"
+            return " ".join(f"{images.items[index].name}: cannot be read ({type(error).__name__}: {error})".split())
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for index, seen in enumerate(pool.map(look, range(len(images)))):

@@ -1,8 +1,9 @@
 """Where sets come from: a folder, an .npz, or a list in CSV or JSON lines.
 
-folder        class/…/picture, or pictures without sub-folders for a set without labels
-.npz          images, and if there are any labels and names; or train_images, val_images, test_images and
-              their labels, as MedMNIST has them
+folder        class/…/picture; train/class/…/picture and so on, if all top folders are parts; or pictures without
+              sub-folders, for a set without labels
+.npz          images, and if there are any labels, and names of the pictures or of the classes; or train_images,
+              val_images, test_images and their labels, as MedMNIST has them
 .csv .jsonl   image (a path from where the list lies), and if there are any label and split
 """
 
@@ -20,9 +21,8 @@ from numpy.typing import NDArray
 
 from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, eight_bits
 from safelight.errors import PictureError, UsageError
-from safelight.picture import SUFFIXES, convert, read
+from safelight.picture import READABLE, convert, read
 
-READABLE = frozenset({*SUFFIXES, ".gif"})
 PARTS: dict[str, Part] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test",
@@ -175,7 +175,7 @@ def _arrays(path: Path) -> ImageSet:
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The plain arrays of an .npz. Raises UsageError."""
     try:
-        with zipfile.ZipFile(path):
+        with zipfile.ZipFile(path):  # refuses what is broken; numpy would leave the file open
             pass
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: array for name in file if isinstance(array := file[name], np.ndarray)}

@@ -12,10 +12,8 @@ from pathlib import Path
 from safelight.errors import PictureError, UsageError
 from safelight.jobs.manifest import Manifest
 from safelight.jobs.settings import EnhanceSettings
-from safelight.picture import SUFFIXES, format_of
+from safelight.picture import READABLE, SUFFIXES, format_of
 
-READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
-"""What is picked up from folders; a file that is named is tried whatever its name."""
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif": "avif"}
 NO_FOLDERS = frozenset({*READABLE, ".bmp", ".jp2", ".jxl", ".psd"})
 """An output that ends so is meant as a picture, not as a folder."""

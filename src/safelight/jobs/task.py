@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.errors import SafelightError
+from safelight.errors import SafelightError, shown
 from safelight.jobs.manifest import Manifest, task_key
 from safelight.jobs.plan import Task
 from safelight.jobs.settings import EnhanceSettings
@@ -229,8 +229,3 @@ def failure(task: Task, error: Exception) -> Outcome:
     else:
         text = f"{task.source}: internal error ({type(error).__name__}: {error}); please report it"
     return Outcome(shown(task.source), "failed", error=" ".join(text.split()))
-
-
-def shown(path: Path | str) -> str:
-    """A path, or words with paths, for people and files; names that are no UTF-8 get question marks."""
-    return os.fsencode(path).decode("utf-8", "replace")

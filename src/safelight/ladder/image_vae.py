@@ -90,10 +90,10 @@ class ImageVae(nn.Module):
         output = self.ladder(2 * x - 1, self.context(len(x), labels), noise)
         return VaeOutput(self.head(output.decoded), output.kl_nats, output.log_ratio_nats)
 
+    @torch.no_grad()
     def wake(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
         """Before training: see `Rung.wake`."""
-        with torch.no_grad():
-            self.ladder.wake(2 * x - 1, self.context(len(x), labels), generator)
+        self.ladder.wake(2 * x - 1, self.context(len(x), labels), generator)
 
     def sample(self, noise: Sequence[Tensor], labels: Tensor | None = None) -> Likelihood:
         """p(x | z) for one draw from the prior; `noise` is N(0, 1) times the temperature."""

@@ -103,9 +103,9 @@ class LogisticMixture(NamedTuple):
         uniform = torch.rand(self.means.shape, generator=generator).clamp(1e-5, 1 - 1e-5)
         gumbel = -torch.log(-torch.log(torch.rand(self.log_weights.shape, generator=generator).clamp(1e-9, 1 - 1e-7)))
         chosen = (self.log_weights + gumbel).argmax(dim=1, keepdim=True)[:, :, None]  # (B, 1, 1, H, W)
-        drawn = self._sequential(self.means + self.log_scales.exp() * torch.logit(uniform), _to_8_bits)
-        picked = drawn.gather(1, chosen.expand(-1, 1, drawn.shape[2], -1, -1))[:, 0]
-        return torch.round((picked.clamp(-1, 1) + 1) / 2 * 255) / 255
+        own = self.means + self.log_scales.exp() * torch.logit(uniform)
+        drawn = self._sequential(own, lambda v: 2 * _bytes(v) / 255 - 1)
+        return _bytes(drawn.gather(1, chosen.expand(-1, 1, drawn.shape[2], -1, -1))[:, 0]) / 255
 
     def _means(self, v: Tensor) -> Tensor:
         """The centres, given the true values of the channels before; v is (B, 1, C, H, W)."""
@@ -127,9 +127,9 @@ class LogisticMixture(NamedTuple):
         return torch.stack([red, green, own[:, :, 2] + b * red + c * green], dim=2)
 
 
-def _to_8_bits(v: Tensor) -> Tensor:
-    """On [-1, 1], the nearest of the 256 values."""
-    return 2 * torch.round((v.clamp(-1, 1) + 1) / 2 * 255) / 255 - 1
+def _bytes(v: Tensor) -> Tensor:
+    """The nearest of the 256 values that stand for [-1, 1], from 0 to 255."""
+    return torch.round((v.clamp(-1, 1) + 1) / 2 * 255)
 
 
 Likelihood = Bernoulli | Gaussian | LogisticMixture

@@ -78,12 +78,11 @@ class Restorer(nn.Module):
         residual = ((x - estimate.mean) / estimate.log_scale.exp()).detach()
         return PosteriorOutput(estimate, residual, self.ladder(residual, features, noise[1:]))
 
+    @torch.no_grad()
     def wake(self, x: Tensor, y: Tensor, sigma_01: Tensor, generator: torch.Generator) -> None:
         """Before the ladder is trained: see `Rung.wake`."""
-        with torch.no_grad():
-            estimate = self(y, sigma_01)
-            residual = (x - estimate.mean) / estimate.log_scale.exp()
-            self.ladder.wake(residual, estimate.features, generator)
+        estimate = self(y, sigma_01)
+        self.ladder.wake((x - estimate.mean) / estimate.log_scale.exp(), estimate.features, generator)
 
     def draw(self, mean: Tensor, scale: Tensor, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """One sample of x; `noise` is N(0, 1) times the temperature, as `noise_inputs` says."""

@@ -36,6 +36,7 @@ class Rung(nn.Module):
 
     def __init__(self, width: int, latents: int, block_count: int) -> None:
         super().__init__()
+        self.latents = latents
         self.prior = zero_init(nn.Conv2d(width, 2 * latents, 3, padding=1))
         self.posterior = nn.Sequential(
             nn.Conv2d(2 * width, width, 3, padding=1), nn.ReLU(), zero_init(nn.Conv2d(width, 2 * latents, 3, padding=1))
@@ -61,7 +62,7 @@ class Rung(nn.Module):
     @property
     def silent(self) -> bool:
         """Whether nothing of the evidence arrives in z, as when built."""
-        return not bool(self._to_mean.any())
+        return not bool(self._last.weight[: self.latents].any())
 
     @torch.no_grad()
     def wake(self, h: Tensor, evidence: Tensor, generator: torch.Generator) -> None:
@@ -71,19 +72,21 @@ class Rung(nn.Module):
         has learned to say anything, and then neither has a gradient (docs/lab-notebook.md). The scale is set by the
         data (after Salimans & Kingma, "Weight normalization", NeurIPS 2016, §3).
         """
-        last, rows = self.posterior[-1], self._to_mean
+        assert self._last.bias is not None
+        rows, bias = self._last.weight[: self.latents], self._last.bias[: self.latents]  # that make Δμ
         rows.copy_(torch.randn(rows.shape, generator=generator))
-        delta_mean = self.posterior(torch.cat([h, evidence], dim=1))[:, : len(rows)]
+        delta_mean = self.posterior(torch.cat([h, evidence], dim=1))[:, : self.latents]
         spread = delta_mean.std(dim=(0, 2, 3), correction=0)
         spread[spread < 1e-6] = 1.0  # evidence that does not vary has nothing to say
         rows.div_(spread.view(-1, 1, 1, 1))
-        last.bias[: len(rows)] = -delta_mean.mean(dim=(0, 2, 3)) / spread  # type: ignore[operator]
+        bias.copy_(-delta_mean.mean(dim=(0, 2, 3)) / spread)
 
     @property
-    def _to_mean(self) -> Tensor:
-        """The part of the posterior's last kernel that makes Δμ."""
-        last: Tensor = self.posterior[-1].weight  # type: ignore[assignment]
-        return last[: len(last) // 2]
+    def _last(self) -> nn.Conv2d:
+        """The posterior's last layer; its first half makes Δμ."""
+        last = self.posterior[-1]
+        assert isinstance(last, nn.Conv2d)
+        return last
 
     def _prior(self, h: Tensor) -> tuple[Tensor, Tensor]:
         mean_p, log_sigma_p = unreduced(self.prior(h)).chunk(2, dim=1)

@@ -2,11 +2,12 @@
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.read import format_of, read, read_pages
-from safelight.picture.write import PART_PREFIX, SUFFIXES, container_of, write
+from safelight.picture.write import PART_PREFIX, READABLE, SUFFIXES, container_of, write
 
 __all__ = [
     "OVERSHOOT",
     "PART_PREFIX",
+    "READABLE",
     "SUFFIXES",
     "Metadata",
     "Picture",

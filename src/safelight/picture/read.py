@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from safelight.errors import PictureError
+from safelight.errors import PictureError, shown
 from safelight.picture import containers, exif, xmp
 from safelight.picture.picture import Metadata, Picture
 from safelight.picture.vips import from_vips, reason, supported
@@ -57,7 +57,7 @@ def _read_page(source: str | Path | bytes, page: int, max_megapixels: float) -> 
 
 
 def _name(source: str | Path | bytes) -> str:
-    return "standard input" if isinstance(source, bytes) else os.fsencode(source).decode("utf-8", "replace")
+    return "standard input" if isinstance(source, bytes) else shown(source)
 
 
 def _open(source: str | Path | bytes, page: int = 0, fail_on: str = "error") -> pyvips.Image:

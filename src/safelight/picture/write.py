@@ -26,6 +26,8 @@ SUFFIXES = {
     ".webp": "webp",
     ".avif": "avif",
 }
+READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
+"""What is picked up from folders; a file that is named is tried whatever its name."""
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
 PART_PREFIX = ".safelight-"
