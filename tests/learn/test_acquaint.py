@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from safelight.ladder.restorer import Estimate
-from safelight.learn.acquaint import _ridge, evidence, needed_correction
+from safelight.learn.acquaint import evidence, needed_correction
 from safelight.learn.data import Pair
 
 
@@ -23,13 +23,6 @@ def test_rare_large_errors_widen_the_std_more_than_the_interval(rng):
     assert correction.std == pytest.approx(np.sqrt(0.97 + 0.03 * 100), rel=0.05)
     assert 1 < correction.interval < 1.2
     assert correction.spread == pytest.approx(1)
-
-
-def test_the_fit_finds_what_the_patches_follow(rng):
-    places = rng.standard_normal((500, 4))
-    slopes = np.array([[0.5, -1.0, 2.0], [0.2, 0.0, -0.1], [0.0, 0.3, 0.0], [-0.4, 0.1, 0.0], [0.0, 0.0, 0.2]])
-    found = _ridge(places, slopes[0] + places @ slopes[1:] + 0.05 * rng.standard_normal((500, 3)))
-    np.testing.assert_allclose(found, slopes, atol=0.02)
 
 
 class Predictor:

@@ -68,7 +68,6 @@ def finished(tmp_path_factory, pictures, tiny_recipe) -> Iterator[Path]:
     )
     with pytest.MonkeyPatch.context() as few:
         few.setattr(acquaint, "KNOWN", 64)
-        few.setattr(acquaint, "JUDGED", 32)
         few.setattr(acquaint, "HELD_OUT", 32)
         few.setattr(finish, "CALIBRATION_PATCHES", 32)
         assert run(folder / "tiny.toml", pictures, folder / "run")

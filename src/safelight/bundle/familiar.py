@@ -3,14 +3,13 @@
 A picture's statistics (runtime/look.py) are projected to a few dimensions, in which a sample of training
 patches is kept, degraded as in training. The anomaly score is the mean distance to the three nearest of
 them (after Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022) over the
-distance that one in fifty held-out patches exceeds. In the same dimensions three linear fits on training
-patches say by how much the predicted scale must be corrected for that kind of picture: to be the root mean
-square of the error, to be the unit of an interval, and to be the root mean square of draws. The first two differ
-where errors are mostly small and rarely large, as after strong compression.
+distance that one in fifty held-out patches exceeds. The eight nearest also say by how much the predicted scale
+must be corrected for that kind of picture: to be the root mean square of the error, to be the unit of an interval,
+and to be the root mean square of draws. The first two differ where errors are mostly small and rarely large, as
+after strong compression.
 """
 
 import io
-import math
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from numpy.typing import NDArray
 from safelight.errors import BundleError
 
 Array = NDArray[np.float32]
-NEIGHBOURS = 3
-LARGEST_CORRECTION = 20.0
-"""Nearly clean pictures need small factors; beyond this a fit is guessing."""
+OF_ANOMALY, OF_CORRECTION = 3, 8
+"""Nearest training patches that each is averaged over."""
 FAR = 1e6
 """In the projected space, where training pictures lie within a few units."""
 
@@ -53,7 +51,7 @@ class Familiar:
     limit: Array
     """(), the distance beyond which a picture counts as outside."""
     correction: Array
-    """(3, 1 + k), logs of the scale's `Correction`: a constant and a weight for every dimension."""
+    """(N, 3), logs of the `Correction` that each of them needs."""
 
     @property
     def average(self) -> Array:
@@ -68,17 +66,20 @@ class Familiar:
 
     def anomaly(self, place: Array) -> float:
         """0 is in the midst of the training pictures, 1 at their limit."""
-        distances = np.sort(np.linalg.norm(self.reference - place, axis=1))
-        return float(distances[:NEIGHBOURS].mean() / self.limit)
+        distances = np.sort(self._distances(place))
+        return float(distances[:OF_ANOMALY].mean() / self.limit)
 
     def corrected(self, place: Array) -> Correction:
-        """For a picture there. Bounded, and never below 1 for what is outside: there a fit knows little."""
-        exponents = self.correction[:, 0] + self.correction[:, 1:] @ place
-        factors = np.exp(np.clip(exponents, -math.log(LARGEST_CORRECTION), math.log(LARGEST_CORRECTION)))
-        std, interval, spread = factors.tolist()
+        """For a picture there; never below 1 for what is outside, where training pictures say little."""
+        nearest = np.argsort(self._distances(place), kind="stable")[:OF_CORRECTION]
+        std, interval, spread = np.exp(self.correction[nearest].mean(axis=0)).tolist()
         if self.anomaly(place) > 1:
             std, interval = max(std, 1.0), max(interval, 1.0)
         return Correction(std, interval, spread)
+
+    def _distances(self, place: Array) -> Array:
+        distances: Array = np.linalg.norm(self.reference - place, axis=1)
+        return distances
 
     def save(self, path: Path) -> None:
         """As arrays without pickle."""

@@ -1,4 +1,4 @@
-"""How the limit of a model's experience is drawn, and its scale corrected by kind of picture.
+"""How the limit of a model's experience is drawn, and what its scale is worth by kind of picture.
 
 Training pictures are what it knows, and show what the predicted scale is worth where; held-out ones say how
 far from those a picture of the same kind may lie.
@@ -21,8 +21,8 @@ from safelight.learn.settings import TrainRecipe
 from safelight.learn.store import PixelStore
 from safelight.runtime.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
-KNOWN, JUDGED, HELD_OUT = 1024, 512, 384
-"""Patches that are kept, those of them whose errors are looked at, and patches that draw the limit."""
+KNOWN, HELD_OUT = 1024, 384
+"""Training patches that are kept, and patches that draw the limit."""
 SIDES_PX = (2 * WINDOW_PX, WINDOW_PX)
 """Of the patches: the larger if there are pictures that large."""
 DIMENSIONS = 8
@@ -36,8 +36,6 @@ AT_LEVEL = 0.9
 """Of the interval that the second correction makes right."""
 LEAST = 1e-3
 """Of a correction that is needed: a patch without any error says nothing more."""
-RIDGE = 4.0
-"""Weight of the penalty on the correction's slopes, in pictures; the fit sees a few hundred of few sources."""
 
 Vector = NDArray[np.float64]
 
@@ -57,15 +55,17 @@ def looking_pairs(
 def acquaint(model: Restorer, known: RestorationPairs, held_out: RestorationPairs) -> Familiar:
     """Fit everything in `Familiar`; see `looking_pairs` for the patches.
 
-    The correction is fitted on training pictures: they are many more than the held-out ones, and a trunk this small
+    Corrections are those of training pictures: they are many more than the held-out ones, and a trunk this small
     restores both alike. `finish.calibrate` then sees to it that levels are kept on held-out ones.
     """
-    seen = np.stack([kind(model, known[index]) for index in range(KNOWN)])
+    kinds, needed = [], []
+    for index in range(KNOWN):
+        pair = known[index]
+        kinds.append(kind(model, pair))
+        needed.append(needed_correction(*evidence(model, pair)))
+    seen, correction = np.stack(kinds), np.log(np.maximum(needed, LEAST))
     centre, projection = _project(seen)
     reference = (seen - centre) @ projection
-    judged = min(JUDGED, KNOWN)
-    needed = np.log([np.maximum(needed_correction(*evidence(model, known[i])), LEAST) for i in range(judged)])
-    correction = _ridge(reference[:judged], needed).T
     unlimited = _familiar(centre, projection, reference, 1.0, correction)
     distances = [unlimited.anomaly(unlimited.place(kind(model, held_out[index]))) for index in range(HELD_OUT)]
     limit = float(np.quantile(distances, 1 - OUTSIDE_SHARE))
@@ -129,14 +129,6 @@ def _project(seen: Vector) -> tuple[Vector, Vector]:
     projection[: -len(own), :kept] = main / spread[: -len(own), None]
     projection[-len(own) :, kept:] = np.diag(1 / (spread[-len(own) :] * np.sqrt(own)))
     return centre, projection
-
-
-def _ridge(places: Vector, targets: Vector) -> Vector:
-    """Least squares with penalised slopes (Hoerl & Kennard, 1970): (N, k), (N, t) → (1 + k, t), the constant first."""
-    design = np.concatenate([np.ones((len(places), 1)), places], axis=1)
-    penalty = RIDGE * np.diag([0.0, *places.var(axis=0)])
-    slopes: Vector = np.linalg.solve(design.T @ design + penalty, design.T @ targets)
-    return slopes
 
 
 def _familiar(centre: Vector, projection: Vector, reference: Vector, limit: float, correction: Vector) -> Familiar:

@@ -4,7 +4,7 @@ A few small windows go through the trunk before the picture does. Their statisti
 picture it is: the mean and spread of the coarsest features (what is shown); variance, kurtosis and
 autocorrelation of what was removed (whether it looks like noise that the model knows); and patterns that
 photographs do not have: lines along rows or columns, noise without colour in a coloured scene, a single wave,
-no colour, drawn edges, edges everywhere.
+no colour, drawn edges.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ LARGE_PX = 4_000_000
 LAGS = (1, 2)
 OF_REMOVED = 3 * (2 + 2 * len(LAGS))
 """How many of the statistics are of what was removed."""
-OF_PATTERNS = 9
+OF_PATTERNS = 8
 """How many are of patterns; the last ones."""
 LOWEST_CYCLES = 8
 """Per window, of what counts as a wave; below them photographs have their power."""
@@ -84,9 +84,8 @@ def statistics(degraded: Array, mean: Array, coarsest: Array) -> NDArray[np.floa
 
 
 def _edges(mean: Array) -> NDArray[np.float64]:
-    """Of restored windows (B, 3, H, W), all in logs, (B, 6): how much edges prefer a direction, differences two pixels
-    apart over neighbours' (across and along), colour's over grey's, how far a single wave stands out, and how
-    unevenly edges are spread (the kurtosis of differences, high in natural scenes: Field, JOSA A, 1987).
+    """Of restored windows (B, 3, H, W), all in logs, (B, 5): how much edges prefer a direction, differences two pixels
+    apart over neighbours' (across and along), colour's over grey's, and how far a single wave stands out.
     """
     pixels = mean.astype(np.float64)
     grey = pixels.mean(axis=1)
@@ -108,15 +107,5 @@ def _edges(mean: Array) -> NDArray[np.float64]:
         np.log(energy(grey, -2, 2) / along),
         np.log(colour / (across + along)),
         np.log((power.max(axis=1) + 1e-9) / (power.mean(axis=1) + 1e-9)),
-        (_log_kurtosis(np.diff(grey, axis=1)) + _log_kurtosis(np.diff(grey, axis=2))) / 2,
     ]
     return np.stack(columns, axis=1)
-
-
-def _log_kurtosis(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of (B, H, W), each by itself, around 0."""
-    squares = np.square(values).reshape(len(values), -1)
-    kurtosis: NDArray[np.float64] = np.log(
-        (np.square(squares).mean(axis=1) + 1e-12) / (squares.mean(axis=1) + 1e-6) ** 2
-    )
-    return kurtosis
