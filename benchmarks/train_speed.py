@@ -17,12 +17,12 @@ import torch
 
 from safelight.ladder.restorer import build_restorer
 from safelight.learn.checkpoint import Progress
-from safelight.learn.data import Pair, loader, training_pairs
-from safelight.learn.loop import TrainingStep, freeze_all_but
-from safelight.learn.objectives import Terms, draw_noise
 from safelight.learn.optimise import build_optimiser, guarded_step
-from safelight.learn.settings import load_recipe
-from safelight.learn.store import build_store
+from safelight.learn.recipes import read_recipe
+from safelight.learn.restore.data import Pair, loader, training_pairs
+from safelight.learn.restore.store import build_store
+from safelight.learn.restore.task import RestoreObjective, freeze_all_but
+from safelight.learn.task import Moment
 
 RESULTS = Path(__file__).parent / "results" / "train_speed.json"
 BATCHES = 40
@@ -44,25 +44,23 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     ask = parser.parse_args()
-    recipe = load_recipe(ask.recipe)
+    recipe = read_recipe(ask.recipe)
     store, _ = build_store(ask.data, Path(".cache/pixels"), recipe.data.scales, 128)
     pairs = training_pairs(recipe, store, "speed")
-    batches = iter(loader(pairs, 0, 10**6, recipe.stages[0].batch, workers=0))
+    batches = iter(loader(pairs, 0, recipe.stages[0].batch, workers=0))
     results = {"loader_alone_samples_per_s": rate(lambda: len(next(batches)[0])), "threads": torch.get_num_threads()}
     batch = next(batches)
     pair = Pair(*(t.contiguous(memory_format=torch.channels_last) for t in batch[:2]), batch[2])
     model = build_restorer(**recipe.model.model_dump()).to(memory_format=torch.channels_last)
-    noise = draw_noise(model, pair.clean.shape, torch.Generator().manual_seed(0))
-    terms = Terms("l1", noise, 1.0, [0.0] * len(model.ladder.latents))
     first_of_each = {stage.objective: stage for stage in reversed(recipe.stages)}
     for objective, stage in first_of_each.items():
         for precision, optimiser_name in (("float32", "adamw"), ("bfloat16", "adamw"), ("bfloat16", "muon")):
             variant = stage.model_copy(update={"precision": precision, "optimiser": optimiser_name})
             parameters, progress = freeze_all_but(model, variant), Progress()
-            optimiser, whole = build_optimiser(parameters, variant), TrainingStep(model, variant)
+            optimiser, whole = build_optimiser(parameters, variant), RestoreObjective(model, variant, recipe.seed)
 
             def step(whole=whole, parameters=parameters, progress=progress, optimiser=optimiser) -> int:
-                loss, _ = whole(pair, terms)
+                loss, _ = whole(pair, Moment(0, progress.step, 1.0))
                 optimiser.zero_grad()
                 loss.backward()
                 guarded_step(parameters, optimiser, progress)

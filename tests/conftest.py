@@ -30,9 +30,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """An exported bundle with random weights of ordinary size: it changes pictures a lot, and runs fast."""
     import torch
 
-    from safelight.bundle import Calibration, Card, Familiar, NoiseInput, save_bundle
+    from safelight.bundle import Calibration, Card, Familiar, NoiseInput, save_restorer
     from safelight.ladder.restorer import build_restorer
-    from safelight.learn.export import export_graphs
+    from safelight.learn.restore.export import export_graphs
     from safelight.runtime.look import OF_PATTERNS, OF_REMOVED
     from safelight.runtime.tiling import padded
 
@@ -75,7 +75,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         limit=np.float32(100),
         correction=np.tile(np.float32([0.1, 0.3, 0]), (5, 1)),
     )
-    return save_bundle(folder, card, calibration, familiar)
+    return save_restorer(folder, card, calibration, familiar)
 
 
 @pytest.fixture

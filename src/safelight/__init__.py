@@ -1,10 +1,14 @@
-"""Safelight: variational autoencoders that restore photographs, and say how sure they are.
+"""Safelight: variational autoencoders that restore photographs and learn sets of pictures, and say how sure they are.
 
 import safelight
 model = safelight.load("photo")
 out = model.enhance(safelight.read("a.tif"), samples=8, seed=7)
 out.mean, out.std, out.samples, out.interval(0.9)
 safelight.write(out.mean, "a_restored.tif")
+
+run = safelight.fit("recipes/dataset.toml", data="flowers/")
+vae = safelight.load(str(run.bundle))
+vae.encode(x), vae.decode(z), vae.perturb(x, temperature=0.5), vae.sample(64), vae.elbo(x)
 """
 
 from importlib import import_module
@@ -14,19 +18,22 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from safelight.errors import SafelightError
+    from safelight.learn.fit import fit
     from safelight.picture import Picture, read, write
-    from safelight.runtime import Enhanced, Model, load
+    from safelight.runtime import Enhanced, Model, Vae, load
 
 _HOMES = {
     "Enhanced": "safelight.runtime",
     "Model": "safelight.runtime",
     "Picture": "safelight.picture",
     "SafelightError": "safelight.errors",
+    "Vae": "safelight.runtime",
+    "fit": "safelight.learn.fit",
     "load": "safelight.runtime",
     "read": "safelight.picture",
     "write": "safelight.picture",
 }
-__all__ = ["Enhanced", "Model", "Picture", "SafelightError", "__version__", "load", "read", "write"]
+__all__ = ["Enhanced", "Model", "Picture", "SafelightError", "Vae", "__version__", "fit", "load", "read", "write"]
 
 
 def __dir__() -> list[str]:

@@ -33,7 +33,7 @@ def image_set(
         return Loaded(pixels[index], ("has 5 pages",) if index == in_doubt else ())
 
     parts = parts or [None] * len(pixels)
-    return ImageSet(tuple(Item(str(k), labels[k], parts[k]) for k in range(len(pixels))), load)
+    return ImageSet(tuple(Item(str(k), labels[k], parts[k]) for k in range(len(pixels))), load, str)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -80,7 +80,7 @@ def test_a_surprise_is_one_pictures_own(rng):
             raise MemoryError("too much")
         return Loaded(scenes(rng, 1)[0])
 
-    report = inspect(ImageSet((Item("a"), Item("b"), Item("c")), load))
+    report = inspect(ImageSet((Item("a"), Item("b"), Item("c")), load, str))
     assert report.pictures == 2 and report.unreadable == ["b: cannot be read (MemoryError: too much)"]
 
 

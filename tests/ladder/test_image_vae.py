@@ -49,6 +49,26 @@ def test_classes_change_what_is_said_and_need_labels():
             wrong()
 
 
+def test_a_size_that_does_not_halve_is_framed_and_the_frame_costs_nothing():
+    torch.manual_seed(0)
+    model = build_image_vae(1, (7, 13), (8, 8), (0, 3), (1, 1), "bernoulli")
+    noise = model.draw_noise(2, torch.Generator().manual_seed(0))
+    assert [n.shape for n in noise] == [(2, 0, 4, 8), (2, 3, 2, 4)]
+    x = torch.rand(2, 1, 7, 13).round()
+    output = model(x, noise)
+    assert output.likelihood.log_prob(x).shape == (2, 1, 7, 13) == model.sample(noise).mean.shape
+    again = model.sample([torch.zeros_like(noise[0]), output.latents[1]]).mean
+    torch.testing.assert_close(again, output.likelihood.mean)
+
+
+def test_latents_in_units_of_the_prior_decode_to_the_same():
+    model = vae((2, 3))
+    generator = torch.Generator().manual_seed(0)
+    output = model(torch.rand(2, 1, 16, 24), model.draw_noise(2, generator))
+    torch.testing.assert_close(model.sample(output.latents).mean, output.likelihood.mean)
+    assert all((std > 0).all() for std in output.stds)
+
+
 def test_zero_temperature_is_one_picture():
     model = vae()
     noise = [torch.zeros(2, *shape) for shape in model.noise_shapes]

@@ -10,8 +10,8 @@ from torch.distributions import Normal, kl_divergence
 from safelight.ladder.layers import bounded
 from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.ladder.rung import Rung, kl_relative
-from safelight.learn.data import Pair
-from safelight.learn.objectives import Terms, draw_noise, mean_objective, posterior_objective
+from safelight.learn.restore.data import Pair
+from safelight.learn.restore.objectives import Terms, draw_noise, mean_objective, posterior_objective
 
 
 def small(rungs: int = 3, seed: int = 0) -> Restorer:

@@ -112,8 +112,8 @@ def test_the_scale_is_corrected_by_kind(tiny, rng):
     np.testing.assert_array_equal(again.std, after.std)
     widths = [np.subtract(*reversed(out.interval(0.9))) for out in (before, after)]
     np.testing.assert_allclose(widths[1], np.exp(np.log(3) - 0.3) * widths[0], rtol=1e-3, atol=1e-6)
-    quantile = session.bundle.calibration.quantile(0.9)
-    unit = before.std / (np.exp(0.1) * session.bundle.calibration.std_factor)  # the scale as predicted
+    quantile = session.calibration.quantile(0.9)
+    unit = before.std / (np.exp(0.1) * session.calibration.std_factor)  # the scale as predicted
     np.testing.assert_allclose(widths[0], 2 * quantile * np.exp(0.3) * unit, rtol=1e-3, atol=1e-6)
 
 

@@ -1,7 +1,8 @@
 """A bundle on disk: a folder, or the same as one zip, verified before use. No pickle anywhere.
 
-    card.json  calibration.json  familiar.npz  weights.safetensors  SHA256SUMS
-    mean.onnx  mean_int8.onnx  scale.onnx  draw.onnx
+    always      card.json  weights.safetensors  SHA256SUMS
+    restores    mean.onnx  mean_int8.onnx  scale.onnx  draw.onnx  calibration.json  familiar.npz
+    images      encode.onnx  decode.onnx  score.onnx  latents.npz  seen.npy  features.onnx if there are classes
 
 The graphs hold no float weights: their initialisers point into weights.safetensors (ONNX external data),
 so every weight is stored once and the file that one trains on is the file that one runs. mean_int8.onnx
@@ -17,29 +18,41 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from safelight.bundle.card import SCHEMA_VERSION, Calibration, Card
+from safelight.bundle.card import SCHEMA_VERSION, Calibration, Card, ImageCard
 from safelight.bundle.familiar import Familiar
 from safelight.errors import BundleError, OutputError
 
 SUMS = "SHA256SUMS"
-GRAPHS = ("mean.onnx", "mean_int8.onnx", "scale.onnx", "draw.onnx")
-FILES = ("card.json", "calibration.json", "familiar.npz", *GRAPHS, "weights.safetensors")
+CARDS: dict[str, type[Card] | type[ImageCard]] = {"restore": Card, "images": ImageCard}
+FILES = {
+    "restore": (
+        *("card.json", "calibration.json", "familiar.npz"),
+        *("mean.onnx", "mean_int8.onnx", "scale.onnx", "draw.onnx", "weights.safetensors"),
+    ),
+    "images": (
+        *("card.json", "latents.npz", "seen.npy"),
+        *("encode.onnx", "decode.onnx", "score.onnx", "weights.safetensors"),
+    ),
+}
+"""By task, what a bundle must hold."""
+OPTIONAL = ("features.onnx",)
+KNOWN = {SUMS, *OPTIONAL, *(name for names in FILES.values() for name in names)}
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 """What zipfile raises for archives that are broken, encrypted or compressed in ways that it does not know."""
 _Model = TypeVar("_Model", bound=BaseModel)
+CardT = TypeVar("CardT", Card, ImageCard)
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Generic[CardT]):
     """A verified bundle."""
 
     folder: Path
-    card: Card
-    calibration: Calibration
+    card: CardT
     sha256: str
     """Of the list of checksums: the identity of the model in manifests."""
 
@@ -47,8 +60,15 @@ class Bundle:
         """Where one of its files lies."""
         return self.folder / file
 
+    def has(self, file: str) -> bool:
+        """Whether it holds an optional file."""
+        return self.path(file).is_file()
 
-def open_bundle(path: Path) -> Bundle:
+
+AnyBundle = Bundle[Card] | Bundle[ImageCard]
+
+
+def open_bundle(path: Path) -> AnyBundle:
     """Verify every checksum, then read the card.
 
     Raises BundleError for a damaged, incomplete or newer bundle.
@@ -56,35 +76,49 @@ def open_bundle(path: Path) -> Bundle:
     folder = _unpacked(path) if path.is_file() else path
     _check_schema(folder, path)
     try:
-        _verify(folder, path)
+        task = _verify(folder, path)
     except BundleError:
         if folder == path:
             raise
         shutil.rmtree(folder)  # the unpacked copy may have been damaged; the zip itself is looked at once more
         folder = _unpacked(path)
-        _verify(folder, path)
-    card = _model(Card, folder / "card.json")
-    return Bundle(folder, card, _model(Calibration, folder / "calibration.json"), _sha256(folder / SUMS))
+        task = _verify(folder, path)
+    sha256 = _sha256(folder / SUMS)
+    if task == "restore":
+        return Bundle(folder, _model(Card, folder / "card.json"), sha256)
+    return Bundle(folder, _model(ImageCard, folder / "card.json"), sha256)
 
 
-def save_bundle(folder: Path, card: Card, calibration: Calibration, familiar: Familiar) -> Bundle:
-    """Complete a folder that holds the graphs and weights: write the rest and the checksums."""
-    familiar.save(folder / "familiar.npz")
+def read_calibration(bundle: Bundle[Card]) -> Calibration:
+    """Raises BundleError if it is not as promised."""
+    return _model(Calibration, bundle.path("calibration.json"))
+
+
+def seal(folder: Path, card: CardT) -> Bundle[CardT]:
+    """Complete a folder that holds everything else: write card and checksums, and read them once."""
     (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / "calibration.json").write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in FILES)
+    names = (*FILES[card.task], *(name for name in OPTIONAL if (folder / name).exists()))
+    sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in names)
     (folder / SUMS).write_text(sums, encoding="utf-8")
-    return open_bundle(folder)
+    bundle: Bundle[CardT] = open_bundle(folder)  # type: ignore[assignment]
+    return bundle
 
 
-def zip_bundle(bundle: Bundle, target: Path) -> None:
+def save_restorer(folder: Path, card: Card, calibration: Calibration, familiar: Familiar) -> Bundle[Card]:
+    """Complete a folder that holds the graphs and weights of a model that restores."""
+    familiar.save(folder / "familiar.npz")
+    (folder / "calibration.json").write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return seal(folder, card)
+
+
+def zip_bundle(bundle: AnyBundle, target: Path) -> None:
     """Write the bundle as one zip; the weights hardly compress, so it is stored as it is. Raises OutputError."""
     if not target.name or target.is_dir():
         raise OutputError(f"{target}: is a folder; name a .zip with -o")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-            for name in (*FILES, SUMS):
+            for name in (*_sums(bundle.folder, bundle.folder), SUMS):
                 archive.write(bundle.path(name), name)
         part.replace(target)
     except OSError as error:
@@ -93,9 +127,13 @@ def zip_bundle(bundle: Bundle, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _verify(folder: Path, path: Path) -> None:
+def _verify(folder: Path, path: Path) -> str:
+    """Every file that the task asks for, and every optional one that is there; returns the task."""
     sums = _sums(folder, path)
-    for name in FILES:
+    task = _told(folder, "task") or "restore"
+    if not isinstance(task, str) or task not in FILES:
+        raise BundleError(f"{path}: its task '{task}' is not known; update Safelight or export the bundle again")
+    for name in (*FILES[task], *(name for name in OPTIONAL if name in sums or (folder / name).exists())):
         if not (folder / name).is_file():
             raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
         try:
@@ -104,15 +142,21 @@ def _verify(folder: Path, path: Path) -> None:
             raise BundleError(f"{path}: {name} cannot be read ({error.strerror}); check its permissions") from None
         if sums.get(name) != sha256:
             raise BundleError(f"{path}: {name} does not match its checksum; install or export the bundle again")
+    return task
+
+
+def _told(folder: Path, key: str) -> Any:
+    """What an unverified card says; None if it cannot be read, which is `_verify`'s to refuse."""
+    try:
+        return json.loads((folder / "card.json").read_bytes())[key]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _check_schema(folder: Path, path: Path) -> None:
-    """First of all, since other schemas have other files. A card that cannot be read is `_verify`'s to refuse."""
-    try:
-        version = json.loads((folder / "card.json").read_bytes())["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if version != SCHEMA_VERSION:
+    """First of all, since other schemas have other files."""
+    version = _told(folder, "schema_version")
+    if version not in (None, SCHEMA_VERSION):
         raise BundleError(
             f"{path}: has card schema {version}, this program knows {SCHEMA_VERSION}; "
             "update Safelight or export the bundle again"
@@ -154,7 +198,7 @@ def _unpacked(path: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=cache))
         with zipfile.ZipFile(path) as archive:
-            for name in (*FILES, SUMS):
+            for name in {SUMS, *KNOWN.intersection(archive.namelist())}:
                 with archive.open(name) as source, (fresh / name).open("wb") as target:
                     shutil.copyfileobj(source, target)
         fresh.rename(folder)

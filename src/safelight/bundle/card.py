@@ -1,4 +1,4 @@
-"""The card of a model: what it takes, what it gives, where it comes from, where it ends."""
+"""The card of a model: what it takes, what it gives, where it comes from, where it ends. One for each task."""
 
 from typing import Literal
 
@@ -20,13 +20,29 @@ class NoiseInput(_Part):
     """One position stands for a square of this side."""
 
 
-class Card(_Part):
+class _Card(_Part):
     """card.json. Every field is a promise; tests try to break each."""
 
     schema_version: int = SCHEMA_VERSION
     name: str
-    task: Literal["restore"]
     summary: str
+    recipe: str
+    recipe_sha256: str
+    trained_on: str
+    training_minutes: float
+    trained_with: str
+    """Processor and threads that these minutes are of."""
+    data_licences: str
+    weights_licence: str
+    measured: dict[str, FiniteFloat]
+    """Name with unit → number; by which command, docs/lab-notebook.md says."""
+    limits: tuple[str, ...]
+
+
+class Card(_Card):
+    """Of a model that restores."""
+
+    task: Literal["restore"]
     channels: Literal[3] = 3
     value_range: tuple[Literal[0], Literal[1]] = (0, 1)
     size_multiple: int = Field(gt=0)
@@ -37,19 +53,37 @@ class Card(_Part):
     """The same for samples."""
     noise_inputs: tuple[NoiseInput, ...] = Field(min_length=1)
     """The likelihood's at full size, then the rungs' from fine to coarse."""
-    recipe: str
-    recipe_sha256: str
     started_from: str | None = None
     """SHA-256 of the bundle whose weights the training began with; None if it began at random."""
-    trained_on: str
-    training_minutes: float
-    trained_with: str
-    """Processor and threads that these minutes are of."""
-    data_licences: str
-    weights_licence: str
-    measured: dict[str, FiniteFloat]
-    """Name with unit → number; by which command, docs/lab-notebook.md says."""
-    limits: tuple[str, ...]
+
+
+class Split(_Part):
+    """How a set that names no parts was split, by the hash of each picture."""
+
+    validation_share: float = Field(ge=0, lt=1)
+    test_share: float = Field(ge=0, lt=1)
+
+
+class ImageCard(_Card):
+    """Of a VAE of a set of pictures."""
+
+    task: Literal["images"]
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+    channels: Literal[1, 3]
+    fit: Literal["crop", "pad", "stretch"]
+    """How pictures of other sizes are brought to this one (`dataset.form.Form`)."""
+    binarise_seed: int | None = None
+    """Pictures were made binary with it (`dataset.table.binarised`)."""
+    value_range: tuple[Literal[0], Literal[1]] = (0, 1)
+    likelihood: Literal["bernoulli", "gaussian", "logistic_mixture"]
+    latents: tuple[tuple[int, int, int], ...] = Field(min_length=1)
+    """Channels, height and width of every rung that has any, fine to coarse, in units of the prior."""
+    classes: tuple[str, ...] = ()
+    """Of the set, in order."""
+    conditional: bool
+    """Whether the graphs take a class."""
+    split: Split
 
 
 class Calibration(_Part):

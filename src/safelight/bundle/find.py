@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from safelight.bundle.bundle import Bundle, open_bundle
+from safelight.bundle.bundle import AnyBundle, Bundle, open_bundle
+from safelight.bundle.card import Card, ImageCard
 from safelight.errors import BundleError
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -20,7 +21,7 @@ def available() -> dict[str, Path]:
     }
 
 
-def find_bundle(model: str) -> Bundle:
+def find_bundle(model: str) -> AnyBundle:
     """The verified bundle of that name, or at that path. Raises BundleError."""
     names = available()
     if model in names:
@@ -29,3 +30,19 @@ def find_bundle(model: str) -> Bundle:
     if not os.path.exists(path):
         raise BundleError(f"model '{model}' is not known; use one of: {', '.join(names) or 'none'}, or a bundle's path")
     return open_bundle(path)
+
+
+def find_restorer(model: str) -> Bundle[Card]:
+    """The same, if it restores. Raises BundleError."""
+    bundle = find_bundle(model)
+    if isinstance(bundle.card, Card):
+        return Bundle(bundle.folder, bundle.card, bundle.sha256)
+    raise BundleError(f"model '{model}' is of a set of pictures and restores none; use generate, or another model")
+
+
+def find_image_model(model: str) -> Bundle[ImageCard]:
+    """The same, if it is of a set of pictures. Raises BundleError."""
+    bundle = find_bundle(model)
+    if isinstance(bundle.card, ImageCard):
+        return Bundle(bundle.folder, bundle.card, bundle.sha256)
+    raise BundleError(f"model '{model}' restores photographs; train one of your pictures: docs/data-sets.md")

@@ -168,11 +168,11 @@ def _run(
     )
 
     from safelight.jobs import run
-    from safelight.runtime import load
+    from safelight.runtime import load_restorer
 
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device '{device}': use auto, cpu or cuda")
-    loaded = load(settings.model, device, precision=settings.precision)  # type: ignore[arg-type]
+    loaded = load_restorer(settings.model, device, precision=settings.precision)  # type: ignore[arg-type]
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     counts = {"done": 0, "skipped": 0, "failed": 0}

@@ -1,7 +1,23 @@
 """Sets of small pictures, with labels if they have any: what data-set models and augmentation start from."""
 
+from safelight.dataset.form import Form, choose_form
 from safelight.dataset.images import ImageSet, Item, Loaded, Part
 from safelight.dataset.report import Report, inspect
 from safelight.dataset.sources import open_set
+from safelight.dataset.split import identities, split
+from safelight.dataset.table import PixelTable
 
-__all__ = ["ImageSet", "Item", "Loaded", "Part", "Report", "inspect", "open_set"]
+__all__ = [
+    "Form",
+    "ImageSet",
+    "Item",
+    "Loaded",
+    "Part",
+    "PixelTable",
+    "Report",
+    "choose_form",
+    "identities",
+    "inspect",
+    "open_set",
+    "split",
+]

@@ -46,6 +46,8 @@ class ImageSet:
     items: tuple[Item, ...]
     load: Callable[[int], Loaded]
     """Position → pixels; raises PictureError for what cannot be read."""
+    identify: Callable[[int], str]
+    """Position → a hash of its file's bytes, or of its pixels in an array; raises PictureError likewise."""
     other_files: int = 0
     """Files beside them that are no pictures, or none of a kind that can be read."""
 

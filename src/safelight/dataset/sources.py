@@ -8,6 +8,7 @@ folder        class/…/picture; train/class/…/picture and so on, if all top f
 """
 
 import csv
+import hashlib
 import json
 import os
 import zipfile
@@ -19,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, eight_bits
-from safelight.errors import PictureError, UsageError
+from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, content_hash, eight_bits
+from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
 
 PARTS: dict[str, Part] = {
@@ -80,7 +81,7 @@ def _item(path: Path, in_parts: bool) -> Item:
     """class/…/picture, or if all top folders are parts, part/class/…/picture."""
     part = PARTS[path.parts[0].lower()] if in_parts else None
     below = path.parts[1:] if in_parts else path.parts
-    return Item(str(path), below[0] if len(below) > 1 else None, part)
+    return Item(str(path), shown(below[0]) if len(below) > 1 else None, part)
 
 
 def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
@@ -91,7 +92,14 @@ def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
         picture = read(path)
         return Loaded(eight_bits(picture, str(path)), picture.warnings)
 
-    return ImageSet(items, load, others)
+    def identify(index: int) -> str:
+        path = folder / items[index].name
+        try:
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise PictureError(f"{path}: cannot be read ({error.strerror}); check the file") from None
+
+    return ImageSet(items, load, identify, others)
 
 
 def _csv(path: Path) -> ImageSet:
@@ -169,7 +177,7 @@ def _arrays(path: Path) -> ImageSet:
         which = int(np.searchsorted(ends, index, side="right"))
         return Loaded(_as_bytes(images[which][index - ends[which]]))
 
-    return ImageSet(tuple(items), load)
+    return ImageSet(tuple(items), load, lambda index: content_hash(load(index).pixels))
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from safelight.ladder.ladder import Ladder, RungSpec
@@ -32,14 +33,20 @@ class VaeOutput(NamedTuple):
     """Of every rung, fine to coarse, (B, latents, h, w)."""
     log_ratio_nats: tuple[Tensor, ...]
     """log p(z) - log q(z) of the draw, likewise."""
+    latents: tuple[Tensor, ...]
+    """What was drawn, in units of the prior, likewise."""
+    stds: tuple[Tensor, ...]
+    """The posterior's standard deviations, in the same units."""
 
     def elbo_nats(self, x: Tensor) -> Tensor:
         """(B,): one draw's estimate of the evidence lower bound, summed over a picture."""
-        return _summed(self.likelihood.log_prob(x)) - sum(_summed(kl) for kl in self.kl_nats)
+        return _summed(self.likelihood.log_prob(x)) - sum(_summed(kl) for kl in self.kl_nats if kl.shape[1])
 
     def log_weight_nats(self, x: Tensor) -> Tensor:
         """(B,): log p(x | z) p(z) / q(z), whose exponential averages to p(x)."""
-        return _summed(self.likelihood.log_prob(x)) + sum(_summed(ratio) for ratio in self.log_ratio_nats)
+        return _summed(self.likelihood.log_prob(x)) + sum(
+            _summed(ratio) for ratio in self.log_ratio_nats if ratio.shape[1]
+        )
 
 
 def importance_weighted_nats(log_weights: Tensor) -> Tensor:
@@ -74,11 +81,14 @@ class Context(nn.Module):
 
 
 class ImageVae(nn.Module):
-    """p(x) or p(x | label) of pictures of one size, which is a multiple of 2 to the number of scales."""
+    """p(x) or p(x | label) of pictures of one size.
 
-    def __init__(self, ladder: Ladder, context: Context, head: nn.Module) -> None:
+    Inside, pictures are black-framed up to a multiple of 2 to the number of scales; the frame is in no likelihood.
+    """
+
+    def __init__(self, ladder: Ladder, context: Context, head: nn.Module, size_px: tuple[int, int]) -> None:
         super().__init__()
-        self.ladder, self.context, self.head = ladder, context, head
+        self.ladder, self.context, self.head, self.size_px = ladder, context, head, size_px
 
     @property
     def noise_shapes(self) -> tuple[tuple[int, int, int], ...]:
@@ -87,23 +97,41 @@ class ImageVae(nn.Module):
 
     def forward(self, x: Tensor, noise: Sequence[Tensor], labels: Tensor | None = None) -> VaeOutput:
         """One draw from q; `x` (B, C, H, W) in [0, 1], `noise` N(0, 1) as `noise_shapes` says."""
-        output = self.ladder(2 * x - 1, self.context(len(x), labels), noise)
-        return VaeOutput(self.head(output.decoded), output.kl_nats, output.log_ratio_nats)
+        output = self.ladder(self._framed(x), self.context(x.shape[0], labels), noise)
+        likelihood = self.head(self._unframed(output.decoded))
+        return VaeOutput(likelihood, output.kl_nats, output.log_ratio_nats, output.latents, output.stds)
 
     @torch.no_grad()
     def wake(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
         """Before training: see `Rung.wake`."""
-        self.ladder.wake(2 * x - 1, self.context(len(x), labels), generator)
+        self.ladder.wake(self._framed(x), self.context(x.shape[0], labels), generator)
 
     def sample(self, noise: Sequence[Tensor], labels: Tensor | None = None) -> Likelihood:
-        """p(x | z) for one draw from the prior; `noise` is N(0, 1) times the temperature."""
-        decoded = self.ladder.sample(self.context(len(noise[0]), labels), noise)
-        likelihood: Likelihood = self.head(decoded)
+        """p(x | z); `noise` is N(0, 1) times the temperature for a draw from the prior, or latents in its units."""
+        decoded = self.ladder.sample(self.context(noise[0].shape[0], labels), noise)
+        likelihood: Likelihood = self.head(self._unframed(decoded))
         return likelihood
 
     def draw_noise(self, batch: int, generator: torch.Generator) -> list[Tensor]:
         """N(0, 1) for every rung."""
         return [torch.randn(batch, *shape, generator=generator) for shape in self.noise_shapes]
+
+    def _framed(self, x: Tensor) -> Tensor:
+        """[0, 1] → [-1, 1], of the context's size."""
+        height, width = (2 * cells for cells in self.context.cells[0])
+        top, left = self._corner
+        below, right = height - self.size_px[0] - top, width - self.size_px[1] - left
+        return 2 * F.pad(x, (left, right, top, below)) - 1
+
+    def _unframed(self, decoded: Tensor) -> Tensor:
+        top, left = self._corner
+        return decoded[:, :, top : top + self.size_px[0], left : left + self.size_px[1]]
+
+    @property
+    def _corner(self) -> tuple[int, int]:
+        """Of the picture in its frame."""
+        rows, columns = self.context.cells[0]
+        return (2 * rows - self.size_px[0]) // 2, (2 * columns - self.size_px[1]) // 2
 
 
 def build_image_vae(
@@ -118,7 +146,9 @@ def build_image_vae(
     """From free sizes, each listed from fine (1/2) to coarse; latents of 0 make a scale without."""
     head = HEADS[likelihood](channels)
     specs = [RungSpec(*size) for size in zip(widths, latents, blocks, widths, strict=True)]
-    return ImageVae(Ladder(specs, channels, head.channels_in), Context(widths, size_px, classes), head)
+    cell = 1 << len(widths)
+    framed = (-(-size_px[0] // cell) * cell, -(-size_px[1] // cell) * cell)
+    return ImageVae(Ladder(specs, channels, head.channels_in), Context(widths, framed, classes), head, size_px)
 
 
 def _summed(values: Tensor) -> Tensor:

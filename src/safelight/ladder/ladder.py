@@ -41,6 +41,10 @@ class LadderOutput(NamedTuple):
     """KL of each rung, fine to coarse; of the k-th from 0 (B, latents, H/2^(k+1), W/2^(k+1))."""
     log_ratio_nats: tuple[Tensor, ...]
     """log p(z) - log q(z) of the draw, likewise."""
+    latents: tuple[Tensor, ...]
+    """What was drawn, in units of the prior, likewise; `sample` takes it as its noise."""
+    stds: tuple[Tensor, ...]
+    """The posterior's standard deviations, in the same units."""
 
 
 class Ladder(nn.Module):
@@ -81,7 +85,8 @@ class Ladder(nn.Module):
             passed.append(self.rungs[k](self._state(k, h, condition[k]), evidence[k], noise[k]))
             h = passed[-1].h
         passed.reverse()
-        return LadderOutput(self._decode(h), tuple(p.kl_nats for p in passed), tuple(p.log_ratio_nats for p in passed))
+        _, kl_nats, log_ratio_nats, latents, stds = zip(*passed, strict=True)
+        return LadderOutput(self._decode(h), kl_nats, log_ratio_nats, latents, stds)
 
     def sample(self, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """What is decoded for one draw from the prior; `noise` is N(0, 1) times the temperature."""

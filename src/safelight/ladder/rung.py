@@ -29,6 +29,10 @@ class RungOutput(NamedTuple):
     """KL(q ‖ p) of every latent dimension, (B, latents, H, W)."""
     log_ratio_nats: Tensor
     """log p(z) - log q(z) of what was drawn, likewise."""
+    latent: Tensor
+    """What was drawn, in units of the prior: (z - μ_p) / σ_p = Δμ + δσ ε, which is N(0, 1) under p."""
+    std: Tensor
+    """δσ, in the same units."""
 
 
 class Rung(nn.Module):
@@ -49,13 +53,14 @@ class Rung(nn.Module):
         mean_p, log_sigma_p = self._prior(h)
         delta_mean, log_delta_sigma = unreduced(self.posterior(torch.cat([h, evidence], dim=1))).chunk(2, dim=1)
         log_delta_sigma = bounded(log_delta_sigma, LOG_SIGMA_REACH)
-        drawn = delta_mean + log_delta_sigma.exp() * noise  # in units of the prior
+        std = log_delta_sigma.exp()
+        drawn = delta_mean + std * noise  # in units of the prior
         log_ratio = 0.5 * (noise.square() - drawn.square()) + log_delta_sigma
         h = self._merge(h, mean_p + log_sigma_p.exp() * drawn)
-        return RungOutput(h, kl_relative(delta_mean, log_delta_sigma), log_ratio)
+        return RungOutput(h, kl_relative(delta_mean, log_delta_sigma), log_ratio, drawn, std)
 
     def sample(self, h: Tensor, noise: Tensor) -> Tensor:
-        """The state after a draw from p; `noise` is N(0, 1) times the temperature."""
+        """The state after a draw from p; `noise` is N(0, 1) times the temperature, or any latent in these units."""
         mean_p, log_sigma_p = self._prior(h)
         return self._merge(h, mean_p + log_sigma_p.exp() * noise)
 
@@ -107,7 +112,7 @@ class Landing(nn.Module):
     def forward(self, h: Tensor, evidence: Tensor, noise: Tensor) -> RungOutput:
         """As a rung's; `noise` has no channels."""
         nothing = h.new_zeros(noise.shape)
-        return RungOutput(self.blocks(h), nothing, nothing)
+        return RungOutput(self.blocks(h), nothing, nothing, nothing, nothing)
 
     def sample(self, h: Tensor, noise: Tensor) -> Tensor:
         """The same without evidence."""

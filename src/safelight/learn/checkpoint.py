@@ -1,6 +1,6 @@
 """Checkpoints without pickle: tensors in safetensors, numbers in JSON, replaced in one rename.
 
-There is no random state to save: every draw is keyed by the step (learn/data.py), so weights, EMA,
+There is no random state to save: every draw is keyed by the step (learn/restore/data.py), so weights, EMA,
 optimiser moments and the counters are the whole state, and resuming is bit-identical to not stopping.
 """
 
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from safelight.errors import UsageError
+from safelight.errors import TrainingError, UsageError
 from safelight.learn.ema import Ema
 
 
@@ -25,28 +26,70 @@ class Progress:
     stage: int = 0
     step: int = 0
     """Steps done in this stage."""
+    seconds: float = 0.0
+    """Spent on them, validation left out."""
+    rate_factor: float = 1.0
+    """What going back has made of the learning rate."""
+    rollbacks: int = 0
+    best: float | None = None
+    """The lowest validation number that judges this stage."""
+    bad_validations: int = 0
+    """Since the best one."""
     skipped: int = 0
     """Steps whose gradient was an outlier or not finite; they changed nothing."""
     skipped_in_a_row: int = 0
     norm_average: float = 0.0
     """Running average of the gradient norm, which says what an outlier is."""
 
+    def next_stage(self) -> None:
+        """Counters of a stage begin anew."""
+        fresh = Progress(stage=self.stage + 1, rate_factor=self.rate_factor, skipped=self.skipped)
+        vars(self).update(vars(fresh))
+
+    def judge(self, number: float) -> None:
+        """Take note of a validation."""
+        better = self.best is None or number < self.best
+        self.best, self.bad_validations = (number, 0) if better else (self.best, self.bad_validations + 1)
+
 
 def save(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write `folder` anew; a kill at any moment leaves the old or the new one."""
+    """Write `folder` anew; a kill at any moment leaves the old or the new one.
+
+    Raises TrainingError if it cannot be written; the old one stays.
+    """
+    found = find(folder)
+    if found is not None and found != folder:  # what a kill between two renames left
+        found.rename(folder)
     fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, fresh / "weights.safetensors")
-    save_file(ema.state_dict(), fresh / "ema.safetensors")
-    save_file(_moments(model, optimiser), fresh / "optimiser.safetensors")
-    (fresh / "progress.json").write_text(json.dumps(asdict(progress)))
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, fresh / "weights.safetensors")
+        save_file(ema.state_dict(), fresh / "ema.safetensors")
+        save_file(_moments(model, optimiser), fresh / "optimiser.safetensors")
+        (fresh / "progress.part").write_text(json.dumps(asdict(progress)))
+        (fresh / "progress.part").rename(fresh / "progress.json")  # last, since it makes the folder a checkpoint
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        kept = "the last checkpoint stays" if find(folder) else "there is no other checkpoint"
+        raise TrainingError(f"{fresh}: cannot be written ({error}), {kept}; make room, then --resume") from None
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def save_weights(path: Path, ema: Ema) -> None:
+    """The averaged weights alone, in one rename. Raises TrainingError if they cannot be written."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        save_file(ema.state_dict(), fresh)
+        fresh.replace(path)
+    except (OSError, SafetensorError) as error:
+        fresh.unlink(missing_ok=True)
+        raise TrainingError(f"{path}: cannot be written ({error}); make room, then --resume") from None
 
 
 def find(folder: Path) -> Path | None:

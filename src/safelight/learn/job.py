@@ -1,102 +1,46 @@
-"""What `safelight train` does, from a recipe's file to a bundle."""
+"""What the command line says of a training run, beside the recipe."""
 
-import re
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
-
-from safelight.bundle import Bundle, find_bundle
-from safelight.errors import UsageError
-from safelight.ladder.restorer import build_restorer
-from safelight.learn.export import TRAINING_ONLY
-from safelight.learn.finish import finish
-from safelight.learn.loop import train
+from safelight.learn.loop import Limits
 from safelight.learn.run import RunFolder
-from safelight.learn.settings import TrainRecipe, load_recipe
-from safelight.learn.store import build_store
-from safelight.learn.validate import CROP_PX
-from safelight.runtime.look import WINDOW_PX
+
+CACHE = Path(".cache/pixels")
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class TrainJob:
-    """What the command line says beside the recipe."""
+    """One run to begin or to go on with."""
 
     recipe: Path
     data: Path | None = None
     run: Path | None = None
-    cache: Path = Path(".cache/pixels")
+    cache: Path = CACHE
     resume: bool = False
     start: str | None = None
     """A bundle whose weights the run begins with."""
     workers: int | None = None
-    stop_at: int | None = None
-    """Leave with a checkpoint after this many steps in total."""
+    limits: Limits = field(default_factory=Limits)
+    tensorboard: bool = False
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes and tells; of several that a launcher started, one is."""
+        return os.environ.get("RANK", "0") == "0"
 
-def train_recipe(job: TrainJob, tell: Callable[[str], None]) -> bool:
-    """Train, then export to `<run>/bundle`. False if interrupted; raises UsageError and RecipeError."""
-    recipe = _with_workers(load_recipe(job.recipe), job.workers)
-    folder = job.data or recipe.data.folder
-    if folder is None:
-        raise UsageError(f"{job.recipe}: names no data.folder; give --data FOLDER")
-    patches = (recipe.data.patch_px, *(stage.patch_px or 0 for stage in recipe.stages))
-    smallest = max(CROP_PX, WINDOW_PX, *patches) + recipe.data.margin_px
-    store, left_out = build_store(folder, job.cache, recipe.data.scales, smallest)
-    for line in left_out:
-        tell(f"left out: {line}")
-    share = recipe.data.validation_share
-    parts = store.part(share, 1), *store.part(0, share).halves()
-    counts = [part.pictures for part in parts]
-    if 0 in counts:
-        raise UsageError(
-            f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
-            "each needs one: add pictures or change data.validation_share"
-        )
-    run = RunFolder(job.run or Path("runs") / recipe.name)
-    start = find_bundle(job.start) if job.start and not job.resume else None
-    weights = _fitting_weights(recipe, start, tell) if start else None
-    if job.resume:
-        run.resume(recipe, store)
-    else:
-        run.start(recipe, store, start.sha256 if start else None)
-    tell(f"{counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; run in {run.folder}")
-    if not train(recipe, store, run, job.resume, job.stop_at, weights):
-        tell(f"stopped; go on with: safelight train {job.recipe} --data {folder} --run {run.folder} --resume")
-        return False
-    bundle = finish(recipe, job.recipe, store, run)
-    tell(f"bundle in {bundle.folder}: {', '.join(f'{k} {v:g}' for k, v in bundle.card.measured.items())}")
-    return True
+    def folder(self, name: str) -> RunFolder:
+        """The run's, by default that of the recipe's name."""
+        return RunFolder(self.run or Path("runs") / name, self.tensorboard and self.is_first)
 
-
-def _fitting_weights(recipe: TrainRecipe, start: Bundle, tell: Callable[[str], None]) -> dict[str, Tensor]:
-    """What of a bundle's weights fits the recipe's model, part by part. Raises UsageError if the trunk does not.
-
-    Residual blocks that only the recipe has begin silent, so that the grown trunk computes what the given one does
-    (Chen et al., "Net2Net", ICLR 2016). What a bundle goes without, the ladder's view of the clean picture, is learned
-    anew.
-    """
-    torch.manual_seed(recipe.seed)
-    wanted = build_restorer(**recipe.model.model_dump()).state_dict()
-    given = load_file(start.path("weights.safetensors"))
-    grown = [name for name in wanted.keys() - given.keys() if re.fullmatch(r"trunk\..*\.conv\d\.(weight|bias)", name)]
-    given |= {name: tensor for name, tensor in wanted.items() if TRAINING_ONLY.match(name)}
-    given |= {name: torch.zeros_like(wanted[name]) if ".conv2." in name else wanted[name] for name in grown}
-    fits = {name: name in given and given[name].shape == tensor.shape for name, tensor in wanted.items()}
-    misfits = [name for name, does in fits.items() if not does] + list(given.keys() - wanted.keys())
-    fresh = sorted({name.partition(".")[0] for name in misfits})
-    if "trunk" in fresh:
-        raise UsageError(f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to its own")
-    blocks = f"; {len(grown) // 4} new blocks in the trunk" if grown else ""
-    tell(f"starting from {start.card.name}{blocks}" + (f"; new: {', '.join(fresh)}" if fresh else ""))
-    return {name: given[name] for name in wanted if name.partition(".")[0] not in fresh}  # a part whole, or not at all
-
-
-def _with_workers(recipe: TrainRecipe, workers: int | None) -> TrainRecipe:
-    if workers is None:
-        return recipe
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
+    @property
+    def how_to_resume(self) -> str:
+        """The command that goes on where this one stopped."""
+        asked: dict[str, object] = {"--data": self.data, "--run": self.run, "--workers": self.workers}
+        asked |= {"--budget": self.limits.budget_s and f"{self.limits.budget_s:g}s"}
+        asked |= {"--cache": self.cache if self.cache != CACHE else None}
+        options = "".join(f" {option} {value}" for option, value in asked.items() if value is not None)
+        return f"stopped; go on with: safelight train {self.recipe}{options} --resume"

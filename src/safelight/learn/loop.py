@@ -1,254 +1,261 @@
 """The training loop: stages in order, each a page of: fetch, lose, step, average, tell.
 
-Interrupting is safe: Ctrl-C ends the step at hand, writes a checkpoint and leaves.
+Interrupting is safe: Ctrl-C ends the step at hand, writes a checkpoint and leaves. So is bad luck: after many
+useless gradients the run goes back to its last checkpoint and on with half the learning rate.
 """
 
 import math
 import signal
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import nn
 
-from safelight import randomness
-from safelight.errors import UsageError
-from safelight.ladder.restorer import Restorer, build_restorer
+from safelight.errors import TrainingError
 from safelight.learn import checkpoint
-from safelight.learn.data import Pair, loader, training_pairs
 from safelight.learn.ema import Ema
-from safelight.learn.objectives import OBJECTIVES, Terms, draw_noise
-from safelight.learn.optimise import build_optimiser, guarded_step, learning_rate
-from safelight.learn.preview import write_preview
+from safelight.learn.meter import Meter, progress_bar
+from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
 from safelight.learn.run import RunFolder
-from safelight.learn.settings import StageSettings, TrainRecipe
-from safelight.learn.store import PixelStore
-from safelight.learn.validate import build_validation, validate_mean, validate_posterior
+from safelight.learn.settings import Schedule
+from safelight.learn.task import Group, Moment, Task
+
+ROLLBACKS = 3
+SUSPICIOUS = 5
+"""Skipped steps in a row after which nothing is saved: the weights may be lost."""
 
 
-class TrainingStep(nn.Module):
-    """The objective as one module, which is what accelerate wraps."""
+@dataclass(frozen=True)
+class Limits:
+    """What ends a run before its steps are done."""
 
-    def __init__(self, model: Restorer, stage: StageSettings) -> None:
-        super().__init__()
-        self.model = model
-        self.objective = OBJECTIVES[stage.objective]  # a function
-        self.reduced = stage.precision == "bfloat16"
-
-    def forward(self, pair: Pair, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.reduced):
-            loss, log = self.objective(self.model, pair, terms)
-        return loss, log
+    stop_at: int | None = None
+    """Leave after this many steps in total, as if interrupted; for tests and for sittings."""
+    budget_s: float | None = None
+    """Time for the steps of all stages, in proportion to their numbers; schedules then follow the clock."""
 
 
 @dataclass
 class Training:
     """Everything that a run holds while it runs."""
 
-    recipe: TrainRecipe
+    task: Task
     run: RunFolder
-    store: PixelStore
-    model: Restorer
     ema: Ema
     accelerator: Accelerator
-    validation: dict[str, Pair]
     progress: checkpoint.Progress
-    stop_at: int | None = None
-    """Leave after this many steps in total, as if interrupted; for tests and for sittings."""
+    limits: Limits
     interrupted: bool = False
 
+    @property
+    def stage(self) -> Schedule:
+        """The one at hand."""
+        return self.task.stages[self.progress.stage]
 
-def train(
-    recipe: TrainRecipe,
-    store: PixelStore,
-    run: RunFolder,
-    resume: bool,
-    stop_at: int | None = None,
-    start: Mapping[str, Tensor] | None = None,
-) -> bool:
-    """Train all stages of `recipe`, from random weights, those of `start`, or the checkpoint. False if interrupted."""
-    torch.manual_seed(recipe.seed)
-    share = recipe.data.validation_share
+    @property
+    def group(self) -> Group:
+        """Where this process stands among those that train."""
+        return Group(self.accelerator.process_index, self.accelerator.num_processes)
+
+    def share(self, ahead: int = 0) -> float:
+        """Of the stage that is done, by its steps, of which so many are taken for done, or by its time."""
+        if self.limits.budget_s is None:
+            return (self.progress.step + ahead) / self.stage.steps
+        own = self.stage.steps / sum(stage.steps for stage in self.task.stages)
+        return min(1.0, self.progress.seconds / (own * self.limits.budget_s))
+
+    def tell(self, line: str) -> None:
+        """One line for people."""
+        Console(stderr=True).print(line, markup=False, highlight=False)
+
+
+def train(task: Task, run: RunFolder, resume: bool, limits: Limits) -> bool:
+    """Train all stages of a task, as it is or from its checkpoint. False if interrupted; raises TrainingError."""
     accelerator = Accelerator(cpu=True)
-    if accelerator.num_processes > 1:
-        raise UsageError("training runs in one process in this version; start it without a launcher")
-    model = build_restorer(**recipe.model.model_dump()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.load_state_dict(start or {}, strict=False)
     found = checkpoint.find(run.checkpoint) if resume else None
-    training = Training(
-        recipe=recipe,
-        run=run,
-        store=store.part(share, 1),
-        model=model,
-        ema=Ema(model),
-        accelerator=accelerator,
-        validation=build_validation(store.part(0, share).halves()[0], recipe.seed),  # the other half measures, once
-        progress=checkpoint.load_progress(found) if found else checkpoint.Progress(),
-        stop_at=stop_at,
-    )
+    progress = checkpoint.load_progress(found) if found else checkpoint.Progress()
+    training = Training(task, run, Ema(task.model), accelerator, progress, limits)
     with _interruptible(training):
-        while training.progress.stage < len(recipe.stages):
+        while progress.stage < len(task.stages):
             if not _run_stage(training, resume=found is not None):
                 return False
             found = None
-            training.progress.stage, training.progress.step = training.progress.stage + 1, 0
-            training.progress.norm_average = 0.0
+            progress.next_stage()
     return True
 
 
 def _run_stage(training: Training, resume: bool) -> bool:
     """One stage from where it is to its end; the averaged weights become the weights. False if interrupted."""
-    progress, stage = training.progress, training.recipe.stages[training.progress.stage]
-    parameters = freeze_all_but(training.model, stage)
-    if stage.objective == "posterior" and progress.step == 0:
-        _wake(training, stage)
-    step_module = TrainingStep(training.model, stage)
-    step_module, optimiser = training.accelerator.prepare(step_module, build_optimiser(parameters, stage))
+    task, progress, stage = training.task, training.progress, training.stage
+    parameters = task.trained(progress.stage)
+    if progress.step == 0:
+        task.begin(progress.stage)
+    objective, optimiser = training.accelerator.prepare(
+        task.objective(progress.stage, training.group), build_optimiser(parameters, stage)
+    )
     if resume:
-        found = checkpoint.find(training.run.checkpoint)
-        assert found is not None
-        checkpoint.load(found, training.model, training.ema, optimiser.optimizer)
-    batches = _batches(training, stage)
-    with _bar() as bar:
-        task = bar.add_task(stage.objective, total=stage.steps, completed=progress.step, note="")
-        meter = _Meter()
-        for pair, wait_s in batches:
-            log = _step(training, stage, step_module, optimiser, parameters, pair)
-            meter.add(wait_s, len(pair.clean))
-            bar.advance(task)
-            done = progress.step == stage.steps
-            if progress.step % training.recipe.log_every == 0 or done:
-                bar.update(task, note=_tell(training, stage, log, meter))
-            stopping = training.interrupted or _total_steps(training) >= (training.stop_at or math.inf)
-            if progress.step % training.recipe.validate_every == 0 or done or stopping:
-                checkpoint.save(training.run.checkpoint, training.model, training.ema, optimiser.optimizer, progress)
-            if progress.step % training.recipe.validate_every == 0 or done:
-                _validate(training, stage)
-                meter.restart()
-            if stopping:
+        _restore(training, optimiser)
+    batches = task.batches(progress.stage, progress.step, training.group)
+    with progress_bar(training.accelerator.is_main_process) as bar:
+        row = bar.add_task(f"stage {progress.stage + 1} of {len(task.stages)}", total=1.0, note="")
+        meter = Meter()
+        while training.share() < 1 and not _enough(training):
+            began = time.perf_counter()
+            batch = next(batches)
+            waited_s = time.perf_counter() - began
+            try:
+                log = _step(training, objective, optimiser, parameters, batch)
+                meter.add(waited_s, stage.batch)
+                seconds, interrupted = _agreed(training, time.perf_counter() - began)
+                progress.seconds += seconds
+                share = training.share()
+                sound = progress.skipped_in_a_row < SUSPICIOUS
+                due = (progress.step % task.validate_every == 0 and sound) or share >= 1
+                if progress.step % task.log_every == 0 or share >= 1:
+                    bar.update(row, completed=share, note=_log(training, log, meter))
+                stopping = interrupted or _total_steps(training) >= (training.limits.stop_at or math.inf)
+                if due:
+                    _validate(training)
+                    meter.restart()
+            except HopelessError as error:
+                _roll_back(training, optimiser, str(error))
+                batches = task.batches(progress.stage, progress.step, training.group)
+                continue
+            if due or stopping:
+                _save(training, optimiser)
+            if due:
+                _preview(training)
+            if stopping and share < 1:
                 return False
-    training.ema.copy_to(training.model)
+    if _enough(training):
+        training.tell(f"no better for {task.patience} validations: the stage ends at step {progress.step}")
+    training.ema.copy_to(task.model)
     return True
 
 
-def _wake(training: Training, stage: StageSettings) -> None:
-    """Rungs that are silent begin with what the first batch shows; see `Rung.wake`."""
-    batch = next(iter(_batches(training, stage)))[0]
-    seed, _ = randomness.key(training.recipe.seed, "wake", training.progress.stage)
-    training.model.wake(*batch, torch.Generator().manual_seed(seed >> 1))
-
-
 def _step(
-    training: Training,
-    stage: StageSettings,
-    step_module: nn.Module,
-    optimiser: Any,
-    parameters: list[nn.Parameter],
-    pair: Pair,
+    training: Training, objective: nn.Module, optimiser: Any, parameters: list[nn.Parameter], batch: Any
 ) -> dict[str, float]:
     """One update; returns what to log."""
-    progress = training.progress
+    progress, stage = training.progress, training.stage
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate(stage, progress.step)
-    seed, _ = randomness.key(training.recipe.seed, "latent", progress.stage, progress.step)
-    generator = torch.Generator().manual_seed(seed >> 1)  # torch's seeds have 63 bits
-    noise = draw_noise(training.model, pair.degraded.shape, generator) if stage.objective == "posterior" else []
-    kl_weight = min(1.0, (progress.step + 1) / max(1.0, stage.kl_warmup_share * stage.steps))
-    free_nats = stage.free_nats or [0.0] * len(training.model.ladder.latents)
-    loss, log = step_module(pair, Terms(stage.loss, noise, kl_weight, free_nats))
+        group["lr"] = progress.rate_factor * learning_rate(stage, progress.step, training.share())
+    loss, log = objective(batch, Moment(progress.stage, progress.step, training.share(ahead=1)))
     optimiser.zero_grad()
     training.accelerator.backward(loss)
     norm = guarded_step(parameters, optimiser, progress)
     progress.step += 1
-    training.ema.update(training.model, stage.ema_decay, progress.step)
+    training.ema.update(training.task.model, stage.ema_decay, progress.step)
     return {"loss": float(loss.detach()), "grad_norm": norm, **{k: float(v.detach()) for k, v in log.items()}}
 
 
-def freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
-    """What a stage trains: trunk and scale learn the mean; on them, finished, the ladder learns the residual."""
-    model.requires_grad_(False)
-    parts = (model.trunk, model.scale) if stage.objective == "mean" else (model.ladder,)
-    for part in parts:
-        part.requires_grad_(True)
-    return [p for part in parts for p in part.parameters()]
+def _agreed(training: Training, seconds: float) -> tuple[float, bool]:
+    """A step's seconds and whether to stop, as the first process has it, so that all do the same."""
+    if training.group.size == 1:
+        return seconds, training.interrupted
+    seconds, interrupted = broadcast(torch.tensor([seconds, float(training.interrupted)])).tolist()
+    return seconds, bool(interrupted)
 
 
-def _batches(training: Training, stage: StageSettings) -> Iterator[tuple[Pair, float]]:
-    """Batches from the current step on, each with the seconds that the step waited for it."""
+def _roll_back(training: Training, optimiser: Any, why: str) -> None:
+    """To the last checkpoint, and on with half the rate. Raises TrainingError if there is none or it did not help."""
+    found = checkpoint.find(training.run.checkpoint)
+    known = checkpoint.load_progress(found) if found else None
+    if known is None or known.stage != training.progress.stage or training.progress.rollbacks == ROLLBACKS:
+        raise TrainingError(f"{why}; lower learning_rate in the recipe and train again")
+    back_to, seconds = known.step, training.progress.seconds
+    factor, rollbacks = training.progress.rate_factor / 2, training.progress.rollbacks + 1
+    fresh = {"rate_factor": factor, "rollbacks": rollbacks, "seconds": seconds, "skipped_in_a_row": 0}
+    vars(training.progress).update(vars(known) | fresh)
+    _restore(training, optimiser)
+    training.tell(f"{why}: back to step {back_to}, on with {factor:g} of the learning rate")
+
+
+def _restore(training: Training, optimiser: Any) -> None:
+    found = checkpoint.find(training.run.checkpoint)
+    assert found is not None
+    checkpoint.load(found, training.task.model, training.ema, optimiser.optimizer)
+
+
+def _save(training: Training, optimiser: Any) -> None:
+    if training.accelerator.is_main_process:
+        checkpoint.save(
+            training.run.checkpoint, training.task.model, training.ema, optimiser.optimizer, training.progress
+        )
+    training.accelerator.wait_for_everyone()
+
+
+def _log(training: Training, log: dict[str, float], meter: "Meter") -> str:
+    """The average over all processes, into the metrics and as a note for the bar."""
     progress = training.progress
-    pairs = training_pairs(training.recipe, training.store, f"{progress.stage}:{stage.objective}", stage.patch_px)
-    source = iter(loader(pairs, progress.step, stage.steps, stage.batch, training.recipe.data.workers))
-    while True:
-        began = time.perf_counter()
-        batch = next(source, None)
-        if batch is None:
-            return
-        clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
-        yield Pair(clean, degraded, batch.sigma_01), time.perf_counter() - began
-
-
-def _tell(training: Training, stage: StageSettings, log: dict[str, float], meter: "_Meter") -> str:
-    progress = training.progress
+    numbers = torch.tensor([*log.values()], dtype=torch.float64)
+    log = dict(zip(log, training.accelerator.reduce(numbers, "mean").tolist(), strict=True))
     rate, waiting = meter.read()
-    training.run.log(
-        progress.stage,
-        progress.step,
-        objective=stage.objective,
-        learning_rate=learning_rate(stage, progress.step - 1),
-        skipped=progress.skipped,
-        samples_per_s=rate,
-        loader_wait_share=waiting,
-        **log,
-    )
-    return f"loss {log['loss']:.4f}  {rate:.0f} samples/s"
+    if training.accelerator.is_main_process:
+        training.run.log(
+            progress.stage,
+            progress.step,
+            learning_rate=progress.rate_factor * learning_rate(training.stage, progress.step - 1, training.share()),
+            seconds=progress.seconds,
+            skipped=progress.skipped,
+            samples_per_s=rate,
+            loader_wait_share=waiting,
+            **log,
+        )
+    return f"loss {log['loss']:.4g}  {rate:.0f} samples/s"
 
 
-def _validate(training: Training, stage: StageSettings) -> None:
+def _validate(training: Training) -> None:
+    """Measure, log, remember the best.
+
+    Raises TrainingError when training must not go on, and HopelessError when numbers are lost; nothing is saved then.
+    """
+    task, progress = training.task, training.progress
+    with training.ema.applied(task.model):
+        scores = task.validate(progress.stage)
+    if training.accelerator.is_main_process:
+        training.run.log(progress.stage, progress.step, **scores)
+    judge = task.judged_by(progress.stage)
+    if judge is not None and not math.isfinite(scores[judge]):
+        raise HopelessError(f"{judge} is not finite at step {progress.step}")
+    complaint = task.complaint(progress.stage, scores)
+    if complaint is not None:
+        saved = checkpoint.find(training.run.checkpoint)
+        kept = f"; {saved} holds step {checkpoint.load_progress(saved).step}, before that" if saved else ""
+        raise TrainingError(f"step {progress.step}: {complaint}{kept}")
+    if judge is not None and training.share() > training.stage.kl_warmup_share:  # before, it is about something else
+        progress.judge(scores[judge])
+        if progress.bad_validations == 0 and training.accelerator.is_main_process:
+            checkpoint.save_weights(training.run.best, training.ema)
+
+
+def _preview(training: Training) -> None:
+    """A convenience: what goes wrong with it is told, and nothing more."""
+    if not training.accelerator.is_main_process:
+        return
     progress = training.progress
-    with training.ema.applied(training.model):
-        scores = validate_mean(training.model, training.validation)
-        if stage.objective == "posterior":
-            scores |= validate_posterior(training.model, training.validation)
-        name = f"{progress.stage}-{progress.step:06d}.png"
-        write_preview(training.model, training.validation, training.run.previews / name)
-    training.run.log(progress.stage, progress.step, **scores)
+    try:
+        with training.ema.applied(training.task.model):
+            training.task.preview(training.run.previews / f"{progress.stage}-{progress.step:06d}.png")
+    except Exception as error:  # whatever a picture's encoder raises
+        training.tell(f"no preview at step {progress.step}: {' '.join(str(error).split())}")
+
+
+def _enough(training: Training) -> bool:
+    patience = training.task.patience
+    return bool(patience) and training.progress.bad_validations >= patience
 
 
 def _total_steps(training: Training) -> int:
-    return sum(s.steps for s in training.recipe.stages[: training.progress.stage]) + training.progress.step
-
-
-class _Meter:
-    """Samples per second, and the share of the time spent waiting for data, since the last reading."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def add(self, wait_s: float, samples: int) -> None:
-        self.wait_s += wait_s
-        self.samples += samples
-
-    def read(self) -> tuple[float, float]:
-        elapsed = time.perf_counter() - self.began
-        result = self.samples / elapsed, self.wait_s / elapsed
-        self.restart()
-        return result
-
-    def restart(self) -> None:
-        self.began, self.wait_s, self.samples = time.perf_counter(), 0.0, 0
-
-
-def _bar() -> Progress:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(
-        TextColumn("{task.description}"), *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)
-    )
+    return sum(s.steps for s in training.task.stages[: training.progress.stage]) + training.progress.step
 
 
 @contextmanager
@@ -259,6 +266,9 @@ def _interruptible(training: Training) -> Iterator[None]:
         training.interrupted = True
         signal.signal(signal.SIGINT, previous)
 
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield
+        return
     previous = signal.signal(signal.SIGINT, ask)
     try:
         yield

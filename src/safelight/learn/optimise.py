@@ -5,10 +5,9 @@ import math
 import torch
 from torch import nn
 
-from safelight.errors import TrainingError
 from safelight.learn.checkpoint import Progress
 from safelight.learn.muon import Muon, is_hidden_kernel
-from safelight.learn.settings import StageSettings
+from safelight.learn.settings import Schedule
 
 CLIP_AT, SKIP_AT = 2.0, 10.0
 """Multiples of the running average of the gradient norm."""
@@ -18,7 +17,11 @@ SETTLE_STEPS = 50
 """Nothing is skipped before the average means something."""
 
 
-def build_optimiser(parameters: list[nn.Parameter], stage: StageSettings) -> torch.optim.Optimizer:
+class HopelessError(Exception):
+    """Nothing but outliers comes: the weights are lost."""
+
+
+def build_optimiser(parameters: list[nn.Parameter], stage: Schedule) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter, ICLR 2019), alone or beside Muon; weight decay on kernels only."""
     kernels = [p for p in parameters if is_hidden_kernel(p)] if stage.optimiser == "muon" else []
     rest = [p for p in parameters if all(p is not kernel for kernel in kernels)]
@@ -30,19 +33,21 @@ def build_optimiser(parameters: list[nn.Parameter], stage: StageSettings) -> tor
     return Muon(kernels, adamw, stage.learning_rate, stage.weight_decay) if kernels else adamw
 
 
-def learning_rate(stage: StageSettings, step: int) -> float:
-    """Linear warm-up, a plateau, then half a cosine down to `final_share` (Loshchilov & Hutter, ICLR 2017)."""
+def learning_rate(stage: Schedule, step: int, share: float) -> float:
+    """Linear warm-up, a plateau, then half a cosine down to `final_share` (Loshchilov & Hutter, ICLR 2017).
+
+    At a step of the stage, when a share of it is done.
+    """
     warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
-    decay_steps = stage.decay_share * stage.steps
-    cosine = 0.5 * (1 + math.cos(math.pi * max(0.0, step - stage.steps + decay_steps) / decay_steps))
+    cosine = 0.5 * (1 + math.cos(math.pi * max(0.0, 1 - (1 - share) / stage.decay_share)))
     return stage.learning_rate * warmup * (stage.final_share + (1 - stage.final_share) * cosine)
 
 
 def guarded_step(parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, progress: Progress) -> float:
     """Clip and apply the gradients, or drop them if they are outliers. Returns the norm before clipping.
 
-    Clipping: Pascanu et al., ICML 2013. Skipping: Child, "Very deep VAEs", ICLR 2021, §4. Raises
-    TrainingError when nothing but outliers comes.
+    Clipping: Pascanu et al., ICML 2013. Skipping: Child, "Very deep VAEs", ICLR 2021, §4. Raises HopelessError when
+    nothing but outliers comes.
     """
     average = progress.norm_average
     limit = CLIP_AT * average if average > 0 else float("inf")
@@ -56,8 +61,5 @@ def guarded_step(parameters: list[nn.Parameter], optimiser: torch.optim.Optimize
     progress.skipped += 1
     progress.skipped_in_a_row += 1
     if progress.skipped_in_a_row >= HOPELESS_AFTER:
-        raise TrainingError(
-            f"{HOPELESS_AFTER} steps in a row had gradients that were not finite or far too large; "
-            "lower learning_rate in the recipe and train again"
-        )
+        raise HopelessError(f"{HOPELESS_AFTER} steps in a row had gradients that were not finite or far too large")
     return norm

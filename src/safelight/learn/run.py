@@ -1,32 +1,42 @@
 """A run folder: what was asked for, what happened, and where to go on.
 
-run.json       the resolved recipe and which pixels     metrics.jsonl   one line per logged step
-checkpoint/    see checkpoint.py                        previews/       a grid at every validation
+run.json           the resolved recipe and which pixels     metrics.jsonl   one line per logged step
+checkpoint/        see checkpoint.py                        previews/       a grid at every validation
+best.safetensors   the averaged weights that were judged best, where there is a judge
 """
 
+import itertools
 import json
 import math
 import time
 from pathlib import Path
 from typing import Any
 
-from safelight.errors import UsageError
+from safelight.errors import TrainingError, UsageError
 from safelight.learn import checkpoint
-from safelight.learn.settings import TrainRecipe
-from safelight.learn.store import PixelStore
+
+Asked = dict[str, Any]
+"""What the weights depend on, as JSON: a `recipe`, and which `pixels`."""
+
+
+SITTING_GAP_S = 600
 
 
 class RunFolder:
     """Paths and the metrics file of one run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tensorboard: bool = False) -> None:
+        """With `tensorboard`, metrics go there as well. Raises UsageError if it is not installed."""
         self.folder = folder
+        self._board = _board(folder / "tensorboard") if tensorboard else None
         self.checkpoint = folder / "checkpoint"
+        self.best = folder / "best.safetensors"
         self.previews = folder / "previews"
         self.metrics = folder / "metrics.jsonl"
+        self.bundle = folder / "bundle"
         self._asked = folder / "run.json"
 
-    def start(self, recipe: TrainRecipe, store: PixelStore, started_from: str | None = None) -> None:
+    def start(self, asked: Asked, started_from: str | None = None) -> None:
         """Make the folder for a new run, which begins with the weights of the bundle of that SHA-256, if any.
 
         Raises UsageError if it holds one that could be resumed.
@@ -35,16 +45,24 @@ class RunFolder:
             raise UsageError(f"{self.folder}: holds a run already; go on with --resume or choose another --run")
         self.previews.mkdir(parents=True, exist_ok=True)
         self.metrics.unlink(missing_ok=True)
-        self._asked.write_text(json.dumps(_asked(recipe, store) | {"started_from": started_from}, indent=2))
+        self.best.unlink(missing_ok=True)
+        self._asked.write_text(json.dumps(asked | {"started_from": started_from}, indent=2))
 
-    def resume(self, recipe: TrainRecipe, store: PixelStore) -> None:
+    def resume(self, asked: Asked) -> None:
         """Check that it is the same run, and forget what was logged after its checkpoint. Raises UsageError."""
         found = checkpoint.find(self.checkpoint)
         if found is None:
             raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
         told = self._told()
-        if any(told.get(key) != value for key, value in _asked(recipe, store).items()):
-            raise UsageError(f"{self.folder}: was started with another recipe or other pictures; resume with the same")
+        for key, now in _flat(asked).items():
+            then = _flat(told).get(key)
+            if then != now and key == "pixels":
+                raise UsageError(f"{self.folder}: was started with other pictures; resume with the same")
+            if then != now:
+                raise UsageError(
+                    f"{self.folder}: was started with another recipe: {key.removeprefix('recipe.')} was "
+                    f"{json.dumps(then)} and is {json.dumps(now)}; resume with the same"
+                )
         progress = checkpoint.load_progress(found)
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.exists() else []
         known = (line for line in lines if _place(line) <= (progress.stage, progress.step))
@@ -56,6 +74,13 @@ class RunFolder:
         told: str | None = self._told().get("started_from")
         return told
 
+    @property
+    def minutes(self) -> float:
+        """Wall-clock minutes of training, gaps between sittings left out."""
+        times = [json.loads(line)["time"] for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        gaps = (late - early for early, late in itertools.pairwise(times))
+        return float(sum(gap for gap in gaps if gap < SITTING_GAP_S)) / 60
+
     def _told(self) -> dict[str, Any]:
         try:
             told: dict[str, Any] = json.loads(self._asked.read_text(encoding="utf-8"))
@@ -64,17 +89,35 @@ class RunFolder:
         return told
 
     def log(self, stage: int, step: int, **numbers: Any) -> None:
-        """Append one line to the metrics; what is not finite becomes null."""
+        """Append one line to the metrics; what is not finite becomes null. Raises TrainingError if it cannot be."""
         entry = {"time": round(time.time(), 1), "stage": stage, "step": step}
         entry |= {name: _json_number(value) for name, value in numbers.items()}
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise TrainingError(
+                f"{self.metrics}: cannot be written ({error.strerror}); make room, then --resume"
+            ) from None
+        for name, value in numbers.items():
+            if self._board is not None and isinstance(value, float):
+                self._board.add_scalar(f"stage {stage + 1}/{name}", value, step)
 
 
-def _asked(recipe: TrainRecipe, store: PixelStore) -> dict[str, Any]:
-    """What the weights depend on; the card's words may change while the run goes on."""
-    asked = recipe.model_dump(mode="json", exclude={"card": True, "data": {"folder", "workers"}})
-    return {"recipe": asked, "pixels": store.path.stem}
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--tensorboard needs '{error.name}'; pip install tensorboard, or leave it out") from None
+    return SummaryWriter(str(folder))
+
+
+def _flat(value: Any, place: str = "") -> dict[str, Any]:
+    """Every leaf of nested objects and arrays, under its path; an empty one is a leaf."""
+    if not isinstance(value, dict | list) or not value:
+        return {place: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {k: v for key, item in items for k, v in _flat(item, f"{place}.{key}" if place else str(key)).items()}
 
 
 def _place(line: str) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Numbers with a unit and a source."""
 
-from safelight.metrics.pixel import mse, psnr_db
+from safelight.metrics.distribution import Coverage, coverage, distances, frechet_distance, kernel_distance
+from safelight.metrics.pixel import mse, psnr_db, ssim
 from safelight.metrics.posterior import (
     Reliability,
     ause,
@@ -12,13 +13,19 @@ from safelight.metrics.posterior import (
 )
 
 __all__ = [
+    "Coverage",
     "Reliability",
     "ause",
     "calibration_slope",
+    "coverage",
     "crps_of_gaussian",
     "crps_of_samples",
+    "distances",
+    "frechet_distance",
     "gradient_energy",
+    "kernel_distance",
     "mse",
     "psnr_db",
     "reliability",
+    "ssim",
 ]

@@ -52,10 +52,12 @@ def write(
     metadata: Keep = "keep",
     quality: int = 95,
     provenance: dict[str, str] | None = None,
+    source: str = xmp.ENHANCED,
 ) -> list[str]:
     """Write one picture, or several of one size as the pages of a TIFF. Returns warnings.
 
-    The depth is the picture's, or the nearest that the container holds. `provenance` adds facts to the XMP.
+    The depth is the picture's, or the nearest that the container holds. `provenance` adds facts to
+    the XMP, and `source` as IPTC's DigitalSourceType.
     Raises OutputError, and leaves whatever was at `path` before as it was.
     """
     path = Path(path)
@@ -64,7 +66,7 @@ def write(
     _check_pages(pages, path, container)
     first, warnings = _fitted(pages[0], container, metadata)
     if provenance is not None:
-        packet = xmp.with_provenance(first.metadata.xmp, provenance)
+        packet = xmp.with_provenance(first.metadata.xmp, provenance, source)
         if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
             first = first.with_(metadata=replace(first.metadata, xmp=packet))
     pages = [first, *(_fitted(page, container, "strip")[0] for page in pages[1:])]

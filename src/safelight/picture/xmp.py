@@ -8,8 +8,10 @@ _EMPTY = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'</rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
 )
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
+ENHANCED = "algorithmicallyEnhanced"
 """IPTC's term for a photograph that an algorithm has improved."""
+GENERATED = "trainedAlgorithmicMedia"
+"""IPTC's term for what a model made."""
 
 
 def upright(packet: bytes) -> bytes:
@@ -35,7 +37,7 @@ def _prefixes(packet: bytes, namespace: bytes) -> set[bytes]:
     return {re.escape(prefix) for prefix in found}
 
 
-def with_provenance(packet: bytes | None, facts: dict[str, str]) -> bytes:
+def with_provenance(packet: bytes | None, facts: dict[str, str], source: str = ENHANCED) -> bytes:
     """Add IPTC's DigitalSourceType and our own facts as one more rdf:Description.
 
     What an earlier run of ours said is replaced; a DigitalSourceType that is there already stays the only
@@ -46,7 +48,7 @@ def with_provenance(packet: bytes | None, facts: dict[str, str]) -> bytes:
     head, end, tail = earlier.sub(b"", packet or _EMPTY).rpartition(b"</rdf:RDF>")
     source_type = (
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"'
+        f' Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{source}"'
     )
     description = (
         '<rdf:Description rdf:about="" xmlns:safelight="https://safelight.invalid/ns/1.0/"'

@@ -1,6 +1,6 @@
 """Enhance a picture with a bundle: the onion, one responsibility a layer.
 
-load → Model.enhance → _enhance_tiled (geometry, memory) → _restore (graphs, noise) → Canvas (numbers)
+Model.enhance → _enhance_tiled (geometry, memory) → _restore (graphs, noise) → Canvas (numbers)
 
 >>> model = load("photo")                                            # doctest: +SKIP
 >>> out = model.enhance(read("a.tif"), samples=8, seed=7)            # doctest: +SKIP
@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.bundle import Calibration, find_bundle
+from safelight.bundle import Calibration
 from safelight.errors import UsageError
 from safelight.picture import Picture
 from safelight.runtime.look import look
 from safelight.runtime.noise import noise_field
-from safelight.runtime.session import Device, Precision, Session
+from safelight.runtime.session import Session
 from safelight.runtime.strength import REACH_PX, give_back
 from safelight.runtime.tiling import Tile, best_tile, padded, tiles
 from safelight.runtime.window import Canvas
@@ -91,13 +91,6 @@ class Request(NamedTuple):
     uncertainty: bool = True
 
 
-def load(
-    model: str = "photo", device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
-) -> "Model":
-    """A model by name or path; see `bundle.find_bundle` and `Session` for the choices and the errors."""
-    return Model(Session(find_bundle(model), device, threads, precision))
-
-
 class Model:
     """A bundle ready to run."""
 
@@ -132,9 +125,7 @@ class Model:
         _check(request)
         if strength == 0 and not uncertainty:
             on_progress(1.0)
-            return Enhanced(
-                picture, (picture,) * samples, None, self.session.bundle.calibration, picture.size[::-1], 0.0
-            )
+            return Enhanced(picture, (picture,) * samples, None, self.session.calibration, picture.size[::-1], 0.0)
         while True:
             try:
                 return _enhance_tiled(self.session, picture, request, tile_area_px, on_progress)
@@ -159,7 +150,7 @@ def _enhance_tiled(
 ) -> Enhanced:
     """Tile by tile into arrays of the picture's own kind: memory is bounded by the tile and the results."""
     canvas, card = Canvas.of(picture), session.bundle.card
-    seen, calibration = look(session, canvas), session.bundle.calibration
+    seen, calibration = look(session, canvas), session.calibration
     std_factor = seen.correction.std * calibration.std_factor
     draw_factor = np.float32(seen.correction.std / seen.correction.spread * calibration.draw_factor)
     halo = card.sample_halo_px if request.samples else card.mean_halo_px

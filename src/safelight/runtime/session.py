@@ -1,4 +1,4 @@
-"""The only door to onnxruntime, but for its quantiser (learn/quantise.py)."""
+"""The only door to onnxruntime, but for its quantiser (learn/restore/quantise.py)."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from safelight.bundle import Bundle, Familiar
+from safelight.bundle import Bundle, Calibration, Card, Familiar, read_calibration
 from safelight.errors import BundleError, DeviceError, UsageError
 from safelight.runtime.machine import cores, multiplies_int8_fast
 
@@ -49,7 +49,7 @@ class Session:
     """Runs the graphs of one bundle; each is loaded when it is first needed."""
 
     def __init__(
-        self, bundle: Bundle, device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
+        self, bundle: Bundle[Card], device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
     ) -> None:
         """Raises DeviceError for a device or its precision that is not there, UsageError for what does not exist."""
         if precision not in get_args(Precision):
@@ -67,6 +67,7 @@ class Session:
         if precision == "int8" and self.device != "cpu":
             raise DeviceError(f"8-bit graphs run on the processor, not on {self.device}; use --device cpu")
         self.precision = precision
+        self.calibration: Calibration = read_calibration(bundle)
 
     def precision_of_mean(self, scale: bool) -> Literal["fp32", "int8"]:
         """What the trunk computes in; a scale and samples are calibrated on what float gives."""
@@ -79,17 +80,17 @@ class Session:
         sigma = np.full(degraded.shape[0], -1.0 if sigma_01 is None else sigma_01, dtype=np.float32)  # < 0: not told
         names = [f"feature_{k + 1}" for k in range(len(self.bundle.card.noise_inputs) - 1)] if scale else []
         graph = self._mean_int8 if self.precision_of_mean(scale) == "int8" else self._mean
-        mean, *features = _run(graph, ["mean", *names], {"degraded": degraded, "sigma_01": sigma})
+        mean, *features = run_graph(graph, ["mean", *names], {"degraded": degraded, "sigma_01": sigma})
         if not scale:
             return Estimate(mean, None, ())
         feeds = {"degraded": degraded, "mean": mean, "feature_1": features[0]}
-        return Estimate(mean, _run(self._scale, ["scale"], feeds)[0], tuple(features))
+        return Estimate(mean, run_graph(self._scale, ["scale"], feeds)[0], tuple(features))
 
     def mean_and_coarsest(self, degraded: Array) -> tuple[Array, Array]:
         """(B, 3, H, W) → the mean in float and the coarsest features, for a first look."""
         sigma = np.full(degraded.shape[0], -1, dtype=np.float32)
         coarsest = f"feature_{len(self.bundle.card.noise_inputs) - 1}"
-        mean, features = _run(self._mean, ["mean", coarsest], {"degraded": degraded, "sigma_01": sigma})
+        mean, features = run_graph(self._mean, ["mean", coarsest], {"degraded": degraded, "sigma_01": sigma})
         return mean, features
 
     def draw(self, estimate: Estimate, factor: np.float32, noise: Sequence[Array], temperature: float) -> Array:
@@ -105,7 +106,7 @@ class Session:
         }
         feeds |= {f"feature_{k + 1}": array for k, array in enumerate(estimate.features)}
         feeds |= {f"noise_{k}": array for k, array in enumerate(noise)}
-        sample: Array = _run(self._draw, ["sample"], feeds)[0]
+        sample: Array = run_graph(self._draw, ["sample"], feeds)[0]
         return sample
 
     @cached_property
@@ -133,7 +134,7 @@ class Session:
         return open_graph(self.bundle.path(file), self.device, self.threads)
 
 
-def _run(graph: Any, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:
+def run_graph(graph: Any, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:
     """Run a graph; what onnxruntime says of a lack of memory becomes a MemoryError, so that tiles can shrink."""
     try:
         results: list[Array] = graph.run(outputs, feeds)

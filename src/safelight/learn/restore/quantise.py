@@ -25,8 +25,8 @@ from onnxruntime.quantization import (
 )
 
 from safelight.errors import BundleError
-from safelight.learn.data import RestorationPairs
-from safelight.learn.export import point_into
+from safelight.learn.graphs import point_into
+from safelight.learn.restore.data import RestorationPairs
 
 IN_FLOAT = re.compile(r"trunk\.(head|tail|down\.0|(encode|decode)\.0\.\d+\.conv[12])\.weight")
 PERCENTILE = 99.99

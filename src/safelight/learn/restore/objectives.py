@@ -12,7 +12,7 @@ from torch import Tensor
 
 from safelight.ladder.likelihoods import gaussian_nll_nats
 from safelight.ladder.restorer import SIGMA_OBS, Restorer
-from safelight.learn.data import Pair
+from safelight.learn.restore.data import Pair
 
 RMSE_FLOOR = 0.5 / 255
 """Patches that are this good already pull no harder; keeps the root differentiable at 0."""

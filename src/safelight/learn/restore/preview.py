@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from safelight.ladder.restorer import Restorer
-from safelight.learn.data import Pair
+from safelight.learn.restore.data import Pair
 from safelight.picture.vips import to_vips
 
 ROWS_OF_EACH = 2

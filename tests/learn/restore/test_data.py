@@ -1,30 +1,36 @@
 """Pixels to pairs: reproducible, detailed, and split for good."""
 
+import itertools
+
 import numpy as np
 import torch
 
-from safelight.learn.data import RestorationPairs, loader
-from safelight.learn.settings import load_recipe
-from safelight.learn.store import build_store
+from safelight.learn.recipes import read_recipe
+from safelight.learn.restore.data import RestorationPairs, loader
+from safelight.learn.restore.store import build_store
 from safelight.picture import Picture, write
 
 
 def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
-    settings = load_recipe(recipe)
+    settings = read_recipe(recipe)
     store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     again, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     assert again == store
     pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 1, 0.5, 0.3)
-    whole = [t for batch in loader(pairs, 0, 4, 3, workers=0) for t in batch[1]]
-    late = [t for batch in loader(pairs, 2, 4, 3, workers=1) for t in batch[1]]
+
+    def batches(start, count, batch, workers):
+        return itertools.islice(loader(pairs, start, batch, workers), count)
+
+    whole = [t for batch in batches(0, 4, 3, workers=0) for t in batch[1]]
+    late = [t for batch in batches(2, 2, 3, workers=1) for t in batch[1]]
     assert all(torch.equal(a, b) for a, b in zip(whole[6:], late, strict=True))
-    told = torch.cat([batch[2] for batch in loader(pairs, 0, 20, 8, workers=0)])
+    told = torch.cat([batch[2] for batch in batches(0, 20, 8, workers=0)])
     assert (told == -1).any() and (told >= 0).any()
     assert told.max() <= 50 / 255
 
 
 def test_of_several_patches_the_most_detailed_is_taken(recipe, pictures, tmp_path):
-    settings = load_recipe(recipe)
+    settings = read_recipe(recipe)
     store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
     detail = []
     for candidates in (1, 4):

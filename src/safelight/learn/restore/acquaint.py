@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from safelight.bundle import Correction, Familiar
 from safelight.ladder.restorer import Restorer
 from safelight.ladder.trunk import SIGMA_UNKNOWN
-from safelight.learn.data import Pair, RestorationPairs, training_pairs
-from safelight.learn.objectives import draw_noise
-from safelight.learn.settings import TrainRecipe
-from safelight.learn.store import PixelStore
+from safelight.learn.restore.data import Pair, RestorationPairs, training_pairs
+from safelight.learn.restore.objectives import draw_noise
+from safelight.learn.restore.settings import TrainRecipe
+from safelight.learn.restore.store import PixelStore
 from safelight.runtime.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
 KNOWN, HELD_OUT = 1024, 384

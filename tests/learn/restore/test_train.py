@@ -17,16 +17,18 @@ from safetensors.torch import load_file
 from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, RecipeError, UsageError
 from safelight.ladder.restorer import build_restorer
-from safelight.learn import acquaint, export, finish
-from safelight.learn.job import TrainJob, train_recipe
-from safelight.learn.settings import load_recipe
+from safelight.learn import graphs
+from safelight.learn.job import TrainJob
+from safelight.learn.loop import Limits
+from safelight.learn.recipes import read_recipe, train_recipe
+from safelight.learn.restore import acquaint, export, finish
 from safelight.picture import Picture, read
 from safelight.runtime import load
 from support import ROOT
 
 
-def run(recipe: Path, pictures: Path, folder: Path, **more: object) -> bool:
-    job = TrainJob(recipe, pictures, folder, folder.parent / "cache", **more)  # type: ignore[arg-type]
+def run(recipe: Path, pictures: Path, folder: Path, stop_at: int | None = None, **more: object) -> bool:
+    job = TrainJob(recipe, pictures, folder, folder.parent / "cache", limits=Limits(stop_at), **more)  # type: ignore[arg-type]
     return train_recipe(job, lambda line: None)
 
 
@@ -46,7 +48,7 @@ def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, sto
     """20 steps == 10 + resume 10, in either stage, with and without a loader process."""
     wide = recipe.read_text().replace("widths = [8, 16]", "widths = [16, 16]").replace("[8, 8]", "[16, 16]")
     recipe.write_text(wide.replace("batch = 4\n", f"batch = 4\n{more}"))
-    monkeypatch.setattr("safelight.learn.job.finish", lambda *_: pytest.fail("not reached"))
+    monkeypatch.setattr("safelight.learn.restore.job.finish", lambda *_: pytest.fail("not reached"))
     end = 20 if stop == 10 else 39
     assert not run(recipe, pictures, tmp_path / "whole", stop_at=end)
     assert not run(recipe, pictures, tmp_path / "parts", stop_at=stop, workers=workers)
@@ -79,7 +81,7 @@ def test_a_run_learns_and_leaves_everything(finished):
     scores = [line["val_noise25_psnr_db"] for line in lines if "val_noise25_psnr_db" in line and line["stage"] == 0]
     assert scores[-1] > scores[0] + 0.2, "it learns"
     trained = [line for line in lines if "loss" in line]
-    assert {line["objective"] for line in trained} == {"mean", "posterior"}
+    assert {line["stage"] for line in trained} == {0, 1}
     assert all(line["samples_per_s"] > 0 and 0 <= line["loader_wait_share"] <= 1 for line in trained)
     assert any("rung1_kl_nats_per_dim" in line for line in trained)
     assert list((finished / "previews").glob("*.png"))
@@ -130,7 +132,9 @@ def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
 
 def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_path):
     told: list[str] = []
-    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=str(finished / "bundle"), stop_at=1)
+    job = TrainJob(
+        recipe, pictures, tmp_path / "run", tmp_path / "cache", start=str(finished / "bundle"), limits=Limits(1)
+    )
     recipe.write_text(recipe.read_text().replace("warmup_steps = 5", "warmup_steps = 1000000"))
     assert not train_recipe(job, told.append)
     begun = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
@@ -152,13 +156,13 @@ def test_a_smaller_trunk_is_refused(finished, recipe, pictures, tmp_path):
 
 
 def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
-    recipe = load_recipe(finished.parent / "tiny.toml")
-    from safelight.learn.finish import load_model
+    recipe = read_recipe(finished.parent / "tiny.toml")
+    from safelight.learn.restore.finish import load_model
     from safelight.learn.run import RunFolder
 
     model = load_model(recipe, RunFolder(finished))
     for wrong in (2e-4, float("nan")):
-        monkeypatch.setattr(export, "_differences", lambda *_, wrong=wrong: [0.0, wrong])
+        monkeypatch.setattr(graphs, "differences", lambda *_, wrong=wrong: [0.0, wrong])
         with pytest.raises(BundleError, match="not exported"):
             export.export_graphs(model, tmp_path)
 
@@ -193,7 +197,7 @@ def test_runs_are_not_mixed_up(recipe, pictures, tmp_path):
         run(recipe, pictures, folder)
     good = recipe.read_text()
     recipe.write_text(good.replace("[10, 90]", "[10, 80]"))
-    with pytest.raises(UsageError, match="another recipe"):
+    with pytest.raises(UsageError, match=r"another recipe: degrade.1.steps.0.quality.1 was 90 and is 80"):
         run(recipe, pictures, folder, resume=True)
     recipe.write_text(good)
     with (folder / "metrics.jsonl").open("a") as file:
@@ -229,11 +233,11 @@ def test_a_grown_trunk_computes_what_it_grew_from(finished, recipe, pictures, tm
     start = str(finished / "bundle")
     grown = recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [1, 3]")
     recipe.write_text(grown.replace("warmup_steps = 5", "warmup_steps = 1000000"))
-    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=start, stop_at=1)
+    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=start, limits=Limits(1))
     assert not train_recipe(job, told.append)
     assert any("2 new blocks" in line for line in told)
     model, larger = (
-        build_restorer(**load_recipe(path).model.model_dump()) for path in (finished.parent / "tiny.toml", recipe)
+        build_restorer(**read_recipe(path).model.model_dump()) for path in (finished.parent / "tiny.toml", recipe)
     )
     model.load_state_dict(load_file(finished / "bundle" / "weights.safetensors"), strict=False)
     larger.load_state_dict(load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors"))
@@ -263,7 +267,7 @@ def test_a_grown_trunk_computes_what_it_grew_from(finished, recipe, pictures, tm
 def test_wrong_recipes_name_file_key_and_reason(recipe, old, new, reason):
     recipe.write_text(recipe.read_text().replace(old, new, 1))
     with pytest.raises(RecipeError, match=reason) as caught:
-        load_recipe(recipe)
+        read_recipe(recipe)
     assert str(recipe) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -272,5 +276,5 @@ def test_every_published_recipe_loads():
     recipes = sorted((ROOT / "recipes").rglob("*.toml"))
     assert recipes
     for path in recipes:
-        assert load_recipe(path).name == path.stem
+        assert read_recipe(path).name == path.stem
         assert path.read_text().startswith("# safelight train recipes/")

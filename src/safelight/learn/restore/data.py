@@ -5,6 +5,7 @@ starting at index n·batch.
 """
 
 import signal
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ from safelight import randomness
 from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
 from safelight.ladder.trunk import SIGMA_UNKNOWN
-from safelight.learn.settings import ChainSettings, TrainRecipe
-from safelight.learn.store import PixelStore
+from safelight.learn.restore.settings import ChainSettings, TrainRecipe
+from safelight.learn.restore.store import PixelStore
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of gamma-encoded RGB in luma (ITU-R BT.601)."""
@@ -101,13 +102,13 @@ def training_pairs(
     )
 
 
-def loader(pairs: RestorationPairs, start: int, stop: int, batch: int, workers: int) -> DataLoader[Pair]:
-    """Batches `start` to `stop` of the stream; workers change the speed, never the content."""
+def loader(pairs: RestorationPairs, start: int, batch: int, workers: int) -> DataLoader[Pair]:
+    """Batches of the stream from `start` on, without end; workers change the speed, never the content."""
     parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
     return DataLoader(
         pairs,
         batch_size=batch,
-        sampler=range(start * batch, stop * batch),
+        sampler=range(start * batch, sys.maxsize),
         num_workers=workers,
         worker_init_fn=_leave_interrupts,
         **parallel,  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ Half of the held-out pictures calibrate, the other half measure; training sees n
 """
 
 import hashlib
-import json
 import math
 from pathlib import Path
 
@@ -13,18 +12,18 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from safelight.bundle import Bundle, Calibration, Card, Familiar, NoiseInput, save_bundle
+from safelight.bundle import Bundle, Calibration, Card, Familiar, NoiseInput, save_restorer
 from safelight.errors import UsageError
 from safelight.ladder.restorer import Restorer, build_restorer
 from safelight.learn import checkpoint
-from safelight.learn.acquaint import HELD_OUT, acquaint, evidence, kind, looking_pairs
-from safelight.learn.data import Pair, RestorationPairs, training_pairs
-from safelight.learn.export import export_graphs
-from safelight.learn.quantise import quantise
+from safelight.learn.restore.acquaint import HELD_OUT, acquaint, evidence, kind, looking_pairs
+from safelight.learn.restore.data import Pair, RestorationPairs, training_pairs
+from safelight.learn.restore.export import export_graphs
+from safelight.learn.restore.quantise import quantise
+from safelight.learn.restore.settings import TrainRecipe
+from safelight.learn.restore.store import PixelStore
+from safelight.learn.restore.validate import build_validation, graph_psnr_db, validate_mean, validate_posterior
 from safelight.learn.run import RunFolder
-from safelight.learn.settings import TrainRecipe
-from safelight.learn.store import PixelStore
-from safelight.learn.validate import build_validation, graph_psnr_db, validate_mean, validate_posterior
 from safelight.runtime.machine import processor
 from safelight.runtime.tiling import padded
 
@@ -43,10 +42,10 @@ def load_model(recipe: TrainRecipe, run: RunFolder) -> Restorer:
     return model.eval().requires_grad_(False)
 
 
-def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFolder) -> Bundle:
+def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFolder) -> Bundle[Card]:
     """Export, calibrate, measure, and write `<run>/bundle`."""
     model = load_model(recipe, run)
-    folder = run.folder / "bundle"
+    folder = run.bundle
     folder.mkdir(exist_ok=True)
     parity = export_graphs(model, folder)
     share = recipe.data.validation_share
@@ -74,35 +73,37 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
         recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
         started_from=run.started_from,
         trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
-        training_minutes=round(_minutes(run), 1),
+        training_minutes=round(run.minutes, 1),
         trained_with=f"{processor()}, {torch.get_num_threads()} threads",
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,
         measured={name: round(value, 7) for name, value in measured.items() if math.isfinite(value)},
         limits=(*recipe.card.limits, *([UNTRAINED_SAMPLER] if untrained else [])),
     )
-    return save_bundle(folder, card, calibration, familiar)
+    return save_restorer(folder, card, calibration, familiar)
 
 
 def calibrate(model: Restorer, familiar: Familiar, pairs: RestorationPairs) -> Calibration:
     """Fit what the predicted scale is worth, on pictures that were held out for it, degraded as in training.
 
     With s corrected for the kind of picture (`Familiar.corrected`):
-    std_factor² is the average over patches of mean e² / mean s². draw_factor² is that over the same of draws.
+    std_factor² is the sum of e² over that of s², draw_factor² that over the same of draws. (An average of the patches'
+    own quotients is ruled by the few of which the correction expects too little.)
     The quantiles are those of |e| / s, over all pixel values: a conformal correction (Angelopoulos & Bates, 2021,
     §2.3) of one factor per level.
     """
-    squared, drawn, quotients = [], [], []
+    error, predicted, drawn, quotients = 0.0, 0.0, 0.0, []
     for index in range(HELD_OUT, HELD_OUT + CALIBRATION_PATCHES):
         pair = pairs[index]
         seen, correction = evidence(model, pair), familiar.corrected(familiar.place(kind(model, pair)))
-        squared.append(np.mean(seen.error**2) / np.mean((correction.std * seen.scale) ** 2))
-        drawn.append(np.mean(seen.drawn**2) / np.mean((correction.spread * seen.scale) ** 2))
+        error += np.sum(seen.error**2)
+        predicted += np.sum((correction.std * seen.scale) ** 2)
+        drawn += np.sum((correction.std / correction.spread * seen.drawn) ** 2)
         quotients.append(seen.error / (correction.interval * seen.scale))
     quantiles = np.quantile(np.concatenate(quotients), LEVELS)
     return Calibration(
-        std_factor=round(math.sqrt(np.mean(squared)), 5),
-        draw_factor=round(math.sqrt(np.mean(squared) / np.mean(drawn)), 5),
+        std_factor=round(math.sqrt(error / predicted), 5),
+        draw_factor=round(math.sqrt(error / drawn), 5),
         levels=LEVELS,
         quantiles=tuple(round(float(q), 5) for q in quantiles),
         fitted_on=f"{CALIBRATION_PATCHES} patches of {pairs.store.pictures} held-out pictures, degraded as in training",
@@ -114,9 +115,3 @@ def draw_factors(model: Restorer, familiar: Familiar, calibration: Calibration, 
     places = (familiar.place(kind(model, Pair(*example))) for example in zip(*batch, strict=True))
     corrections = [familiar.corrected(place) for place in places]
     return torch.tensor([c.std / c.spread * calibration.draw_factor for c in corrections]).view(-1, 1, 1, 1)
-
-
-def _minutes(run: RunFolder) -> float:
-    """Wall-clock minutes of training, gaps between sittings left out."""
-    times = [json.loads(line)["time"] for line in run.metrics.read_text().splitlines()]
-    return float(sum(step for step in np.diff(times) if step < 600)) / 60

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from safelight.degrade import Chain, Step
 from safelight.ladder.restorer import Restorer
-from safelight.learn.data import Pair, validation_batch
-from safelight.learn.objectives import draw_noise
-from safelight.learn.store import PixelStore
+from safelight.learn.restore.data import Pair, validation_batch
+from safelight.learn.restore.objectives import draw_noise
+from safelight.learn.restore.store import PixelStore
 from safelight.runtime.machine import cores
 from safelight.runtime.session import open_graph
 

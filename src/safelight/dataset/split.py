@@ -1,0 +1,54 @@
+"""Which pictures train and which do not: by what they are, so that adding files never moves one."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from safelight.dataset.images import ImageSet, Part
+from safelight.errors import PictureError
+
+DIGITS = 16
+"""Of an identity, by which bundles know what they were trained on."""
+AT_ONCE = 256
+"""Pictures that one thread hashes together."""
+UNREADABLE = ""
+"""The identity of a picture that cannot be read."""
+
+
+def identities(images: ImageSet, workers: int = 1) -> list[str]:
+    """SHA-256 of each picture's file, or of its pixels in an array; `UNREADABLE` for what cannot be read."""
+
+    def identity(index: int) -> str:
+        try:
+            return images.identify(index)
+        except PictureError:
+            return UNREADABLE
+
+    def some(start: int) -> list[str]:
+        return [identity(k) for k in range(start, min(start + AT_ONCE, len(images)))]
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        return [each for few in pool.map(some, range(0, len(images), AT_ONCE)) for each in few]
+
+
+def split(
+    images: ImageSet, known: Sequence[str], validation_share: float, test_share: float
+) -> dict[Part, tuple[int, ...]]:
+    """Positions by part, in the order of identities, so that the first of a part are a fair sample of it.
+
+    What the set itself says holds; a part that it does not name is taken from what trains. By the identity, read as
+    a number in [0, 1): below `test_share` a picture is for the test, from 1 - `validation_share` on for validation.
+    Equal pictures are in one part, unless the set names other parts for them.
+    """
+    own = {item.part for item in images.items}
+    test_below = 0.0 if "test" in own else test_share
+    validation_from = 1.0 if "validation" in own else 1 - validation_share
+    parts: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
+    for position in sorted(range(len(images)), key=known.__getitem__):
+        if known[position] == UNREADABLE:
+            continue
+        part = images.items[position].part or "train"
+        if part == "train":
+            place = int(known[position][:8], 16) / 2**32
+            part = "test" if place < test_below else "validation" if place >= validation_from else "train"
+        parts[part].append(position)
+    return {part: tuple(positions) for part, positions in parts.items()}

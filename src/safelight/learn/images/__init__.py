@@ -1,0 +1,1 @@
+"""Ladder VAEs of sets of pictures: data, objectives, training, export."""

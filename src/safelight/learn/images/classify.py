@@ -1,0 +1,88 @@
+"""A small classifier of a set's own labels: the feature space in which samples are compared with pictures."""
+
+import itertools
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from safelight.learn.graphs import Graph, export_graph, parity
+from safelight.learn.images.data import Shelf
+from safelight.learn.images.settings import DataSettings
+from safelight.learn.seeds import torch_generator
+from safelight.learn.task import Group
+
+BATCH, MOST_EPOCHS, MOST_STEPS, MOST_SECONDS = 64, 30, 2000, 30
+FEATURES = 64
+
+
+class Classifier(nn.Module):
+    """(B, C, H, W) in [0, 1] → features (B, 64) and logits (B, classes)."""
+
+    def __init__(self, channels: int, classes: int, side_px: int) -> None:
+        super().__init__()
+        widths = [channels, 32, 64, FEATURES, *([FEATURES] if side_px > 64 else [])]
+        pairs = itertools.pairwise(widths)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
+        self.after = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for b in widths[1:])
+        self.tail = nn.Linear(FEATURES, classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = 2 * x - 1
+        for layer, after in zip(self.layers, self.after, strict=True):
+            h = F.relu(layer(h))
+            h = h + F.relu(after(h))
+        features = h.mean(dim=(2, 3))
+        return features, self.tail(F.dropout(features, 0.2, self.training))
+
+
+class Trained(NamedTuple):
+    """A classifier, and how well it does on pictures that it was not trained on."""
+
+    classifier: Classifier
+    accuracy: float
+
+
+def train_classifier(train: Shelf, held_out: Shelf, classes: int, seed: int) -> Trained:
+    """Both shelves with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
+    form = train.table.form
+    torch.manual_seed(seed)
+    model = Classifier(form.channels, classes, min(form.height, form.width)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps = max(1, min(MOST_STEPS, MOST_EPOCHS * len(train) // BATCH))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
+    still = DataSettings.model_validate({"shift_px": max(1, form.width // 16)})
+    began, share = time.monotonic(), 0.0
+    for step, images in enumerate(train.stream(seed, -1, 0, min(BATCH, len(train)), still, Group())):
+        share = max(step / steps, (time.monotonic() - began) / MOST_SECONDS)
+        if share >= 1:
+            break
+        optimiser.param_groups[0]["lr"] = 2e-3 * min(1.0, 10 * share + 0.02) * (1 - share)
+        assert images.labels is not None
+        loss = F.cross_entropy(model(images.x)[1], images.labels, label_smoothing=0.05)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return Trained(model.eval().requires_grad_(False), _accuracy(model, held_out))
+
+
+@torch.inference_mode()
+def _accuracy(model: Classifier, shelf: Shelf) -> float:
+    right = []
+    for start in range(0, len(shelf), shelf.at_once):
+        images = shelf.images(np.arange(start, min(start + shelf.at_once, len(shelf))))
+        assert images.labels is not None
+        right.append(model(images.x)[1].argmax(dim=1) == images.labels)
+    return float(torch.cat(right).float().mean())
+
+
+def export_classifier(model: Classifier, shelf: Shelf, folder: Path) -> None:
+    """Write features.onnx, whose weights are its own."""
+    form = shelf.table.form
+    example = (torch.rand(2, form.channels, form.height, form.width, generator=torch_generator(0, "classifier")),)
+    graph = Graph("features.onnx", model, ["x"], ["features", "logits"])
+    export_graph(graph, example, ({0: torch.export.Dim("batch", min=1, max=4096)},), folder, shared=False)
+    parity(graph, [example], folder)

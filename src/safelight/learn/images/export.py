@@ -1,0 +1,96 @@
+"""A VAE of a set of pictures → graphs. Noise, latents and classes are inputs; any batch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from safelight.ladder.image_vae import ImageVae
+from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
+from safelight.learn.seeds import torch_generator
+
+BATCH = Dim("batch", min=1, max=4096)
+
+
+class _Part(nn.Module):
+    """A graph's view of the model: rungs without latents are not seen from outside."""
+
+    def __init__(self, vae: ImageVae) -> None:
+        super().__init__()
+        self.vae = vae
+        self.used = [k for k, latents in enumerate(vae.ladder.latents) if latents]
+
+    def whole(self, given: Sequence[Tensor]) -> list[Tensor]:
+        """With an empty tensor for each scale without latents."""
+        batch = given[0].shape[0]
+        empty = [given[0].new_zeros((batch, 0, *shape[1:])) for shape in self.vae.noise_shapes]
+        return [given[self.used.index(k)] if k in self.used else empty[k] for k in range(len(empty))]
+
+
+class EncodeGraph(_Part):
+    """x, noise, label → latents, stds."""
+
+    def forward(self, x: Tensor, noise: list[Tensor], label: Tensor | None = None) -> tuple[Tensor, ...]:
+        output = self.vae(x, self.whole(noise), label)
+        return *(output.latents[k] for k in self.used), *(output.stds[k] for k in self.used)
+
+
+class DecodeGraph(_Part):
+    """Latents, label → mean."""
+
+    def forward(self, latents: list[Tensor], label: Tensor | None = None) -> Tensor:
+        return self.vae.sample(self.whole(latents), label).mean
+
+
+class ScoreGraph(_Part):
+    """x, noise, label → log p(x | z), the rate of each rung, log p(x | z) p(z) / q(z), in nats per picture."""
+
+    def forward(self, x: Tensor, noise: list[Tensor], label: Tensor | None = None) -> tuple[Tensor, ...]:
+        output = self.vae(x, self.whole(noise), label)
+        log_prob = output.likelihood.log_prob(x).flatten(1).sum(dim=1)
+        rates = [output.kl_nats[k].flatten(1).sum(dim=1) for k in self.used]
+        return log_prob, *rates, output.log_weight_nats(x)
+
+
+def export_graphs(vae: ImageVae, folder: Path) -> float:
+    """Write weights.safetensors, encode.onnx, decode.onnx and score.onnx; returns the largest difference to torch.
+
+    Raises BundleError if that is too large.
+    """
+    vae = vae.eval().requires_grad_(False)
+    save_shared_weights(dict(vae.state_dict()), folder)
+    conditional = vae.context.of_class is not None
+    label = ["label"] if conditional else []
+    rungs = range(1, 1 + sum(latents > 0 for latents in vae.ladder.latents))
+    noise, latents, stds, rates = ([f"{name}_{k}" for k in rungs] for name in ("noise", "latent", "std", "rate"))
+    worst = []
+    for graph in (
+        Graph("encode.onnx", EncodeGraph(vae), ["x", *noise, *label], [*latents, *stds]),
+        Graph("decode.onnx", DecodeGraph(vae), [*latents, *label], ["mean"]),
+        Graph("score.onnx", ScoreGraph(vae), ["x", *noise, *label], ["log_prob", *rates, "log_weight"]),
+    ):
+        example = _example(vae, graph.module, 3)
+        export_graph(graph, example, _any_batch(example), folder)
+        worst.append(parity(graph, [_example(vae, graph.module, batch) for batch in (3, 1, 7)], folder))
+    return max(worst)
+
+
+def _example(vae: ImageVae, graph: nn.Module, batch: int) -> tuple[Any, ...]:
+    """Random inputs, from a fixed seed."""
+    generator = torch_generator(batch, "example")
+    channels = vae.ladder.head.in_channels // 4
+    x = torch.rand(batch, channels, *vae.size_px, generator=generator).round()  # 0 or 1, which all likelihoods take
+    noise = [n for n in vae.draw_noise(batch, generator) if n.shape[1]]
+    given = (noise,) if isinstance(graph, DecodeGraph) else (x, noise)
+    if vae.context.of_class is None:
+        return given
+    return *given, torch.arange(batch) % vae.context.of_class.num_embeddings
+
+
+def _any_batch(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_any_batch(item) for item in value)
+    return {0: BATCH}

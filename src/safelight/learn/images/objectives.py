@@ -1,0 +1,96 @@
+"""What is minimised, equation first, in nats per pixel value so that rates do not depend on the pictures' size.
+
+ELBO           E_q[log p(x | z)] - Σ_k KL(q_k ‖ p_k)                      Kingma & Welling, ICLR 2014
+β-VAE          E_q[log p(x | z)] - β Σ_k KL_k                             Higgins et al., ICLR 2017
+free bits      each KL_k counts as max(λ_k, KL_k)                         Kingma et al., NIPS 2016, §C.8
+IWAE           E[log 1/K Σ_i p(x | z_i) p(z_i) / q(z_i)]                  Burda et al., ICLR 2016
+autoencoder    log p(x | z), z without noise                              β = 0
+VAE-GAN        the ELBO, and a critic's opinion of the mean               Larsen et al., ICML 2016; `ladder.critic`
+"""
+
+import torch
+from torch import Tensor, nn
+
+from safelight.ladder.critic import Critic
+from safelight.ladder.image_vae import ImageVae, VaeOutput, importance_weighted_nats
+from safelight.learn.images.data import Images
+from safelight.learn.images.settings import StageSettings
+from safelight.learn.seeds import torch_generator
+from safelight.learn.task import Group, Logged, Moment
+
+
+class Trainee(nn.Module):
+    """The VAE, and its critic if a stage has one."""
+
+    def __init__(self, vae: ImageVae, critic: Critic | None) -> None:
+        super().__init__()
+        self.vae, self.critic = vae, critic
+
+
+class ImageObjective(nn.Module):
+    """The objective of one stage, with noise keyed by the step."""
+
+    def __init__(self, trainee: Trainee, stage: StageSettings, seed: int, group: Group) -> None:
+        super().__init__()
+        self.trainee, self.stage, self.seed, self.group = trainee, stage, seed, group
+
+    def forward(self, images: Images, moment: Moment) -> Logged:
+        """`images` are this process's part of a batch; its noise is the same part of the whole batch's."""
+        stage, vae = self.stage, self.trainee.vae
+        repeated = repeat(images, stage.importance_samples)
+        generator = torch_generator(self.seed, "latent", moment.stage, moment.step)
+        noise = [
+            _part(n, self.group, stage.importance_samples)
+            for n in vae.draw_noise(self.group.size * len(repeated.x), generator)
+        ]
+        if stage.beta == 0:
+            noise = [torch.zeros_like(n) for n in noise]
+        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
+            output = vae(repeated.x, noise, repeated.labels)
+        loss, log = image_objective(output, repeated.x, stage, moment.share, self.group)
+        if stage.adversarial and self.trainee.critic is not None:
+            verdict = self.trainee.critic.judge(images.x, output.likelihood.mean[: len(images.x)])
+            loss = loss + stage.adversarial * verdict.decoder_loss + verdict.critic_loss
+            log |= {"critic_loss": verdict.critic_loss, "decoder_loss": verdict.decoder_loss}
+        return loss, log
+
+
+def image_objective(output: VaeOutput, x: Tensor, stage: StageSettings, share: float, group: Group) -> Logged:
+    """The loss in nats per pixel value, and the numbers to log in nats per picture."""
+    values = x[0].numel()
+    log_prob = output.likelihood.log_prob(x).flatten(1).sum(dim=1).mean()
+    rates = [kl.flatten(1).sum(dim=1).mean() for kl in output.kl_nats]
+    log = {"distortion_nats": -log_prob, "rate_nats": torch.stack(rates).sum()}
+    log["neg_elbo_nats"] = log["distortion_nats"] + log["rate_nats"]
+    log |= {f"rung{k + 1}_rate_nats": rate for k, rate in enumerate(rates) if output.kl_nats[k].numel()}
+    if stage.importance_samples > 1:
+        weights = output.log_weight_nats(x).view(stage.importance_samples, -1)
+        log["neg_iwae_nats"] = -importance_weighted_nats(weights).mean()
+        return log["neg_iwae_nats"] / values, log
+    free_nats = stage.free_nats or [0.0] * len(rates)
+    floors = [nats * kl[0].numel() for nats, kl in zip(free_nats, output.kl_nats, strict=True)]
+    over = _average(torch.stack(rates).detach(), group) > torch.tensor(floors)
+    paid = torch.where(over, torch.stack(rates), torch.tensor(floors)).sum()
+    return (log["distortion_nats"] + stage.beta * stage.kl_warmup(share) * paid) / values, log
+
+
+def _average(numbers: Tensor, group: Group) -> Tensor:
+    """Over all processes."""
+    if group.size > 1:
+        torch.distributed.all_reduce(numbers)
+    return numbers / group.size
+
+
+def repeat(images: Images, times: int) -> Images:
+    """The batch so many times, one after another."""
+    if times == 1:
+        return images
+    return Images(images.x.repeat(times, 1, 1, 1), None if images.labels is None else images.labels.repeat(times))
+
+
+def _part(noise: Tensor, group: Group, repeats: int) -> Tensor:
+    """Of the whole batch's noise, repeat by repeat, this process's."""
+    if group.size == 1:
+        return noise
+    by_repeat = noise.view(repeats, len(noise) // repeats, *noise.shape[1:])
+    return by_repeat[:, group.part(by_repeat.shape[1])].flatten(0, 1)

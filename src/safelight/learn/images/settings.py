@@ -1,0 +1,88 @@
+"""A recipe for a set of pictures, such as `recipes/dataset.toml`. An unknown key is an error."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from safelight.dataset.form import LARGEST_PX, SMALLEST_PX, Fit
+from safelight.learn.settings import CardSettings, NotNegative, Positive, Schedule, Settings
+
+
+class DataSettings(Settings):
+    """Where pictures come from, and what is done to each."""
+
+    folder: Path | None = None
+    """A folder, an .npz, a .csv or a .jsonl; see docs/data-sets.md."""
+    size_px: Annotated[int, Field(ge=SMALLEST_PX, le=LARGEST_PX)] | None = None
+    """Side of a square; chosen from the pictures if not given."""
+    channels: Literal[1, 3] | None = None
+    fit: Fit = "crop"
+    validation_share: float = Field(0.1, gt=0, lt=1)
+    test_share: float = Field(0.1, ge=0, lt=1)
+    """Both of the pictures that the set itself does not name a part for."""
+    binarise_seed: int | None = None
+    """Makes pixels 0 or 1, once and for all, with the probability that their grey says."""
+    flip: bool = False
+    """Mirror half of the training pictures, left to right."""
+    shift_px: NotNegative = 0
+    """Move training pictures by up to so much in each direction, black coming in."""
+
+
+class ModelSettings(Settings):
+    """A size by name, or all three lists from fine (1/2) to coarse."""
+
+    size: Literal["auto", "tiny", "small", "base"] = "auto"
+    likelihood: Literal["bernoulli", "gaussian", "logistic_mixture"] = "gaussian"
+    conditional: bool = False
+    """On the class of the picture."""
+    widths: tuple[Positive, ...] = Field((), max_length=7)
+    latents: tuple[NotNegative, ...] = ()
+    blocks: tuple[NotNegative, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelSettings":
+        if not len(self.widths) == len(self.latents) == len(self.blocks):
+            raise ValueError("widths, latents and blocks must be equally long, or none of them given")
+        if self.latents and not self.latents[-1]:
+            raise ValueError("latents must not be 0 at the coarsest scale, the last")
+        return self
+
+
+class StageSettings(Schedule):
+    """One stage; what stands here chooses the objective (`objectives.image_objective`)."""
+
+    beta: float = Field(1.0, ge=0)
+    """Weight of the KL; 0 is a plain autoencoder, without noise."""
+    importance_samples: Positive = 1
+    """K of the importance-weighted bound."""
+    adversarial: float = Field(0.0, ge=0)
+    """Weight of a critic's opinion of the decoded picture, in nats per pixel value."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "StageSettings":
+        if self.importance_samples > 1 and (self.beta != 1 or self.free_nats):
+            raise ValueError("importance_samples is a bound of its own; leave beta at 1 and free_nats out")
+        return self
+
+
+class ImageRecipe(Settings):
+    """The whole of a training run."""
+
+    task: Literal["images"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = 1
+    card: CardSettings
+    data: DataSettings = Field(default_factory=lambda: DataSettings.model_validate({}))
+    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    stages: tuple[StageSettings, ...] = Field(min_length=1)
+    validate_every: Positive = 500
+    log_every: Positive = 50
+    patience: NotNegative = 10
+    """Validations without a better one that end a stage; 0 for never."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "ImageRecipe":
+        if self.model.likelihood == "bernoulli" and self.data.binarise_seed is None:
+            raise ValueError("likelihood 'bernoulli' is of black and white pictures; give data.binarise_seed, too")
+        return self

@@ -1,0 +1,52 @@
+"""How large a model is: by name, from the size and the number of the pictures."""
+
+import math
+from typing import NamedTuple
+
+from safelight.dataset import Form
+from safelight.errors import RecipeError
+from safelight.ladder.image_vae import ImageVae, build_image_vae
+from safelight.learn.images.settings import ImageRecipe
+
+COARSEST_PX = 4
+"""Cells of the coarsest scale along the shorter side, at least."""
+
+
+class Sizes(NamedTuple):
+    """Lists from fine (1/2) to coarse."""
+
+    widths: tuple[int, ...]
+    latents: tuple[int, ...]
+    blocks: tuple[int, ...]
+
+
+def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
+    """tiny: one rung, at the coarsest scale. small: two rungs. base: up to five, at all scales but the finest.
+
+    auto: tiny under 5,000 pictures, small under 50,000, else base.
+    """
+    if name == "auto":
+        name = "tiny" if pictures < 5_000 else "small" if pictures < 50_000 else "base"
+    scales = max(2, math.ceil(math.log2(min(form.height, form.width) / COARSEST_PX)))
+    coarse = 2 if form.values < 32 * 32 else 8
+    wide = {"tiny": (32, 64), "small": (32, 64), "base": (32, 96)}[name]
+    widths = tuple(min(wide[1], wide[0] << k) for k in range(scales))
+    rungs = {"tiny": 1, "small": 2, "base": min(5, scales - 1)}[name]
+    latents = tuple(coarse if k >= scales - rungs else 0 for k in range(scales))
+    blocks = tuple({"tiny": 1, "small": 1, "base": 2}[name] for _ in range(scales))
+    return Sizes(widths, latents, blocks)
+
+
+def build_model(recipe: ImageRecipe, form: Form, classes: int, pictures: int) -> ImageVae:
+    """From random weights. Raises RecipeError for more scales than the pictures have, or free bits of other scales."""
+    settings = recipe.model
+    sizes = Sizes(settings.widths, settings.latents, settings.blocks)
+    if not sizes.widths:
+        sizes = named_sizes(settings.size, form, pictures)
+    scales = len(sizes.widths)
+    if any(len(stage.free_nats) not in (0, scales) for stage in recipe.stages):
+        raise RecipeError(f"free_nats must have one entry for each scale of the model, which are {scales}, or none")
+    if 1 << len(sizes.widths) > 2 * min(form.height, form.width):
+        raise RecipeError(f"model.widths: {len(sizes.widths)} scales are too many for {form.width}x{form.height} px")
+    size_px, conditions = (form.height, form.width), classes if settings.conditional else 0
+    return build_image_vae(form.channels, size_px, *sizes, settings.likelihood, conditions)

@@ -1,0 +1,77 @@
+"""A ladder VAE of a set of pictures as a task for the loop."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from safelight.errors import UsageError
+from safelight.ladder.critic import Critic
+from safelight.learn.images.data import Images, Shelf, ahead
+from safelight.learn.images.objectives import ImageObjective, Trainee
+from safelight.learn.images.settings import ImageRecipe, StageSettings
+from safelight.learn.images.validate import validate_images, write_preview
+from safelight.learn.seeds import torch_generator
+from safelight.learn.task import Group
+
+WAKING = 512
+"""Pictures that wake the rungs, at most."""
+ASLEEP_NATS = 1.0
+"""Below it all latents together say nothing of a picture."""
+
+
+class ImageTask:
+    """See `learn.task.Task`."""
+
+    def __init__(self, recipe: ImageRecipe, model: Trainee, train: Shelf, validation: Shelf, classes: int) -> None:
+        self.recipe, self.model, self.train, self.validation, self.classes = recipe, model, train, validation, classes
+        self.seed, self.patience = recipe.seed, recipe.patience
+        self.validate_every, self.log_every = recipe.validate_every, recipe.log_every
+
+    @property
+    def stages(self) -> Sequence[StageSettings]:
+        return self.recipe.stages
+
+    def trained(self, stage: int) -> list[nn.Parameter]:
+        self.model.requires_grad_(True)
+        if self.model.critic is not None:
+            self.model.critic.requires_grad_(self.stages[stage].adversarial > 0)
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def begin(self, stage: int) -> None:
+        """Rungs that are silent begin with what the first pictures show; see `Rung.wake`."""
+        count = min(WAKING, 2 * self.train.at_once, len(self.train))
+        images = next(self.train.stream(self.seed, stage, 0, count, self.recipe.data, Group()))
+        self.model.vae.wake(images.x, torch_generator(self.seed, "wake", stage), images.labels)
+
+    def objective(self, stage: int, group: Group) -> nn.Module:
+        return ImageObjective(self.model, self.stages[stage], self.seed, group)
+
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Images]:
+        batch = self.stages[stage].batch
+        if batch % group.size:
+            raise UsageError(f"a batch of {batch} cannot be shared by {group.size} processes; make it a multiple")
+        return ahead(self.train.stream(self.seed, stage, start, batch, self.recipe.data, group))
+
+    def judged_by(self, stage: int) -> str | None:
+        """Of a critic's opinion nothing is known on held-out pictures."""
+        return None if self.stages[stage].adversarial else "val_loss"
+
+    def validate(self, stage: int) -> dict[str, float]:
+        return validate_images(self.model.vae, self.validation, self.stages[stage], self.seed)
+
+    def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
+        if self.stages[stage].beta and not scores["val_active_units"] and scores["val_rate_nats"] < ASLEEP_NATS:
+            return (
+                "the posterior has collapsed: no latent says anything about a picture (active units: 0); "
+                "lower beta or learning_rate, or give free_nats, and train again with another --run"
+            )
+        return None
+
+    def preview(self, path: Path) -> None:
+        write_preview(self.model.vae, self.validation, self.classes, path)
+
+
+def build_critic(recipe: ImageRecipe, channels: int) -> Critic | None:
+    """If any stage asks for one."""
+    return Critic(channels) if any(stage.adversarial for stage in recipe.stages) else None

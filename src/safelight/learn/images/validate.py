@@ -1,0 +1,81 @@
+"""How a run is doing, on pictures that it never trains on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from safelight.ladder.image_vae import ImageVae, importance_weighted_nats
+from safelight.ladder.likelihoods import Gaussian
+from safelight.learn.images.data import Images, Shelf
+from safelight.learn.images.settings import StageSettings
+from safelight.learn.seeds import torch_generator
+from safelight.picture.vips import to_vips
+
+MOST = 2048
+"""Pictures that are looked at."""
+ACTIVE = 0.01
+"""Variance over pictures of the posterior's mean above which a latent counts as active (Burda et al., ICLR 2016)."""
+COLUMNS = 12
+LN2 = float(np.log(2))
+
+
+@torch.inference_mode()
+def validate_images(vae: ImageVae, shelf: Shelf, stage: StageSettings, seed: int) -> dict[str, float]:
+    """The ELBO by one draw, the squared error and the activity of the posterior's mean; averages over pictures.
+
+    `val_loss` is what the stage minimises, without warm-up, free bits or critic, in nats per picture.
+    """
+    generator = torch_generator(seed, "validation")
+    distortions, rates, bounds, errors, means = [], [], [], [], []
+    for x, labels in _batches(shelf):
+        noise = vae.draw_noise(len(x), generator)
+        output = vae(x, [torch.zeros_like(n) for n in noise], labels)
+        errors.append((output.likelihood.mean - x).square().flatten(1).mean(dim=1))
+        means.append(torch.cat([latent.flatten(1) for latent in output.latents], dim=1))
+        output = vae(x, noise, labels) if stage.beta else output
+        distortions.append(-output.likelihood.log_prob(x).flatten(1).sum(dim=1))
+        rates.append(torch.stack([kl.flatten(1).sum(dim=1) for kl in output.kl_nats]))
+        more = (vae(x, vae.draw_noise(len(x), generator), labels) for _ in range(1, stage.importance_samples))
+        weights = [output.log_weight_nats(x), *(again.log_weight_nats(x) for again in more)]
+        bounds.append(importance_weighted_nats(torch.stack(weights)))
+    distortion, of_rungs = float(torch.cat(distortions).mean()), torch.cat(rates, dim=1).mean(dim=1)
+    rate, latents = float(of_rungs.sum()), torch.cat(means)
+    scores = {"val_neg_elbo_nats": distortion + rate, "val_distortion_nats": distortion, "val_rate_nats": rate}
+    scores |= {f"val_rung{k + 1}_rate_nats": float(r) for k, r in enumerate(of_rungs) if vae.ladder.latents[k]}
+    bound = -float(torch.cat(bounds).mean())
+    scores["val_loss"] = bound if stage.importance_samples > 1 else distortion + stage.beta * rate
+    if not isinstance(output.likelihood, Gaussian):  # which is a density, of what was not dequantised
+        scores["val_bits_per_dim"] = scores["val_neg_elbo_nats"] / (LN2 * x[0].numel())
+    scores["val_mse"] = float(torch.cat(errors).mean())
+    scores["val_active_units"] = float((latents.var(dim=0, correction=0) > ACTIVE).sum())
+    scores["val_latents"] = float(latents.shape[1])
+    return scores
+
+
+@torch.inference_mode()
+def write_preview(vae: ImageVae, shelf: Shelf, classes: int, path: Path) -> None:
+    """Pictures, their reconstructions by the posterior's mean, and two rows of samples."""
+    x, labels = shelf.images(np.arange(COLUMNS) % len(shelf))
+    noise = vae.draw_noise(COLUMNS, torch_generator(0, "preview"))
+    of_class = None if labels is None else torch.arange(COLUMNS) % classes
+    rows = [x, vae(x, [torch.zeros_like(n) for n in noise], labels).likelihood.mean]
+    rows += [vae.sample(vae.draw_noise(COLUMNS, torch_generator(k, "preview")), of_class).mean for k in (1, 2)]
+    to_vips(grid(rows)).pngsave(str(path))
+
+
+def grid(rows: list[Tensor]) -> NDArray[np.uint8]:
+    """Rows of (N, C, H, W) in [0, 1] → one picture, (H, W, C) of uint8."""
+    whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    pixels: NDArray[np.uint8] = np.rint(whole.clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    return pixels
+
+
+def _batches(shelf: Shelf) -> Iterator[Images]:
+    count = min(MOST, len(shelf))
+    return (
+        shelf.images(np.arange(start, min(start + shelf.at_once, count))) for start in range(0, count, shelf.at_once)
+    )

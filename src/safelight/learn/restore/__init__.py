@@ -1,0 +1,1 @@
+"""Restoration ladders: photographs degraded on purpose, and a model that undoes it."""

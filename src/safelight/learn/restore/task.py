@@ -1,0 +1,99 @@
+"""A restoration ladder as a task: the mean first, then on it, finished, the posterior of the residual."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from safelight.errors import UsageError
+from safelight.ladder.restorer import Restorer
+from safelight.learn.restore.data import Pair, loader, training_pairs
+from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
+from safelight.learn.restore.preview import write_preview
+from safelight.learn.restore.settings import StageSettings, TrainRecipe
+from safelight.learn.restore.store import PixelStore
+from safelight.learn.restore.validate import build_validation, validate_mean, validate_posterior
+from safelight.learn.seeds import torch_generator
+from safelight.learn.task import Group, Logged, Moment
+
+
+class RestoreObjective(nn.Module):
+    """The objective of one stage, with noise keyed by the step."""
+
+    def __init__(self, model: Restorer, stage: StageSettings, seed: int) -> None:
+        super().__init__()
+        self.model, self.stage, self.seed = model, stage, seed
+
+    def forward(self, pair: Pair, moment: Moment) -> Logged:
+        stage = self.stage
+        generator = torch_generator(self.seed, "latent", moment.stage, moment.step)
+        posterior = stage.objective == "posterior"
+        noise = draw_noise(self.model, pair.degraded.shape, generator) if posterior else []
+        free_nats = stage.free_nats or [0.0] * len(self.model.ladder.latents)
+        terms = Terms(stage.loss, noise, stage.kl_warmup(moment.share), free_nats)
+        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
+            loss, log = OBJECTIVES[stage.objective](self.model, pair, terms)
+        return loss, log
+
+
+class RestoreTask:
+    """See `learn.task.Task`."""
+
+    patience = 0
+
+    def __init__(self, recipe: TrainRecipe, store: PixelStore, model: Restorer) -> None:
+        self.recipe, self.model = recipe, model
+        self.seed, self.validate_every, self.log_every = recipe.seed, recipe.validate_every, recipe.log_every
+        share = recipe.data.validation_share
+        self.store = store.part(share, 1)
+        self.validation = build_validation(store.part(0, share).halves()[0], recipe.seed)  # the other half measures
+
+    @property
+    def stages(self) -> Sequence[StageSettings]:
+        return self.recipe.stages
+
+    def trained(self, stage: int) -> list[nn.Parameter]:
+        return freeze_all_but(self.model, self.stages[stage])
+
+    def begin(self, stage: int) -> None:
+        """Rungs that are silent begin with what the first batch shows; see `Rung.wake`."""
+        if self.stages[stage].objective == "posterior":
+            batch = next(self.batches(stage, 0, Group()))
+            self.model.wake(*batch, torch_generator(self.seed, "wake", stage))
+
+    def objective(self, stage: int, group: Group) -> nn.Module:
+        return RestoreObjective(self.model, self.stages[stage], self.seed)
+
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Pair]:
+        if group.size > 1:
+            raise UsageError("restoration trains in one process in this version; start it without a launcher")
+        settings = self.stages[stage]
+        pairs = training_pairs(self.recipe, self.store, f"{stage}:{settings.objective}", settings.patch_px)
+        for batch in loader(pairs, start, settings.batch, self.recipe.data.workers):
+            clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
+            yield Pair(clean, degraded, batch.sigma_01)
+
+    def judged_by(self, stage: int) -> str | None:
+        return None
+
+    def validate(self, stage: int) -> dict[str, float]:
+        scores = validate_mean(self.model, self.validation)
+        if self.stages[stage].objective == "posterior":
+            scores |= validate_posterior(self.model, self.validation)
+        return scores
+
+    def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
+        return None
+
+    def preview(self, path: Path) -> None:
+        write_preview(self.model, self.validation, path)
+
+
+def freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
+    """What a stage trains: trunk and scale learn the mean; on them, finished, the ladder learns the residual."""
+    model.requires_grad_(False)
+    parts = (model.trunk, model.scale) if stage.objective == "mean" else (model.ladder,)
+    for part in parts:
+        part.requires_grad_(True)
+    return [p for part in parts for p in part.parameters()]

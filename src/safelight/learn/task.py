@@ -1,0 +1,89 @@
+"""What the loop asks of whatever is trained: the one seam between the loop and its uses."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from safelight.learn.settings import Schedule
+
+
+class Moment(NamedTuple):
+    """Where in a run a step is."""
+
+    stage: int
+    step: int
+    """Of the stage, from 0."""
+    share: float
+    """Of the stage that will be done after this step; by time, that was done before it."""
+
+
+class Group(NamedTuple):
+    """The processes that train together, each on its part of every batch."""
+
+    rank: int = 0
+    size: int = 1
+
+    def part(self, batch: int) -> slice:
+        """Of a batch that `size` divides."""
+        return slice(self.rank * batch // self.size, (self.rank + 1) * batch // self.size)
+
+
+class Batch(Protocol):
+    """A named tuple of tensors."""
+
+    def __len__(self) -> int: ...
+
+
+class Task(Protocol):
+    """A model and all that its training depends on but the loop does not."""
+
+    seed: int
+    validate_every: int
+    log_every: int
+    patience: int
+    """Validations without a better one after which a stage ends; 0 for never."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained, averaged and saved."""
+        ...
+
+    @property
+    def stages(self) -> Sequence[Schedule]: ...
+
+    def trained(self, stage: int) -> list[nn.Parameter]:
+        """The parameters that a stage trains; all others are frozen."""
+        ...
+
+    def begin(self, stage: int) -> None:
+        """Before a stage's first step."""
+        ...
+
+    def objective(self, stage: int, group: Group) -> nn.Module:
+        """(batch, moment) → loss, and the numbers to log: a module, since processes share its gradients."""
+        ...
+
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Any]:
+        """What this process gets of every batch from number `start` on, without end."""
+        ...
+
+    def judged_by(self, stage: int) -> str | None:
+        """Which validation number says what is better, the lower the better; None if nothing does."""
+        ...
+
+    def validate(self, stage: int) -> dict[str, float]:
+        """Numbers on held-out pictures; the model has its averaged weights."""
+        ...
+
+    def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
+        """What is so wrong that training must not go on, and how to mend it."""
+        ...
+
+    def preview(self, path: Path) -> None:
+        """A picture of how it is going."""
+        ...
+
+
+Logged = tuple[Tensor, dict[str, Tensor]]

@@ -1,0 +1,26 @@
+"""A name or a path → a model that is ready to run."""
+
+from safelight.bundle import Bundle, Card, find_bundle, find_restorer
+from safelight.runtime.enhance import Model
+from safelight.runtime.session import Device, Precision, Session
+from safelight.runtime.vae import Vae
+
+
+def load(
+    model: str = "photo", device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
+) -> Model | Vae:
+    """One that restores, or a VAE of a set of pictures, as the bundle has it; `precision` is for the former.
+
+    See `bundle.find_bundle` for names, and `Session` for the choices and the errors.
+    """
+    bundle = find_bundle(model)
+    if isinstance(bundle.card, Card):
+        return Model(Session(Bundle(bundle.folder, bundle.card, bundle.sha256), device, threads, precision))
+    return Vae(Bundle(bundle.folder, bundle.card, bundle.sha256), device, threads)
+
+
+def load_restorer(
+    model: str = "photo", device: Device = "auto", threads: int | None = None, precision: Precision = "auto"
+) -> Model:
+    """The same, for what must restore. Raises BundleError for other models."""
+    return Model(Session(find_restorer(model), device, threads, precision))
