@@ -88,7 +88,8 @@ TOLD = (
     ("aggregate_precision", "precision, aggregate"),
     ("prior_recall", "recall, prior"),
     ("aggregate_recall", "recall, aggregate"),
-    ("aggregate_nearest_training_over_held_out", "distance to the nearest training picture, over held-out pictures'"),
+    ("nearest_training_rms_of_samples", "RMS distance of samples to the nearest training picture"),
+    ("nearest_training_rms_of_held_out", "the same of held-out pictures"),
 )
 
 

@@ -9,16 +9,14 @@ and to be the root mean square of draws. The first two differ where errors are m
 after strong compression.
 """
 
-import io
-import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.errors import BundleError
+from safelight.bundle.arrays import load_arrays, save_arrays
 
 Array = NDArray[np.float32]
 OF_ANOMALY, OF_CORRECTION = 3, 8
@@ -83,13 +81,9 @@ class Familiar:
 
     def save(self, path: Path) -> None:
         """As arrays without pickle."""
-        np.savez(path, **asdict(self))
+        save_arrays(self, path)
 
     @staticmethod
     def load(path: Path) -> "Familiar":
-        """Raises BundleError for anything but the arrays that `save` writes."""
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-                return Familiar(**{name: arrays[name].astype(np.float32) for name in arrays})
-        except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
+        """Raises BundleError for anything but what `save` writes."""
+        return load_arrays(Familiar, path)

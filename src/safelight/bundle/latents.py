@@ -6,15 +6,14 @@ autoencoders", 2015; Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018); s
 Finer rungs stand on coarser ones, and keep their own priors.
 """
 
-import io
-import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.errors import BundleError, UsageError
+from safelight.bundle.arrays import load_arrays, save_arrays
+from safelight.errors import UsageError
 
 Array = NDArray[np.float32]
 
@@ -51,13 +50,9 @@ class Latents:
 
     def save(self, path: Path) -> None:
         """As arrays without pickle."""
-        np.savez(path, **asdict(self))
+        save_arrays(self, path)
 
     @staticmethod
     def load(path: Path) -> "Latents":
-        """Raises BundleError for anything but the arrays that `save` writes."""
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-                return Latents(**{name: arrays[name].astype(np.float32) for name in arrays})
-        except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
+        """Raises BundleError for anything but what `save` writes."""
+        return load_arrays(Latents, path)

@@ -29,7 +29,7 @@ class Bernoulli(NamedTuple):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """(B, C, H, W); for x between 0 and 1 the cross entropy, which is no likelihood."""
-        return -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+        return x * self.logits + log_sigmoid(-self.logits)
 
     @property
     def mean(self) -> Tensor:
@@ -59,6 +59,11 @@ class Gaussian(NamedTuple):
         return self.mean + self.log_sigma.exp() * noise
 
 
+def log_sigmoid(x: Tensor) -> Tensor:
+    """The logistic function's logarithm; spelled out, since exported graphs have log(sigmoid(x)) for torch's own."""
+    return x.clamp(max=0) - torch.log1p(torch.exp(-x.abs()))
+
+
 def gaussian_nll_nats(error: Tensor, log_sigma: Tensor) -> Tensor:
     """-log N(error; 0, σ²) = ½ (error/σ)² + log σ + ½ log 2π, elementwise, in nats."""
     return 0.5 * (error * torch.exp(-log_sigma)).square() + log_sigma + 0.5 * LOG_2PI
@@ -86,8 +91,8 @@ class LogisticMixture(NamedTuple):
         centred, per_scale = v - self._means(v), torch.exp(-self.log_scales)
         upper, lower = (centred + HALF_STEP) * per_scale, (centred - HALF_STEP) * per_scale
         # F(a) - F(b) = F(a) F(-b) (1 - exp(b - a)), without cancellation
-        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * HALF_STEP * per_scale))
-        outer = torch.where(v > 0, F.logsigmoid(-lower), F.logsigmoid(upper))
+        inner = log_sigmoid(upper) + log_sigmoid(-lower) + torch.log(-torch.expm1(-2 * HALF_STEP * per_scale))
+        outer = torch.where(v > 0, log_sigmoid(-lower), log_sigmoid(upper))
         log_mass = torch.where(v.abs() > 1 - HALF_STEP, outer, inner).sum(dim=2)  # (B, K, H, W)
         return torch.logsumexp(self.log_weights + log_mass, dim=1, keepdim=True)
 

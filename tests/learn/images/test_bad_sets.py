@@ -81,6 +81,15 @@ def test_pictures_that_break_in_the_middle_are_skipped_and_counted(recipe, folde
     assert len([entry for entry in metrics(tmp_path / "run") if "loss" in entry]) == 6
 
 
+def test_files_that_cannot_be_opened_are_left_out_and_named(recipe, folder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    (data / "disc" / "gone.png").symlink_to("nowhere")
+    told: list[str] = []
+    assert not run(recipe, data, tmp_path / "run", stop_at=1, tell=told.append)
+    assert "left out, since they cannot be read: disc/gone.png" in told
+
+
 def test_a_set_without_a_readable_picture(recipe, folder, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(folder, data)

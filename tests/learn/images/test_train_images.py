@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from safetensors.torch import load_file
 import safelight
 from safelight.errors import RecipeError, UsageError
 from safelight.learn.images import classify
+from safelight.learn.images.objectives import image_objective
+from safelight.learn.images.settings import StageSettings
+from safelight.learn.task import Group
 from safelight.picture import read
 
 
@@ -202,3 +206,21 @@ def test_wrong_recipes_say_what_to_mend(recipe, folder, tmp_path, old, new, reas
         run(recipe, folder, tmp_path / "run")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_free_bits_are_free_and_no_more():
+    """A rung below its floor costs the floor, and has no gradient; one above costs its rate."""
+    kl = tuple(
+        torch.full(shape, nats, requires_grad=True) for shape, nats in (((2, 1, 4, 4), 0.3), ((2, 2, 2, 2), 0.05))
+    )
+    likelihood = SimpleNamespace(log_prob=lambda x: torch.zeros_like(x))
+    output = SimpleNamespace(likelihood=likelihood, kl_nats=kl)
+    stage = StageSettings(steps=1, kl_warmup_share=0)
+    loss, log = image_objective(output, torch.zeros(2, 1, 8, 8), stage, 1.0, Group())
+    assert loss.item() == pytest.approx((16 * 0.3 + 8 * 0.1) / 64), "0.1 for the coarser rung, by default"
+    assert log["rate_nats"].item() == pytest.approx(16 * 0.3 + 8 * 0.05), "what is logged is true"
+    loss.backward()
+    assert kl[0].grad.abs().sum() > 0 and not kl[1].grad.any()
+    without = stage.model_copy(update={"free_nats_of_coarser": 0.0, "beta": 2.0})
+    loss, _ = image_objective(output, torch.zeros(2, 1, 8, 8), without, 1.0, Group())
+    assert loss.item() == pytest.approx(2 * (16 * 0.3 + 8 * 0.05) / 64)

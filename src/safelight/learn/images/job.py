@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from safelight.dataset import Form, ImageSet, Part, PixelTable, choose_form, identities, open_set, split
-from safelight.errors import UsageError
+from safelight.dataset.split import UNREADABLE
+from safelight.errors import UsageError, shown
 from safelight.learn.images.data import Shelf
 from safelight.learn.images.finish import finish
 from safelight.learn.images.objectives import Trainee
@@ -23,6 +24,7 @@ from safelight.learn.loop import train
 from safelight.runtime.machine import cores
 
 LISTED = 5
+SUMMARY = ("neg_elbo_nats", "mse", "active_units", "latents")
 
 
 class Shelves(NamedTuple):
@@ -72,6 +74,8 @@ def train_images(job: TrainJob, recipe: ImageRecipe, tell: Tell) -> bool:
         run.resume(asked)
     else:
         run.start(asked)
+    table = shelves.train.table
+    _tell_of([images.items[k].name for k, known in enumerate(table.known) if known == UNREADABLE], "left out", tell)
     counts = {part: len(shelf) for part, shelf in shelves.of.items()}
     tell(
         f"{counts['train']} pictures to train on, {counts['validation']} to validate, {counts['test']} to test; "
@@ -81,18 +85,25 @@ def train_images(job: TrainJob, recipe: ImageRecipe, tell: Tell) -> bool:
     )
     task = ImageTask(recipe, model, shelves.train, shelves.of["validation"], len(shelves.classes))
     done = train(task, run, job.resume, job.limits)
-    broken = shelves.train.table.broken
-    if broken:
-        more = f" and {len(broken) - LISTED} more" if len(broken) > LISTED else ""
-        tell(f"skipped, since they cannot be read: {', '.join(broken[:LISTED])}{more}")
+    _tell_of(table.broken, "skipped", tell)
     if not done:
         tell(job.how_to_resume)
         return False
     if not job.is_first:
         return True
     bundle = finish(recipe, job.recipe, shelves.classes, shelves.labels, vae, shelves.of, run)
-    tell(f"bundle in {bundle.folder}: {', '.join(f'{k} {v:g}' for k, v in bundle.card.measured.items())}")
+    measured = bundle.card.measured
+    part = "test" if len(shelves.of["test"]) else "val"
+    told = (f"{name} {measured[name]:g}" for name in (f"{part}_{what}" for what in SUMMARY) if name in measured)
+    tell(f"bundle in {bundle.folder}: {', '.join(told)}")
     return True
+
+
+def _tell_of(names: Sequence[str], what: str, tell: Tell) -> None:
+    """Of pictures that cannot be read, if there are any."""
+    if names:
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        tell(f"{what}, since they cannot be read: {shown(', '.join(names[:LISTED]))}{more}")
 
 
 def _silent(line: str) -> None:

@@ -67,11 +67,17 @@ def image_objective(output: VaeOutput, x: Tensor, stage: StageSettings, share: f
         weights = output.log_weight_nats(x).view(stage.importance_samples, -1)
         log["neg_iwae_nats"] = -importance_weighted_nats(weights).mean()
         return log["neg_iwae_nats"] / values, log
-    free_nats = stage.free_nats or [0.0] * len(rates)
+    free_nats = stage.free_nats or _free_nats_of_coarser(output, stage.free_nats_of_coarser)
     floors = [nats * kl[0].numel() for nats, kl in zip(free_nats, output.kl_nats, strict=True)]
     over = _average(torch.stack(rates).detach(), group) > torch.tensor(floors)
     paid = torch.where(over, torch.stack(rates), torch.tensor(floors)).sum()
     return (log["distortion_nats"] + stage.beta * stage.kl_warmup(share) * paid) / values, log
+
+
+def _free_nats_of_coarser(output: VaeOutput, nats: float) -> list[float]:
+    """For every scale: none for the finest rung, the same for all others."""
+    rungs = [k for k, kl in enumerate(output.kl_nats) if kl.shape[1]]
+    return [nats if k in rungs[1:] else 0.0 for k in range(len(output.kl_nats))]
 
 
 def _average(numbers: Tensor, group: Group) -> Tensor:

@@ -54,6 +54,9 @@ class StageSettings(Schedule):
 
     beta: float = Field(1.0, ge=0)
     """Weight of the KL; 0 is a plain autoencoder, without noise."""
+    free_nats_of_coarser: float = Field(0.1, ge=0)
+    """Free bits of every rung but the finest, where `free_nats` are not given: without any, coarse rungs fall asleep
+    (docs/lab-notebook.md)."""
     importance_samples: Positive = 1
     """K of the importance-weighted bound."""
     adversarial: float = Field(0.0, ge=0)
