@@ -1,9 +1,9 @@
 """Where a set's pictures lie in latent space: latents.npz.
 
-A Gaussian mixture of draws from the posteriors of training pictures at the coarsest rung, the aggregate posterior.
+A Gaussian mixture of draws from the posteriors of training pictures at the coarsest rungs, the aggregate posterior.
 Samples from the prior N(0, 1) fall where no picture lies, as far as the two differ (Makhzani et al., "Adversarial
 autoencoders", 2015; Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018); samples from the mixture do so less.
-Finer rungs stand on coarser ones, and keep their own priors.
+Rungs that it does not cover stand on coarser ones, and keep their own priors.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Latents:
-    """M components in D dimensions, those of the coarsest rung; all latents together are L."""
+    """M components in D dimensions, those of the coarsest rungs that it covers; all latents together are L."""
 
     weights: Array
     """(M,), of all pictures of the set."""

@@ -8,6 +8,7 @@ Pictures are (N, H, W, C), float in [0, 1] or uint8, of the card's size. Latents
 array (N, channels, h, w) for each rung, fine to coarse, which is N(0, 1) under the prior whatever the coarser ones are.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
@@ -66,9 +67,10 @@ class Vae:
             raise UsageError(f"threads is {threads}; use 1 or more, or None for all cores")
         self.bundle, self.card = bundle, bundle.card
         self.device, self.threads = choose_device(device), threads or cores()
+        self._graphs: dict[str, Any] = {}
         if device == "auto" and self.device != "cpu":
             try:
-                self._decode  # noqa: B018  (loads the graph: the device may be known and yet not work)
+                self._graph("decode")  # the device may be known and yet not work
             except DeviceError:
                 self.device = "cpu"
 
@@ -97,7 +99,7 @@ class Vae:
         x, of_class = self._checked(x, labels)
         noise = tuple(np.float32(temperature) * n for n in self._noise("encode", seed, len(x)))
         names = [f"latent_{k + 1}" for k in range(len(self.card.latents))]
-        return tuple(self._run(self._encode, names, {"x": x, **_named("noise", noise), **of_class}))
+        return tuple(self._run("encode", names, {"x": x, **_named("noise", noise), **of_class}))
 
     def decode(self, latents: Sequence[NDArray[Any]], labels: Sequence[int] | None = None) -> Array:
         """(N, H, W, C) in [0, 1]: the mean of p(x | z). Raises UsageError for latents of other shapes."""
@@ -106,7 +108,7 @@ class Vae:
         if [shape[1:] for shape in shapes] != wanted or len({shape[0] for shape in shapes}) != 1:
             raise UsageError(f"latents have shapes {shapes}; give (N, channels, h, w) for each of {wanted}")
         feeds = {**_named("latent", latents), **self._classes(len(latents[0]), labels)}
-        return _last(self._run(self._decode, ["mean"], feeds)[0])
+        return _last(self._run("decode", ["mean"], feeds)[0])
 
     def reconstruct(self, x: NDArray[Any], labels: Sequence[int] | None = None) -> Array:
         """Encoded to the posterior's mean, and decoded."""
@@ -157,7 +159,18 @@ class Vae:
         of_class = [None] * count if labels is None else labels
         streams = [randomness.generator(seed, "aggregate", k) for k in range(count)]
         drawn = [self.latents.draw(rng, label, temperature) for rng, label in zip(streams, of_class, strict=True)]
-        return (*noise[:-1], np.stack(drawn).reshape(noise[-1].shape))
+        return self._over(noise, np.stack(drawn))
+
+    def _over(self, noise: Rungs, drawn: Array) -> Rungs:
+        """The coarsest rungs of `noise` replaced by what was drawn for them, (N, D)."""
+        rungs, left = list(noise), drawn.shape[1]
+        for k in reversed(range(len(rungs))):
+            size = math.prod(self.card.latents[k])
+            if size > left:
+                break
+            rungs[k] = drawn[:, left - size : left].reshape(rungs[k].shape)
+            left -= size
+        return tuple(rungs)
 
     def interpolate(self, a: Sequence[Array], b: Sequence[Array], steps: int, spherical: bool = True) -> Rungs:
         """Latents of one picture each, (1, ...) → of `steps` pictures from a to b, along a great circle or a line.
@@ -176,7 +189,7 @@ class Vae:
         found = []
         for draw in range(draws):
             noise = self._noise(f"score {draw}", seed, len(x))
-            found.append(self._run(self._score, names, {"x": x, **_named("noise", noise), **of_class}))
+            found.append(self._run("score", names, {"x": x, **_named("noise", noise), **of_class}))
         log_prob, *rates, log_weight = (np.stack(each) for each in zip(*found, strict=True))
         return Score(log_prob, tuple(rates), log_weight)
 
@@ -192,7 +205,7 @@ class Vae:
         if not self.bundle.has("features.onnx"):
             raise UsageError(f"{self.card.name}: its set has no classes, so no classifier was trained on them")
         x, _ = self._checked(x, None, classes=False)
-        features, logits = self._run(self._features, ["features", "logits"], {"x": x})
+        features, logits = self._run("features", ["features", "logits"], {"x": x})
         return features, logits
 
     @cached_property
@@ -242,33 +255,21 @@ class Vae:
         if len(labels) != count or not all(0 <= label < known for label in labels):
             raise UsageError(f"labels must be one of 0 to {known - 1} for each of {count} pictures")
 
-    def _run(self, graph: Any, outputs: list[str], feeds: dict[str, Any]) -> list[Array]:
+    def _run(self, name: str, outputs: list[str], feeds: dict[str, Any]) -> list[Array]:
         """In batches, so that memory does not grow with the number of pictures."""
-        count, at_once = len(next(iter(feeds.values()))), max(1, min(MOST_AT_ONCE, VALUES_AT_ONCE // self.form.values))
+        graph, count = self._graph(name), len(next(iter(feeds.values())))
+        at_once = max(1, min(MOST_AT_ONCE, VALUES_AT_ONCE // self.form.values))
         parts = [
             run_graph(graph, outputs, {name: values[start : start + at_once] for name, values in feeds.items()})
             for start in range(0, count, at_once)
         ]
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
-    @cached_property
-    def _encode(self) -> Any:
-        return self._open("encode.onnx")
-
-    @cached_property
-    def _decode(self) -> Any:
-        return self._open("decode.onnx")
-
-    @cached_property
-    def _score(self) -> Any:
-        return self._open("score.onnx")
-
-    @cached_property
-    def _features(self) -> Any:
-        return self._open("features.onnx")
-
-    def _open(self, file: str) -> Any:
-        return open_graph(self.bundle.path(file), self.device, self.threads)
+    def _graph(self, name: str) -> Any:
+        """Loaded when it is first needed."""
+        if name not in self._graphs:
+            self._graphs[name] = open_graph(self.bundle.path(f"{name}.onnx"), self.device, self.threads)
+        return self._graphs[name]
 
 
 def _named(name: str, arrays: Sequence[Array]) -> dict[str, Array]:

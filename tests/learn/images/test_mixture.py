@@ -62,3 +62,11 @@ def test_draws_follow_the_mixture_and_its_classes(tmp_path):
     (tmp_path / "latents.npz").write_bytes(b"no")
     with pytest.raises(BundleError, match="export the bundle again"):
         Latents.load(tmp_path / "latents.npz")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "covered"),
+    [([0, 128, 32], [1, 2]), ([0, 256, 64], [2]), ([0, 0, 512], [2]), ([100, 0, 50], [0, 2]), ([300, 40, 50], [1, 2])],
+)
+def test_coarse_rungs_are_covered_together_while_they_fit(sizes, covered):
+    assert mixture._covered(sizes) == covered

@@ -15,7 +15,9 @@ from safetensors.torch import load_file
 
 import safelight
 from safelight.errors import RecipeError, UsageError
+from safelight.ladder.image_vae import build_image_vae
 from safelight.learn.images import classify
+from safelight.learn.images.export import export_graphs
 from safelight.learn.images.objectives import image_objective
 from safelight.learn.images.settings import StageSettings
 from safelight.learn.task import Group
@@ -224,3 +226,24 @@ def test_free_bits_are_free_and_no_more():
     without = stage.model_copy(update={"free_nats_of_coarser": 0.0, "beta": 2.0})
     loss, _ = image_objective(output, torch.zeros(2, 1, 8, 8), without, 1.0, Group())
     assert loss.item() == pytest.approx(2 * (16 * 0.3 + 8 * 0.05) / 64)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic_mixture"])
+def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood):
+    """Logits in the hundreds: the exporter's own log(sigmoid(x)) would be minus infinity."""
+    torch.manual_seed(0)
+    vae = build_image_vae(1, (16, 16), (8, 8), (0, 2), (1, 1), likelihood)
+    with torch.no_grad():
+        vae.ladder.tail.weight.normal_(0, 300)
+    assert export_graphs(vae, tmp_path) <= 1e-4
+
+
+def test_what_was_drawn_goes_into_the_coarsest_rungs(finished):
+    vae = safelight.load(str(finished / "bundle"))
+    vae.card = vae.card.model_copy(update={"latents": ((1, 8, 8), (2, 2, 2), (3, 1, 1))})
+    noise = tuple(np.zeros((2, *shape), np.float32) for shape in vae.card.latents)
+    drawn = np.arange(22, dtype=np.float32).reshape(2, 11)
+    fine, middle, coarse = vae._over(noise, drawn)
+    assert not fine.any()
+    np.testing.assert_array_equal(middle.reshape(2, 8), drawn[:, :8])
+    np.testing.assert_array_equal(coarse.reshape(2, 3), drawn[:, 8:])

@@ -1,6 +1,7 @@
 """A Gaussian mixture of where a set's pictures lie, by expectation maximisation (Dempster, Laird & Rubin, 1977)."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,9 @@ Vectors = NDArray[np.float64]
 MOST = 20_000
 """Pictures that are looked at."""
 MOST_COMPONENTS = 20
-FULL_UP_TO = 128
-"""Dimensions in which covariances are full; in more they are diagonal."""
+FULL_UP_TO = 256
+"""Dimensions in which covariances are full; as many of the coarsest rungs as fit in are covered together. If even the
+coarsest does not, its covariances are diagonal."""
 ROUNDS = 25
 FLOOR = 1e-3
 """Of a variance; under the prior it is 1."""
@@ -46,7 +48,7 @@ def locate(vae: ImageVae, shelf: Shelf, labels: NDArray[np.int64] | None, noisy:
     generator = torch_generator(seed, "locate")
     drawn, classes = [], []
     sums = torch.zeros(2, sum(math.prod(shape) for shape in vae.noise_shapes), dtype=torch.float64)
-    coarsest = max(k for k, latents in enumerate(vae.ladder.latents) if latents)
+    covered = _covered([math.prod(shape) for shape in vae.noise_shapes])
     for start in range(0, count, shelf.at_once):
         numbers = np.arange(start, min(start + shelf.at_once, count))
         x, of_class = shelf.images(numbers)
@@ -54,8 +56,8 @@ def locate(vae: ImageVae, shelf: Shelf, labels: NDArray[np.int64] | None, noisy:
         quiet = vae(x, [torch.zeros_like(n) for n in noise], of_class)
         means = torch.cat([latent.flatten(1) for latent in quiet.latents], dim=1).double()
         sums += torch.stack([means.sum(dim=0), means.square().sum(dim=0)])
-        spread = quiet.stds[coarsest] * noise[coarsest] if noisy else 0
-        drawn.append((quiet.latents[coarsest] + spread).flatten(1).double().numpy())
+        rungs = [quiet.latents[k] + quiet.stds[k] * noise[k] * noisy for k in covered]
+        drawn.append(torch.cat([rung.flatten(1) for rung in rungs], dim=1).double().numpy())
         classes.append(np.full(len(x), -1) if labels is None else labels[shelf.positions[numbers]])
     points, of_point = np.concatenate(drawn), np.concatenate(classes)
     weights, centres, factors, of_component = [], [], [], []
@@ -69,6 +71,16 @@ def locate(vae: ImageVae, shelf: Shelf, labels: NDArray[np.int64] | None, noisy:
     w, m, f, c = (np.concatenate(each).astype(np.float32) for each in (weights, centres, factors, of_component))
     mean, square = (sums / count).numpy()
     return Latents(w, m, f, c, activity=(square - mean**2).astype(np.float32))
+
+
+def _covered(sizes: Sequence[int]) -> list[int]:
+    """Scales, fine to coarse: the coarsest with latents, and finer ones while all together are few enough."""
+    covered: list[int] = []
+    for k in reversed(range(len(sizes))):
+        if covered and sum(sizes[j] for j in covered) + sizes[k] > FULL_UP_TO:
+            break
+        covered = [k, *covered] if sizes[k] else covered
+    return covered
 
 
 def fit_mixture(points: Vectors, components: int, seed: int) -> Mixture:
