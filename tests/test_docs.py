@@ -67,3 +67,15 @@ def test_numbers_in_the_readme_are_the_measured_ones():
     spec.loader.exec_module(page)
     results = json.loads((ROOT / "benchmarks" / "results" / "restore.json").read_text())
     assert page.readme_block(results) in (ROOT / "README.md").read_text()
+
+
+def test_numbers_of_vaes_in_the_readme_are_the_measured_ones():
+    import json
+
+    results = ROOT / "benchmarks" / "results"
+    mnist, large = (json.loads((results / f"vae_{name}.json").read_text()) for name in ("mnist", "scale"))
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"to a squared error of {mnist['quick']['test_mse']:.4f} with 32 latents" in readme
+    assert f"to {mnist['binary']['negative_log_likelihood_nats']:.1f} nats" in readme
+    assert f"after {large['large']['first_step_s']:.0f} seconds" in readme
+    assert f"{large['large']['peak_resident_gb']:.2f} GB" in readme

@@ -27,7 +27,6 @@ from safelight.bundle.familiar import Familiar
 from safelight.errors import BundleError, OutputError
 
 SUMS = "SHA256SUMS"
-CARDS: dict[str, type[Card] | type[ImageCard]] = {"restore": Card, "images": ImageCard}
 FILES = {
     "restore": (
         *("card.json", "calibration.json", "familiar.npz"),

@@ -3,9 +3,9 @@
 ELBO            average over pictures of a lower bound of log p(x), one draw each
 log-likelihood  the importance-weighted bound of K draws (Burda et al., ICLR 2016)
 bits per dim    the negative of that over the number of values and ln 2
-dequantisation  a Gaussian likelihood is a density: it is measured on (255 x + u) / 256 with u uniform in [0, 1),
-and log 256 is taken from every value, which bounds the likelihood of 8-bit values from below
-(Theis et al., ICLR 2016)
+
+A Gaussian likelihood is a density: it is measured on (255 x + u) / 256 with u uniform in [0, 1), and log 256 is taken
+from every value, which bounds the likelihood of 8-bit values from below (dequantisation: Theis et al., ICLR 2016).
 """
 
 import math
