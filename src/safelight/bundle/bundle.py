@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -65,6 +65,16 @@ class Bundle(Generic[CardT]):
 
 
 AnyBundle = Bundle[Card] | Bundle[ImageCard]
+
+
+def restores(bundle: AnyBundle) -> TypeGuard[Bundle[Card]]:
+    """Whether it is of a model that restores."""
+    return isinstance(bundle.card, Card)
+
+
+def is_of_images(bundle: AnyBundle) -> TypeGuard[Bundle[ImageCard]]:
+    """Whether it is of a VAE of a set of pictures."""
+    return isinstance(bundle.card, ImageCard)
 
 
 def open_bundle(path: Path) -> AnyBundle:

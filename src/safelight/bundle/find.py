@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from safelight.bundle.bundle import AnyBundle, Bundle, open_bundle
+from safelight.bundle.bundle import AnyBundle, Bundle, is_of_images, open_bundle, restores
 from safelight.bundle.card import Card, ImageCard
 from safelight.errors import BundleError
 
@@ -35,14 +35,14 @@ def find_bundle(model: str) -> AnyBundle:
 def find_restorer(model: str) -> Bundle[Card]:
     """The same, if it restores. Raises BundleError."""
     bundle = find_bundle(model)
-    if isinstance(bundle.card, Card):
-        return Bundle(bundle.folder, bundle.card, bundle.sha256)
+    if restores(bundle):
+        return bundle
     raise BundleError(f"model '{model}' is of a set of pictures and restores none; use generate, or another model")
 
 
 def find_image_model(model: str) -> Bundle[ImageCard]:
     """The same, if it is of a set of pictures. Raises BundleError."""
     bundle = find_bundle(model)
-    if isinstance(bundle.card, ImageCard):
-        return Bundle(bundle.folder, bundle.card, bundle.sha256)
+    if is_of_images(bundle):
+        return bundle
     raise BundleError(f"model '{model}' restores photographs; train one of your pictures: docs/data-sets.md")

@@ -49,19 +49,18 @@ def verify(model: Name = "photo") -> None:
     """Check every checksum, and that the graphs load and run."""
     import numpy as np
 
-    from safelight.bundle import Bundle, Card, find_bundle
+    from safelight.bundle import find_bundle, is_of_images, restores
     from safelight.picture import Picture
     from safelight.runtime import Model, Session
     from safelight.runtime.vae import Vae
 
     bundle = find_bundle(model)
-    if isinstance(bundle.card, Card):
-        restorer = Bundle(bundle.folder, bundle.card, bundle.sha256)
+    if restores(bundle):
         some = Picture(np.zeros((128, 128, 3), np.uint8))
-        Model(Session(restorer)).enhance(some, samples=1)
-        Model(Session(restorer, "cpu", precision="int8")).enhance(some, uncertainty=False)
-    else:
-        vae = Vae(Bundle(bundle.folder, bundle.card, bundle.sha256))
+        Model(Session(bundle)).enhance(some, samples=1)
+        Model(Session(bundle, "cpu", precision="int8")).enhance(some, uncertainty=False)
+    elif is_of_images(bundle):
+        vae = Vae(bundle)
         labels = [0] if vae.card.conditional else None
         x = vae.sample(1, labels, sampler="aggregate").round()
         vae.reconstruct(x, labels)

@@ -1,6 +1,6 @@
 """A name or a path → a model that is ready to run."""
 
-from safelight.bundle import Bundle, Card, find_bundle, find_restorer
+from safelight.bundle import find_bundle, find_restorer, is_of_images, restores
 from safelight.runtime.enhance import Model
 from safelight.runtime.session import Device, Precision, Session
 from safelight.runtime.vae import Vae
@@ -14,9 +14,10 @@ def load(
     See `bundle.find_bundle` for names, and `Session` for the choices and the errors.
     """
     bundle = find_bundle(model)
-    if isinstance(bundle.card, Card):
-        return Model(Session(Bundle(bundle.folder, bundle.card, bundle.sha256), device, threads, precision))
-    return Vae(Bundle(bundle.folder, bundle.card, bundle.sha256), device, threads)
+    if restores(bundle):
+        return Model(Session(bundle, device, threads, precision))
+    assert is_of_images(bundle)
+    return Vae(bundle, device, threads)
 
 
 def load_restorer(
