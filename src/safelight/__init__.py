@@ -9,6 +9,9 @@ safelight.write(out.mean, "a_restored.tif")
 run = safelight.fit("recipes/dataset.toml", data="flowers/")
 vae = safelight.load(str(run.bundle))
 vae.encode(x), vae.decode(z), vae.perturb(x, temperature=0.5), vae.sample(64), vae.elbo(x)
+
+aug = safelight.Augment.load("recipes/augment.toml")
+aug(image=x, mask=m, bboxes=b, seed=("set", 17))
 """
 
 from importlib import import_module
@@ -17,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from safelight.augment import Augment, AugmentedSet
     from safelight.errors import SafelightError
     from safelight.learn.fit import fit
     from safelight.picture import Picture, read, write
     from safelight.runtime import Enhanced, Model, Vae, load
 
 _HOMES = {
+    "Augment": "safelight.augment",
+    "AugmentedSet": "safelight.augment",
     "Enhanced": "safelight.runtime",
     "Model": "safelight.runtime",
     "Picture": "safelight.picture",
@@ -33,7 +39,20 @@ _HOMES = {
     "read": "safelight.picture",
     "write": "safelight.picture",
 }
-__all__ = ["Enhanced", "Model", "Picture", "SafelightError", "Vae", "__version__", "fit", "load", "read", "write"]
+__all__ = [
+    "Augment",
+    "AugmentedSet",
+    "Enhanced",
+    "Model",
+    "Picture",
+    "SafelightError",
+    "Vae",
+    "__version__",
+    "fit",
+    "load",
+    "read",
+    "write",
+]
 
 
 def __dir__() -> list[str]:

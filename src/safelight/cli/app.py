@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from safelight import __version__
-from safelight.cli import data, doctor, enhance, evaluate, generate, model, train
+from safelight.cli import augment, data, doctor, enhance, evaluate, generate, model, train
 from safelight.errors import SafelightError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("enhance")(enhance.enhance)
 app.command("train")(train.train)
 app.command("data")(data.data)
 app.command("generate")(generate.generate)
+app.command("augment")(augment.augment)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(model.app, name="model")
 app.command("doctor")(doctor.doctor)

@@ -8,7 +8,7 @@ from safelight.learn.images.settings import ImageRecipe
 from safelight.learn.job import Tell, TrainJob
 from safelight.learn.restore.job import train_restorer
 from safelight.learn.restore.settings import TrainRecipe
-from safelight.learn.settings import checked, read_toml
+from safelight.settings import checked, read_toml
 
 KINDS: dict[str, type[TrainRecipe] | type[ImageRecipe]] = {"restore": TrainRecipe, "images": ImageRecipe}
 

@@ -1,22 +1,10 @@
-"""What all recipes have in common: closed settings, the schedule of a stage, and how a TOML file is read."""
+"""What all training recipes have in common: the schedule of a stage, and the author's words."""
 
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from safelight.errors import RecipeError
-
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-_Recipe = TypeVar("_Recipe", bound=BaseModel)
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from safelight.settings import Positive, Settings
 
 
 class Schedule(Settings):
@@ -53,23 +41,3 @@ class CardSettings(Settings):
     data_licences: str
     weights_licence: str = "Apache-2.0"
     limits: tuple[str, ...] = ()
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The keys of a recipe. Raises RecipeError."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); name an existing .toml recipe") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}; mend that line") from None
-
-
-def checked(kind: type[_Recipe], keys: dict[str, Any], path: Path) -> _Recipe:
-    """Raises RecipeError with file, key and reason."""
-    try:
-        return kind.model_validate(keys)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"{path}: {where}: {first['msg']}; mend or remove this key") from None

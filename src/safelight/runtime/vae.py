@@ -93,11 +93,20 @@ class Vae:
         return np.stack(rows).astype(np.float32) / np.float32(255)
 
     def encode(
-        self, x: NDArray[Any], labels: Sequence[int] | None = None, temperature: float = 0.0, seed: int = 0
+        self,
+        x: NDArray[Any],
+        labels: Sequence[int] | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
+        noise: Rungs | None = None,
     ) -> Rungs:
-        """The posterior's mean, at temperature 0, or a draw around it; at 1 an honest one. Raises UsageError."""
+        """The posterior's mean, at temperature 0, or a draw around it; at 1 an honest one. Raises UsageError.
+
+        `noise`, an array (N, channels, h, w) for each rung, stands in for what temperature and seed would draw.
+        """
         x, of_class = self._checked(x, labels)
-        noise = tuple(np.float32(temperature) * n for n in self._noise("encode", seed, len(x)))
+        if noise is None:
+            noise = tuple(np.float32(temperature) * n for n in self._noise("encode", seed, len(x)))
         names = [f"latent_{k + 1}" for k in range(len(self.card.latents))]
         return tuple(self._run("encode", names, {"x": x, **_named("noise", noise), **of_class}))
 
@@ -177,8 +186,13 @@ class Vae:
 
         N(0, 1) in many dimensions lies near a sphere, which lines leave (White, "Sampling generative networks", 2016).
         """
-        shares = np.linspace(0, 1, steps, dtype=np.float32)
-        return tuple(np.stack([_between(u[0], v[0], t, spherical) for t in shares]) for u, v in zip(a, b, strict=True))
+        places = [self.between(a, b, share, spherical) for share in np.linspace(0, 1, steps)]
+        return tuple(np.concatenate(rung) for rung in zip(*places, strict=True))
+
+    def between(self, a: Sequence[Array], b: Sequence[Array], share: float, spherical: bool = True) -> Rungs:
+        """Latents of one picture each, (1, ...) → of one that is `share` of the way from a to b."""
+        pairs = zip(a, b, strict=True)
+        return tuple(_between(u[0], v[0], np.float32(share), spherical)[None] for u, v in pairs)
 
     def score(self, x: NDArray[Any], labels: Sequence[int] | None = None, draws: int = 1, seed: int = 0) -> Score:
         """`draws` from the posterior of each picture, and what each says of it."""

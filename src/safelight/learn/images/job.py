@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,8 @@ def train_images(job: TrainJob, recipe: ImageRecipe, tell: Tell) -> bool:
     if source is None:
         raise UsageError(f"{job.recipe}: names no data.folder; give --data")
     images = open_set(source)
+    if recipe.data.ignore_labels:
+        images = replace(images, items=tuple(replace(item, label=None) for item in images.items))
     shelves = open_shelves(images, recipe, job)
     torch.manual_seed(recipe.seed)
     vae = build_model(recipe, shelves.form, len(shelves.classes), len(shelves.train))

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from safelight.dataset.form import LARGEST_PX, SMALLEST_PX, Fit
-from safelight.learn.settings import CardSettings, NotNegative, Positive, Schedule, Settings
+from safelight.learn.settings import CardSettings, Schedule
+from safelight.settings import NotNegative, Positive, Settings
 
 
 class DataSettings(Settings):
@@ -21,6 +22,8 @@ class DataSettings(Settings):
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.1, ge=0, lt=1)
     """Both of the pictures that the set itself does not name a part for."""
+    ignore_labels: bool = False
+    """Train on the pictures alone, as if the set had no labels: for `evaluate --downstream` with few of them."""
     binarise_seed: int | None = None
     """Makes pixels 0 or 1, once and for all, with the probability that their grey says."""
     flip: bool = False

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from safelight.degrade import Chain, Step
 from safelight.errors import RecipeError
-from safelight.learn.settings import CardSettings, NotNegative, Positive, Schedule, Settings
+from safelight.learn.settings import CardSettings, Schedule
+from safelight.settings import NotNegative, Positive, Settings
 
 
 class DataSettings(Settings):

@@ -1,0 +1,164 @@
+"""Operations in the latent space of a VAE of the set: encode, move, decode. Each takes a batch, and noise by picture.
+
+latent_noise    a draw around the picture: at temperature 1 one from its posterior, above it farther away
+latent_mix      part of the way to another picture of the class, along a great circle of the prior
+latent_blend    the same to a picture of another class; the label becomes soft
+latent_sample   a new picture of the class, from the aggregate posterior
+geometric       a new picture of the class, from the posterior's own metric (`augment.geometric`)
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.augment.bank import Bank
+from safelight.augment.geometric import GeometricSampler
+from safelight.classic.catalog import Operation, Parameter
+from safelight.errors import UsageError
+from safelight.runtime.vae import Array, Rungs, Vae
+
+Batch = NDArray[np.uint8]
+"""(B, H, W, C), as the model takes it."""
+MOST_CENTROIDS = 2000
+
+
+class Ask(NamedTuple):
+    """What is asked for one picture of a batch."""
+
+    label: str | None
+    numbers: dict[str, float]
+    partner: str | None
+    rng: np.random.Generator
+
+
+@dataclass
+class LatentSpace:
+    """A VAE and the set's own pictures."""
+
+    vae: Vae
+    bank: Bank | None = None
+    _samplers: dict[str, GeometricSampler] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.vae.card.binarise_seed is not None:
+            raise UsageError(f"{self.vae.card.name} is of black and white pictures; augment with a model of grey ones")
+
+    def classes(self, labels: Sequence[str | None]) -> list[int] | None:
+        """Numbers of the card's classes for a conditional model, else None. Raises UsageError."""
+        return [self.class_of(label) for label in labels] if self.vae.card.conditional else None
+
+    def class_of(self, label: str | None) -> int:
+        """Raises UsageError for a class that the model does not know."""
+        card = self.vae.card
+        if label not in card.classes:
+            known = f"it knows {', '.join(card.classes)}" if card.classes else "it was trained without labels"
+            raise UsageError(
+                f"{card.name} does not know class '{label}' ({known}); use 'geometric', or train with labels"
+            )
+        return card.classes.index(label)
+
+    def sampler(self, label: str | None) -> GeometricSampler:
+        """Of the bank's pictures of a class. Raises UsageError."""
+        if label is None or self.bank is None or not self.bank.of_class(label):
+            raise UsageError("geometric draws among pictures of a labelled set; give one (bank=...)")
+        if label not in self._samplers:
+            pixels = self.bank.pictures(self.bank.of_class(label)[:MOST_CENTROIDS])
+            self._samplers[label] = GeometricSampler.of(self.vae, pixels, self.classes([label] * len(pixels)))
+        return self._samplers[label]
+
+    def noise(self, asks: Sequence[Ask]) -> Rungs:
+        """N(0, 1) of each picture's own stream, for every rung."""
+        shapes = self.vae.card.latents
+        drawn = [[ask.rng.standard_normal(shape, dtype=np.float32) for shape in shapes] for ask in asks]
+        return tuple(np.stack(rung) for rung in zip(*drawn, strict=True))
+
+
+def latent_noise(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
+    """Encoded, moved by noise, decoded: `temperature` is in units of the posterior, `spread` of the prior.
+
+    `fine` multiplies both at all rungs but the coarsest.
+    """
+    temperature, spread, fine = (
+        _column([ask.numbers[name] for ask in asks]) for name in ("temperature", "spread", "fine")
+    )
+    noise, of_class = space.noise(asks), space.classes([ask.label for ask in asks])
+    noise = (*(fine * rung for rung in noise[:-1]), noise[-1])
+    latents = space.vae.encode(pictures, of_class, noise=tuple(temperature * rung for rung in noise))
+    return space.vae.decode([z + spread * rung for z, rung in zip(latents, noise, strict=True)], of_class)
+
+
+def latent_mix(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
+    """Moved by `share` of the way to another picture of the same class."""
+    return _mixed(space, pictures, asks)
+
+
+def latent_blend(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
+    """Moved by `share` of the way to a picture of another class; the label follows."""
+    return _mixed(space, pictures, asks)
+
+
+def latent_sample(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
+    """Replaced by a new picture of the class; the temperature is that of the noise about the mixture's centres."""
+    drawn = [
+        space.vae.draw_latents(
+            1, [space.class_of(a.label)], a.numbers["temperature"], int(a.rng.integers(1 << 62)), "aggregate"
+        )
+        for a in asks
+    ]
+    latents = [np.concatenate(rung) for rung in zip(*drawn, strict=True)]
+    return space.vae.decode(latents, space.classes([ask.label for ask in asks]))
+
+
+def geometric(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
+    """Replaced by a new picture of the class, drawn along the metric of the set's own posteriors."""
+    drawn = [space.sampler(ask.label).draw(ask.rng, round(ask.numbers["moves"])) for ask in asks]
+    latents = np.stack(drawn).reshape(len(asks), *space.vae.card.latents[0])
+    return space.vae.decode([latents], space.classes([ask.label for ask in asks]))
+
+
+def _mixed(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
+    vae, of_class = space.vae, space.classes([ask.label for ask in asks])
+    assert space.bank is not None
+    names = [str(ask.partner) for ask in asks]
+    missing = next((name for name in names if space.bank.picture(name) is None), None)
+    if missing is not None:
+        raise UsageError(f"'{missing}', which was mixed in, is not in the set; use the set that was augmented")
+    of_partners = space.classes([space.bank.label_of(name) for name in names])
+    own, others = vae.encode(pictures, of_class), vae.encode(space.bank.pictures(names), of_partners)
+    mixed = []
+    for k, ask in enumerate(asks):
+        one, other = [rung[k : k + 1] for rung in own], [rung[k : k + 1] for rung in others]
+        mixed.append(vae.between(one, other, ask.numbers["share"]))
+    return vae.decode([np.concatenate(rung) for rung in zip(*mixed, strict=True)], of_class)
+
+
+def _column(values: Sequence[float]) -> Array:
+    return np.array(values, dtype=np.float32).reshape(-1, 1, 1, 1)
+
+
+LatentFunction = Callable[[LatentSpace, Batch, Sequence[Ask]], Array]
+_NOISE = {
+    "temperature": Parameter(0, 10, (1, 1), "of the posterior's spread"),
+    "spread": Parameter(0, 3, (0, 0.3), "of the prior's spread", 0),
+    "fine": Parameter(0, 10, (1, 1), "times both at finer rungs", 1),
+}
+_KEEPS = "kept, if the noise is not too strong: use a guard; boxes, masks and keypoints are refused"
+
+
+def _entry(function: LatentFunction, labels: str, parameters: dict[str, Parameter]) -> Operation:
+    known: Any = function
+    return Operation("latent", known, labels, parameters)
+
+
+LATENT: dict[str, Operation] = {
+    "latent_noise": _entry(latent_noise, _KEEPS, _NOISE),
+    "latent_mix": _entry(latent_mix, _KEEPS, {"share": Parameter(0, 1, (0.1, 0.4), "of the way")}),
+    "latent_blend": _entry(
+        latent_blend, "mixed: soft labels, written as a list", {"share": Parameter(0, 0.5, (0, 0.3), "of the way")}
+    ),
+    "latent_sample": _entry(latent_sample, _KEEPS, {"temperature": Parameter(0, 2, (0.7, 1))}),
+    "geometric": _entry(geometric, _KEEPS, {"moves": Parameter(1, 200, (10, 30), "moves of the chain")}),
+}

@@ -1,0 +1,183 @@
+"""Variants of a set's pictures: drawn, applied, guarded, and drawn anew where the guard refuses."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from safelight.augment.bank import Bank
+from safelight.augment.chain import LATENT_AT_ONCE, Sample, apply, in_bytes
+from safelight.augment.draw import Record, draw
+from safelight.augment.guard import LabelGuard
+from safelight.augment.latent import LatentSpace
+from safelight.augment.sets import AugmentableSet, open_augmentable
+from safelight.augment.settings import AugmentSettings
+from safelight.dataset.form import Form, fitted
+from safelight.errors import UsageError
+from safelight.picture.picture import Metadata
+from safelight.runtime.models import load
+from safelight.runtime.vae import Vae
+
+Want = tuple[int, int]
+"""Number of a picture, and of its copy from 1."""
+
+
+class Variant(NamedTuple):
+    """What became of one."""
+
+    number: int
+    copy: int
+    sample: Sample | None
+    """None if every draw was refused."""
+    record: Record | None
+    metadata: Metadata
+    refusals: tuple[str, ...]
+    """Why draws before it were refused."""
+
+
+@dataclass
+class Maker:
+    """A set and a recipe, with a model if the recipe needs one."""
+
+    settings: AugmentSettings
+    pictures: AugmentableSet = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what does not fit together, before anything is written."""
+        settings, recipe = self.settings, self.settings.recipe
+        self.pictures = open_augmentable(settings.dataset, settings.soft_labels)
+        if not self.pictures.labelled:
+            needs = [f"'{op}'" for op in recipe.latent] + (["[guard]"] if recipe.guard else [])
+            needs += ["size_px"] if recipe.size_px else []
+            if needs:
+                raise UsageError(
+                    f"{settings.dataset}: {needs[0]} is for sets with one label for each picture, and boxes or masks "
+                    "cannot follow; take it out, or cut the objects out first"
+                )
+        if self.needs_model and self.model_name is None:
+            what = recipe.latent[0] if recipe.latent else "the guard"
+            raise UsageError(f"{what} needs a model; give --model, or model = ... in the recipe")
+        if self.vae is not None:
+            self._check_form(self.vae)
+            _ = self.guard
+
+    @property
+    def model_name(self) -> str | None:
+        """As given, or as the recipe has it."""
+        return self.settings.model or self.settings.recipe.model
+
+    @property
+    def needs_model(self) -> bool:
+        """For a latent step or the guard."""
+        return bool(self.settings.recipe.latent) or self.settings.recipe.guard is not None
+
+    @cached_property
+    def vae(self) -> Vae | None:
+        """None if nothing needs it. Raises UsageError for a model that restores."""
+        if not self.needs_model or self.model_name is None:
+            return None
+        model = load(self.model_name, threads=self.settings.threads)
+        if not isinstance(model, Vae):
+            raise UsageError(f"{self.model_name}: restores pictures; give a VAE of a set (safelight train)")
+        return model
+
+    @cached_property
+    def form(self) -> Form | None:
+        """What pictures are brought to first; None for leaving them as they are."""
+        side = self.settings.recipe.size_px
+        if side is None:
+            return None
+        channels = self.vae.card.channels if self.vae is not None else self.pictures.load(0)[0].image.shape[2]
+        return Form(side, side, channels)
+
+    @cached_property
+    def bank(self) -> Bank | None:
+        """The set, as the model takes it, for operations and guards that compare."""
+        if self.vae is None or not self.pictures.labelled:
+            return None
+        names = self.pictures.names
+        labels = tuple(str(self.pictures.label(k)) for k in range(len(names)))
+        pixels = np.stack([fitted(in_bytes(self.load(k)[0].image), self.vae.form) for k in range(len(names))])
+        return Bank(tuple(names), labels, pixels)
+
+    @cached_property
+    def guard(self) -> LabelGuard | None:
+        """None if the recipe has none."""
+        if self.settings.recipe.guard is None or self.vae is None or self.bank is None:
+            return None
+        return LabelGuard.of(self.vae, self.bank, self.settings.recipe.guard)
+
+    @cached_property
+    def space(self) -> LatentSpace | None:
+        """None without a model."""
+        return None if self.vae is None else LatentSpace(self.vae, self.bank)
+
+    @property
+    def set_sha256(self) -> str:
+        """Of names and labels."""
+        names = self.pictures.names
+        words = repr([(name, self.pictures.label(k)) for k, name in enumerate(names)])
+        return hashlib.sha256(words.encode()).hexdigest()
+
+    def load(self, number: int) -> tuple[Sample, Metadata]:
+        """A picture as the recipe's first step takes it."""
+        sample, metadata = self.pictures.load(number)
+        if self.form is not None:
+            sample = replace(sample, image=fitted(in_bytes(sample.image), self.form))
+        return sample, metadata
+
+    def make(self, wants: Sequence[Want]) -> list[Variant]:
+        """Each depends on the set, the recipe, the seed, and its own name and copy; not on what is made with it."""
+        recipe, seed = self.settings.recipe, self.settings.seed
+        loaded = {number: self.load(number) for number, _ in wants}
+        left, refused = list(wants), dict[Want, tuple[str, ...]]()
+        found: dict[Want, Variant] = {}
+        for attempt in range(recipe.guard.attempts if recipe.guard else 1):
+            names = [self.pictures.names[number] for number, _ in left]
+            records = [
+                draw(recipe, seed, (name, copy, attempt), self.pictures.label(number), self.bank)
+                for name, (number, copy) in zip(names, left, strict=True)
+            ]
+            samples = self.applied([loaded[number][0] for number, _ in left], records)
+            again = []
+            for want, record, sample, why in zip(left, records, samples, self._refusals(samples), strict=True):
+                if why is None:
+                    found[want] = Variant(*want, sample, record, loaded[want[0]][1], refused.get(want, ()))
+                else:
+                    refused[want] = (*refused.get(want, ()), why)
+                    again.append(want)
+            left = again
+            if not left:
+                break
+        found |= {want: Variant(*want, None, None, Metadata(), refused[want]) for want in left}
+        return [found[want] for want in wants]
+
+    def applied(self, samples: Sequence[Sample], records: Sequence[Record]) -> list[Sample]:
+        """By the recipe's rules."""
+        recipe = self.settings.recipe
+        return apply(samples, records, recipe.border, recipe.keep_visible, self.space)
+
+    def _refusals(self, samples: Sequence[Sample]) -> list[str | None]:
+        if self.guard is None:
+            return [None] * len(samples)
+        form, found = self.guard.vae.form, list[str | None]()
+        for start in range(0, len(samples), LATENT_AT_ONCE):
+            some = samples[start : start + LATENT_AT_ONCE]
+            pixels = np.stack([fitted(in_bytes(sample.image), form) for sample in some])
+            found += self.guard.passes(pixels, [str(sample.label) for sample in some])
+        return found
+
+    def _check_form(self, vae: Vae) -> None:
+        """Raises UsageError for a model that was trained on pictures of another form."""
+        if not self.settings.recipe.latent:
+            return
+        height, width, channels = self.load(0)[0].image.shape
+        form = vae.form
+        if (height, width, channels) != (form.height, form.width, form.channels):
+            raise UsageError(
+                f"{vae.card.name} was trained on {form.width}x{form.height} with {form.channels} channels, and the "
+                f"pictures are {width}x{height} with {channels}; set size_px = {form.width}, or train another model"
+            )

@@ -1,0 +1,111 @@
+"""One label for each picture: class folders, arrays, and lists in CSV or JSON lines."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from safelight.augment.chain import Sample
+from safelight.augment.sets.base import Line, Original, load_picture, variant_name, write_whole
+from safelight.dataset import ImageSet
+from safelight.errors import UsageError
+from safelight.picture.picture import Metadata
+
+
+@dataclass(frozen=True)
+class ClassSet:
+    """Pictures that train are augmented; those of other parts go along unchanged."""
+
+    images: ImageSet
+    folder: Path | None
+    """Where the files lie; None for arrays."""
+    listed: bool
+    """Whether labels are written as a list, instead of as folders."""
+    labelled: bool = True
+
+    @staticmethod
+    def of(images: ImageSet, folder: Path | None, listed: bool, source: Path) -> "ClassSet":
+        """Raises UsageError for pictures without labels."""
+        bare = [item.name for item in images.items if item.label is None]
+        if bare:
+            raise UsageError(
+                f"{source}: {bare[0]} has no label ({len(bare)} have none); put pictures into class folders"
+            )
+        return ClassSet(images, folder, listed)
+
+    @property
+    def _training(self) -> list[int]:
+        return [k for k, item in enumerate(self.images.items) if item.part in (None, "train")]
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [self.images.items[k].name for k in self._training]
+
+    def label(self, number: int) -> str | None:
+        return self.images.items[self._training[number]].label
+
+    def load(self, number: int) -> tuple[Sample, Metadata]:
+        position = self._training[number]
+        item = self.images.items[position]
+        if self.folder is None:
+            return Sample(self.images.load(position).pixels, item.label), Metadata()
+        picture, metadata = load_picture(self.folder / item.name)
+        return Sample(picture.pixels, item.label), metadata
+
+    def output(self, number: int, copy: int, suffix: str) -> str:
+        return variant_name(self._place(self._training[number]), copy, suffix)
+
+    def originals(self) -> Sequence[Original]:
+        number = {position: k for k, position in enumerate(self._training)}
+        found = []
+        for position, item in enumerate(self.images.items):
+            source = None if self.folder is None else self.folder / item.name
+            found.append(Original(source, self._place(position), number.get(position, -1 - position)))
+        return found
+
+    def array(self, original: Original) -> Sample:
+        """The picture of an array that goes along unchanged."""
+        position = self._training[original.number] if original.number >= 0 else -1 - original.number
+        return Sample(self.images.load(position).pixels)
+
+    def beside(self, folder: Path, number: int, output: str, sample: Sample) -> None:
+        """Nothing lies beside a picture with one label."""
+
+    def finish(self, folder: Path, lines: Sequence[Line]) -> None:
+        """labels.csv or, where labels are soft, labels.jsonl; class folders say all themselves."""
+        if not self.listed:
+            return
+        part = {self._place(k): item.part or "train" for k, item in enumerate(self.images.items)}
+        rows = [(line, part.get(line["output"], "train")) for line in lines]
+        if any(line.get("soft_label") for line, _ in rows):
+            soft = [
+                {
+                    "image": line["output"],
+                    "label": line["label"],
+                    "split": of,
+                    "soft_label": line.get("soft_label") or {line["label"]: 1.0},
+                }
+                for line, of in rows
+            ]
+            write_whole(folder / "labels.jsonl", "".join(json.dumps(row) + "\n" for row in soft))
+            return
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["image", "label", "split"])
+        writer.writerows([line["output"], line["label"], of] for line, of in rows)
+        write_whole(folder / "labels.csv", text.getvalue())
+
+    def _place(self, position: int) -> str:
+        """Of an original, below the output folder."""
+        item = self.images.items[position]
+        if self.folder is not None:
+            name = Path(item.name)
+            if not self.listed:
+                return str(name)
+            return str(Path("images", *(part for part in name.parts if part not in ("..", "/"))))
+        parts = {i.part for i in self.images.items} - {None}
+        top = [item.part or "train"] if parts else []
+        folders = ["images"] if self.listed else [*top, str(item.label).replace("/", "_")]
+        return str(Path(*folders, f"{Path(item.name).name}.png"))

@@ -1,0 +1,29 @@
+"""What kind of set a path is."""
+
+from pathlib import Path
+
+from safelight.augment.sets.base import AugmentableSet
+from safelight.augment.sets.classes import ClassSet
+from safelight.augment.sets.coco import CocoSet
+from safelight.augment.sets.masks import IMAGES, MASKS, MaskSet
+from safelight.augment.sets.yolo import LABELS, YoloSet
+from safelight.dataset import open_set
+
+
+def open_augmentable(path: Path, soft_labels: bool = False) -> AugmentableSet:
+    """COCO's .json; YOLO's images/ and labels/; images/ and masks/; or whatever `dataset.open_set` reads.
+
+    `soft_labels` need a list, which folders are not. Raises UsageError for what does not fit together.
+    """
+    if path.suffix.lower() == ".json" and path.is_file():
+        return CocoSet.of(path)
+    if path.is_dir():
+        if (path / IMAGES).is_dir() and (path / MASKS).is_dir():
+            return MaskSet.of(path)
+        if any(
+            folder.is_dir() and folder.name == LABELS and any(folder.rglob("*.txt")) for folder in path.rglob(LABELS)
+        ):
+            return YoloSet.of(path)
+    images = open_set(path)
+    folder = None if path.suffix.lower() == ".npz" else path if path.is_dir() else path.parent
+    return ClassSet.of(images, folder, soft_labels or (path.is_file() and folder is not None), path)

@@ -1,0 +1,102 @@
+"""A contact sheet: pictures on the left, variants beside them, and under each what was done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.augment.chain import Sample, in_bytes
+from safelight.augment.draw import Record
+from safelight.augment.job import plan
+from safelight.augment.make import Maker, Want
+from safelight.picture import Picture, write
+
+ROWS, COLUMNS = 6, 6
+CELL_PX, LINE_PX, MARGIN_PX = 168, 12, 6
+MOST_LINES = 7
+INK, PAPER, EDGE = (30, 30, 30), 255, (0, 120, 215)
+Sheet = NDArray[np.uint8]
+
+
+def write_sheet(maker: Maker, path: Path) -> int:
+    """Variants of a few pictures, evenly spread over the set; returns how many. Raises OutputError and UsageError."""
+    numbers = _spread(maker)
+    by_number: dict[int, list[Want]] = {number: [] for number in numbers}
+    for want in plan(maker):
+        if want[0] in by_number and len(by_number[want[0]]) < COLUMNS - 1:
+            by_number[want[0]].append(want)
+    rows, count = [], 0
+    for number in numbers:
+        label = maker.pictures.label(number)
+        cells = [_cell(maker.load(number)[0], [maker.pictures.names[number], *([label] if label else [])])]
+        for variant in maker.make(by_number[number]):
+            count += 1
+            if variant.sample is None or variant.record is None:
+                cells.append(_cell(None, ["left out:", *dict.fromkeys(variant.refusals)]))
+            else:
+                cells.append(_cell(variant.sample, _words(variant.record, variant.sample)))
+        rows.append(_joined(cells))
+    width = max(row.shape[1] for row in rows)
+    whole = np.concatenate([np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=PAPER) for r in rows])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(Picture(whole.astype(np.uint8)), path)
+    return count
+
+
+def _spread(maker: Maker) -> list[int]:
+    """Of every class in turn, if there are labels."""
+    count, by_class = len(maker.pictures.names), dict[str | None, list[int]]()
+    for number in range(count):
+        by_class.setdefault(maker.pictures.label(number), []).append(number)
+    order = [members[k] for k in range(count) for members in by_class.values() if k < len(members)]
+    return order[:ROWS]
+
+
+def _words(record: Record, sample: Sample) -> list[str]:
+    """The operations with their numbers, one in a line."""
+    lines = []
+    for step in record.steps:
+        numbers = " ".join(f"{value:.2f}".rstrip("0").rstrip(".") for value in step.numbers.values())
+        lines.append(f"{step.op} {numbers}".strip())
+    lines += [" ".join(f"{name} {share:.2f}" for name, share in sample.soft_label.items())] if sample.soft_label else []
+    return lines or ["as it is"]
+
+
+def _cell(sample: Sample | None, lines: Sequence[str]) -> Sheet:
+    cell = np.full((CELL_PX + (MOST_LINES + 1) * LINE_PX, CELL_PX + MARGIN_PX, 3), PAPER, dtype=np.uint8)
+    if sample is not None:
+        picture = _drawn(sample)
+        cell[: picture.shape[0], : picture.shape[1]] = picture
+    shown = list(lines) if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "..."]
+    for k, line in enumerate(shown):
+        place = (1, CELL_PX + (k + 1) * LINE_PX)
+        plain = line.encode("ascii", "replace").decode()[:28]
+        cv2.putText(cell, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.33, INK, 1, cv2.LINE_AA)
+    return cell
+
+
+def _drawn(sample: Sample) -> Sheet:
+    """Scaled to the cell, with its mask and its boxes."""
+    image = in_bytes(sample.image)
+    image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    height, width = image.shape[:2]
+    factor = CELL_PX / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    scaled = np.ascontiguousarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if factor > 1 else cv2.INTER_AREA)
+    )
+    if sample.mask is not None:
+        mask = cv2.resize(sample.mask[..., 0], size, interpolation=cv2.INTER_NEAREST) > 0
+        scaled[mask] = (0.6 * scaled[mask] + 0.4 * np.array(EDGE)).astype(np.uint8)
+    for shape in sample.shapes:
+        if shape is not None:
+            outlines = shape.polygons or (np.array(shape.box)[[[0, 1], [2, 1], [2, 3], [0, 3]]],)
+            whole = [np.rint(outline * factor).astype(np.int32) for outline in outlines]
+            cv2.polylines(scaled, whole, True, EDGE, 1, cv2.LINE_AA)
+    return scaled.astype(np.uint8)
+
+
+def _joined(cells: Sequence[Sheet]) -> Sheet:
+    return np.concatenate(cells, axis=1)

@@ -1,0 +1,146 @@
+"""safelight augment: a set of pictures, enlarged by variants, with its labels."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from safelight.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from safelight.augment.job import Report
+    from safelight.augment.settings import AugmentSettings
+
+INTERRUPTED = 130
+FORMATS = {"png": ".png", "jpeg": ".jpg"}
+
+
+def augment(
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(help="Class folders, .npz, .csv, .jsonl, COCO's .json, YOLO's folder, or images/ and masks/."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A new folder.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A .toml, such as recipes/augment.toml.")] = None,
+    copies: Annotated[int, typer.Option(min=0, max=1000, help="Variants of each picture.")] = 4,
+    model: Annotated[str | None, typer.Option(help="A VAE's bundle, for latent operations and the guard.")] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal files.")] = 0,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="More variants of rarer classes, till all are even.")
+    ] = False,
+    originals: Annotated[bool, typer.Option(help="Put the pictures themselves beside their variants.")] = True,
+    preview: Annotated[Path | None, typer.Option(help="Write only a contact sheet, to this .png.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="A manifest.jsonl: make its variants again, bit for bit.")] = None,
+    format: Annotated[str, typer.Option(help="Of variants: png or jpeg.")] = "png",  # noqa: A002
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the result is the same.")] = 1,
+    operations: Annotated[bool, typer.Option("--operations", help="List all operations and what they take.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON line on standard output.")] = False,
+) -> None:
+    """Write a set with variants of its pictures: moved in a VAE's latent space and by classic operations.
+
+    Labels are carried: classes, boxes, polygons, keypoints and masks. Pictures that the set keeps for validation or
+    test go along unchanged. Whether it helps, 'safelight evaluate --downstream' tells.
+    """
+    try:
+        import cv2  # noqa: F401
+    except ModuleNotFoundError:
+        raise RefusedError("augmentation needs OpenCV; pip install 'safelight[augment]'") from None
+    if operations:
+        _list_operations(as_json)
+        return
+    if dataset is None or (recipe is None) == (replay is None) or (output is None) == (preview is None):
+        raise UsageError("give DATASET, --recipe or --replay, and -o FOLDER or --preview SHEET.png; see --help")
+    if format not in FORMATS:
+        raise UsageError(f"--format '{format}': use {' or '.join(FORMATS)}")
+    settings = _settings(
+        dataset, output, recipe, replay, model, copies, seed, balance, originals, FORMATS[format], workers
+    )
+    if preview is not None:
+        from safelight.augment.make import Maker
+        from safelight.augment.sheet import write_sheet
+
+        if preview.suffix.lower() != ".png":
+            raise UsageError(f"{preview}: a sheet is a PNG; give it a name that ends in .png")
+        count = write_sheet(Maker(settings), preview)
+        typer.echo(f"{count} variants in {preview}", err=True)
+        return
+    _tell(_run(settings, workers, replay), settings.output, as_json)
+
+
+def _settings(
+    dataset: Path,
+    output: Path | None,
+    recipe: Path | None,
+    replay: Path | None,
+    model: str | None,
+    copies: int,
+    seed: int,
+    balance: bool,
+    originals: bool,
+    suffix: str,
+    workers: int,
+) -> "AugmentSettings":
+    """From the options, or from the manifest that is replayed."""
+    from safelight.augment.recipe import load_recipe
+    from safelight.augment.settings import AugmentSettings, of_manifest
+    from safelight.runtime.machine import cores
+
+    threads = max(1, cores() // workers)
+    if replay is not None:
+        return of_manifest(replay, dataset, output or Path(), model, threads)
+    assert recipe is not None
+    return AugmentSettings(
+        dataset, output or Path(), load_recipe(recipe), model, copies, seed, balance, originals, suffix, threads
+    )
+
+
+def _run(settings: "AugmentSettings", workers: int, replay: Path | None) -> "Report":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from safelight.augment.job import augment_set
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        row = bar.add_task("variants")
+        try:
+            return augment_set(
+                settings, workers, replay, lambda done, of: bar.update(row, completed=done, total=max(1, of))
+            )
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what is finished is kept, run the same command again to go on", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _tell(report: "Report", output: Path, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report._asdict()))
+    before = f", {report.before} of them made before" if report.before else ""
+    typer.echo(f"{report.originals} files as they are and {report.variants} variants{before} in {output}", err=True)
+    for label, (refused, tries) in report.refused.items():
+        share = refused / tries if tries else 0.0
+        typer.echo(f"guard, class {label}: {refused} of {tries} draws refused ({share:.0%})", err=True)
+    if report.left_out:
+        typer.echo(f"{report.left_out} variants left out, since every draw of them was refused", err=True)
+    if report.different:
+        typer.echo(f"failed: {len(report.different)} replayed variants differ, such as {report.different[0]}", err=True)
+        raise typer.Exit(1)
+
+
+def _list_operations(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from safelight.augment import OPERATIONS
+
+    for name, operation in OPERATIONS.items():
+        takes = {parameter: asdict(known) for parameter, known in operation.parameters.items()}
+        if as_json:
+            fact = {"op": name, "kind": operation.kind, "summary": operation.summary, "labels": operation.labels}
+            typer.echo(json.dumps(fact | {"parameters": takes}))
+            continue
+        typer.echo(f"{name} ({operation.kind}): {operation.summary} Labels: {operation.labels}.")
+        for parameter, known in operation.parameters.items():
+            unit = f" {known.unit}" if known.unit else ""
+            usual = f"usually {known.usual[0]:g} to {known.usual[1]:g}"
+            typer.echo(f"    {parameter}: {known.least:g} to {known.most:g}{unit}; {usual}")

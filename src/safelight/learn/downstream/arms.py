@@ -1,0 +1,175 @@
+"""One classifier, trained in one arm: with which pictures, moved how.
+
+none             the labelled pictures
+duplicates       the same, written several times
+classic          moved by the recipe's classic steps, anew at each sight
+vae              half of each batch are variants from the recipe's latent steps
+classic_vae      those, moved by the classic steps as well
+classic_pool     classic, and unlabelled pictures without a VAE (only with an unlabelled pool)
+
+With an unlabelled pool `vae`, `classic_vae` and `classic_pool` learn from it, too: where the averaged network is sure
+of a picture, the network must say the same of its variant (Sohn et al., "FixMatch", NeurIPS 2020). All arms of a seed
+have the same labelled pictures, first weights, number of steps and order of batches.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from safelight import randomness
+from safelight.augment import Augment, Sample, apply, draw
+from safelight.dataset.form import unit
+from safelight.learn.images.classify import FEATURES, Classifier
+
+BATCH, POOL_BATCH = 32, 64
+LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 0.05, 0.99
+SURE = 0.9
+"""Probability above which the averaged network's word on an unlabelled picture is taken."""
+LOOKS = 8
+"""Times that accuracy is measured during training."""
+LOOKED_AT = 1000
+"""Test pictures of each look but the last."""
+TESTED_AT_ONCE = 500
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Pictures made from others, K of each."""
+
+    pixels: Bytes
+    """(N, K, H, W, C)"""
+    targets: NDArray[np.float32] | None
+    """(N, K, classes): soft labels; None where nothing is known of them."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one classifier is trained on."""
+
+    name: str
+    seed: int
+    classes: int
+    steps: int
+    train: Bytes
+    """(N, H, W, C)"""
+    labels: NDArray[np.int64]
+    test: Bytes
+    test_labels: NDArray[np.int64]
+    classic: tuple[dict[str, Any], ...] = ()
+    """Steps of a recipe."""
+    variants: Variants | None = None
+    pool: Bytes | None = None
+    pool_variants: Variants | None = None
+    temperature: float | None = None
+    """Of the latent noise, in a sweep of it."""
+
+
+class ArmResult(NamedTuple):
+    """How well one classifier does on the test pictures."""
+
+    name: str
+    seed: int
+    temperature: float | None
+    accuracy: float
+    recalls: list[float]
+    """Of each class that the test has."""
+    curve: list[tuple[int, float]]
+    """(steps, accuracy on the first thousand test pictures)"""
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The average recall."""
+        return float(np.mean(self.recalls))
+
+
+def train_arm(arm: Arm) -> ArmResult:
+    """AdamW with one cycle of the learning rate; the averaged weights are tested. On one thread."""
+    torch.set_num_threads(1)
+    torch.manual_seed(arm.seed)
+    height, width, channels = arm.train.shape[1:]
+    widths = (32, 64, FEATURES) if min(height, width) <= 32 else (16, 32, 64, FEATURES)
+    model = Classifier(channels, arm.classes, widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = copy.deepcopy(model).requires_grad_(False).eval()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    batches, curve = _Batches(arm), []
+    for step in range(arm.steps):
+        share = step / arm.steps
+        optimiser.param_groups[0]["lr"] = (
+            LEARNING_RATE * min(1.0, 20 * share + 0.05) * 0.5 * (1 + math.cos(math.pi * share))
+        )
+        x, targets = batches.labelled(step)
+        loss = F.cross_entropy(model(x)[1], targets, label_smoothing=0.05)
+        if arm.pool is not None:
+            plain, moved = batches.unlabelled(step)
+            said = averaged(plain)[1].softmax(dim=1)
+            sure, guess = said.max(dim=1)
+            loss = loss + (F.cross_entropy(model(moved)[1], guess, reduction="none") * (sure >= SURE)).mean()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        with torch.no_grad():
+            decay = min(EMA, (step + 1) / (step + 10))
+            for slow, fast in zip(averaged.parameters(), model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        if (step + 1) % max(1, arm.steps // LOOKS) == 0:
+            right = _seen(averaged, arm.test[:LOOKED_AT]) == arm.test_labels[:LOOKED_AT]
+            curve.append((step + 1, float(right.mean())))
+    right = _seen(averaged, arm.test) == arm.test_labels
+    recalls = [float(right[arm.test_labels == k].mean()) for k in np.unique(arm.test_labels)]
+    return ArmResult(arm.name, arm.seed, arm.temperature, float(right.mean()), recalls, curve)
+
+
+class _Batches:
+    """What an arm sees at each step: a function of its seed and the step."""
+
+    def __init__(self, arm: Arm) -> None:
+        self.arm = arm
+        self.augment = Augment.of(arm.classic) if arm.classic else None
+        self.one_hot = np.eye(arm.classes, dtype=np.float32)
+
+    def labelled(self, step: int) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) and (B, classes)."""
+        arm, rng = self.arm, randomness.generator(self.arm.seed, "batch", step)
+        chosen = rng.integers(len(arm.train), size=BATCH)
+        pixels, targets = arm.train[chosen].copy(), self.one_hot[arm.labels[chosen]]
+        if arm.variants is not None:
+            half, which = chosen[::2], rng.integers(arm.variants.pixels.shape[1], size=BATCH // 2)
+            pixels[::2] = arm.variants.pixels[half, which]
+            if arm.variants.targets is not None:
+                targets[::2] = arm.variants.targets[half, which]
+        return torch.from_numpy(unit(self._moved(pixels, step, "labelled"))), torch.from_numpy(targets)
+
+    def unlabelled(self, step: int) -> tuple[Tensor, Tensor]:
+        """Pictures of the pool as they are, and moved; (B, C, H, W) each."""
+        arm, rng = self.arm, randomness.generator(self.arm.seed, "pool", step)
+        assert arm.pool is not None
+        chosen = rng.integers(len(arm.pool), size=POOL_BATCH)
+        pixels = arm.pool[chosen]
+        other = pixels
+        if arm.pool_variants is not None:
+            other = arm.pool_variants.pixels[chosen, rng.integers(arm.pool_variants.pixels.shape[1], size=POOL_BATCH)]
+        return torch.from_numpy(unit(pixels)), torch.from_numpy(unit(self._moved(other, step, "pool")))
+
+    def _moved(self, pixels: Bytes, step: int, stream: str) -> Bytes:
+        if self.augment is None:
+            return pixels
+        recipe, seed = self.augment.recipe, self.arm.seed
+        records = [draw(recipe, seed, (stream, step, k)) for k in range(len(pixels))]
+        return np.stack([done.image for done in apply([Sample(image) for image in pixels], records, recipe.border)])
+
+
+@torch.inference_mode()
+def _seen(model: Classifier, pixels: Bytes) -> NDArray[np.int64]:
+    """(N,): the class that is seen in each picture."""
+    blocks = range(0, len(pixels), TESTED_AT_ONCE)
+    found = [model(torch.from_numpy(unit(pixels[k : k + TESTED_AT_ONCE])))[1].argmax(dim=1) for k in blocks]
+    seen: NDArray[np.int64] = torch.cat(found).numpy()
+    return seen
