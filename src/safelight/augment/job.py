@@ -43,6 +43,8 @@ class Report(NamedTuple):
     """Class → draws that the guard refused, and all draws."""
     left_out: int
     """Variants of which every draw was refused."""
+    failed: list[str]
+    """Why pictures could not be read."""
     different: list[str]
     """Replayed variants whose pixels are not those of the manifest."""
 
@@ -70,7 +72,7 @@ def augment_set(
     done_before = {
         (line["number"], line["copy"])
         for line in lines
-        if line.get("copy") and ("output" not in line or _is_done(settings.output, line))
+        if line["copy"] and "failed" not in line and ("output" not in line or _is_done(settings.output, line))
     }
     left = [want for want in wants if want not in done_before]
     count = len(wants) - len(left)
@@ -137,7 +139,7 @@ def _begin(path: Path, header: dict[str, Any]) -> list[Line]:
 def _is_done(folder: Path, line: Line | None) -> bool:
     if line is None:
         return False
-    file = folder / line["output"]
+    file: Path = folder / line["output"]
     return file.is_file() and file.stat().st_size == int(line["bytes"])
 
 
@@ -167,9 +169,8 @@ def _copied(maker: Maker, original: Original, folder: Path) -> Line:
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror}); check the folder and the disk") from None
     line: Line = {"output": original.output, "bytes": size, "number": original.number, "copy": 0}
-    if original.number >= 0:
-        line |= {"source": maker.pictures.names[original.number], "label": maker.pictures.label(original.number)}
-    return line
+    line |= {} if original.label is None else {"label": original.label}
+    return line | ({"source": maker.pictures.names[original.number]} if original.number >= 0 else {})
 
 
 def _made(
@@ -226,6 +227,7 @@ def _written(maker: Maker, variant: Variant, told: Line | None) -> Line:
         "label": pictures.label(variant.number),
     }
     line |= {"refused": list(variant.refusals)} if variant.refusals else {}
+    line |= {"failed": variant.failure} if variant.failure else {}
     if variant.sample is None or variant.record is None:
         return line
     sample, output = variant.sample, pictures.output(variant.number, variant.copy, settings.suffix)
@@ -260,7 +262,7 @@ def _finished(maker: Maker, path: Path, header: dict[str, Any], lines: list[Line
     latest = {(line["number"], line["copy"], line.get("output") if not line["copy"] else None): line for line in lines}
     ordered = [latest[key] for key in sorted(latest, key=lambda key: (key[0] < 0, abs(key[0]), key[1], key[2] or ""))]
     write_whole(path, "".join(json.dumps(line) + "\n" for line in (header, *ordered)))
-    pictures = [line for line in ordered if "output" in line and "label" in line]
+    pictures = [line for line in ordered if "output" in line and ("source" in line or "label" in line)]
     maker.pictures.finish(path.parent, pictures)
     tries: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -273,6 +275,7 @@ def _finished(maker: Maker, path: Path, header: dict[str, Any], lines: list[Line
         variants=sum(bool(line["copy"]) and "output" in line for line in ordered),
         before=before,
         refused={label: (refused[label], tries[label]) for label in sorted(tries)},
-        left_out=sum("output" not in line for line in ordered),
+        left_out=sum("output" not in line and "failed" not in line for line in ordered),
+        failed=list(dict.fromkeys(line["failed"] for line in ordered if "failed" in line)),
         different=[line["output"] for line in ordered if line.get("different")],
     )

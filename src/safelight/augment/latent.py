@@ -79,15 +79,16 @@ class LatentSpace:
 def latent_noise(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
     """Encoded, moved by noise, decoded: `temperature` is in units of the posterior, `spread` of the prior.
 
-    `fine` multiplies both at all rungs but the coarsest.
+    `fine` multiplies both at all rungs but the coarsest. `detail` is the share of what the model cannot reconstruct
+    of the picture that is put back: at 1 only what the noise changed is changed.
     """
-    temperature, spread, fine = (
-        _column([ask.numbers[name] for ask in asks]) for name in ("temperature", "spread", "fine")
-    )
+    names = ("temperature", "spread", "fine")
+    temperature, spread, fine = (_column([ask.numbers[name] for ask in asks]) for name in names)
     noise, of_class = space.noise(asks), space.classes([ask.label for ask in asks])
     noise = (*(fine * rung for rung in noise[:-1]), noise[-1])
     latents = space.vae.encode(pictures, of_class, noise=tuple(temperature * rung for rung in noise))
-    return space.vae.decode([z + spread * rung for z, rung in zip(latents, noise, strict=True)], of_class)
+    moved = space.vae.decode([z + spread * rung for z, rung in zip(latents, noise, strict=True)], of_class)
+    return _with_detail(space, pictures, asks, moved, space.vae.encode(pictures, of_class), of_class)
 
 
 def latent_mix(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
@@ -132,7 +133,20 @@ def _mixed(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
     for k, ask in enumerate(asks):
         one, other = [rung[k : k + 1] for rung in own], [rung[k : k + 1] for rung in others]
         mixed.append(vae.between(one, other, ask.numbers["share"]))
-    return vae.decode([np.concatenate(rung) for rung in zip(*mixed, strict=True)], of_class)
+    moved = vae.decode([np.concatenate(rung) for rung in zip(*mixed, strict=True)], of_class)
+    return _with_detail(space, pictures, asks, moved, own, of_class)
+
+
+def _with_detail(
+    space: LatentSpace, pictures: Batch, asks: Sequence[Ask], moved: Array, own: Rungs, of_class: list[int] | None
+) -> Array:
+    """`moved`, and the pictures' own detail where it is asked for; `own` are the latents of the pictures."""
+    share = _column([ask.numbers["detail"] for ask in asks])
+    if not share.any():
+        return moved
+    lost = pictures / np.float32(255) - space.vae.decode(own, of_class)
+    whole: Array = (moved + share * lost).clip(0, 1)
+    return whole
 
 
 def _column(values: Sequence[float]) -> Array:
@@ -140,11 +154,12 @@ def _column(values: Sequence[float]) -> Array:
 
 
 LatentFunction = Callable[[LatentSpace, Batch, Sequence[Ask]], Array]
+_DETAIL = {"detail": Parameter(0, 1, (1, 1), "of what the model loses", 1)}
 _NOISE = {
     "temperature": Parameter(0, 10, (1, 1), "of the posterior's spread"),
     "spread": Parameter(0, 3, (0, 0.3), "of the prior's spread", 0),
     "fine": Parameter(0, 10, (1, 1), "times both at finer rungs", 1),
-}
+} | _DETAIL
 _KEEPS = "kept, if the noise is not too strong: use a guard; boxes, masks and keypoints are refused"
 
 
@@ -155,9 +170,11 @@ def _entry(function: LatentFunction, labels: str, parameters: dict[str, Paramete
 
 LATENT: dict[str, Operation] = {
     "latent_noise": _entry(latent_noise, _KEEPS, _NOISE),
-    "latent_mix": _entry(latent_mix, _KEEPS, {"share": Parameter(0, 1, (0.1, 0.4), "of the way")}),
+    "latent_mix": _entry(latent_mix, _KEEPS, {"share": Parameter(0, 1, (0.1, 0.4), "of the way")} | _DETAIL),
     "latent_blend": _entry(
-        latent_blend, "mixed: soft labels, written as a list", {"share": Parameter(0, 0.5, (0, 0.3), "of the way")}
+        latent_blend,
+        "mixed: soft labels, written as a list",
+        {"share": Parameter(0, 0.5, (0, 0.3), "of the way")} | _DETAIL,
     ),
     "latent_sample": _entry(latent_sample, _KEEPS, {"temperature": Parameter(0, 2, (0.7, 1))}),
     "geometric": _entry(geometric, _KEEPS, {"moves": Parameter(1, 200, (10, 30), "moves of the chain")}),

@@ -1,7 +1,7 @@
 """Variants of a set's pictures: drawn, applied, guarded, and drawn anew where the guard refuses."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from safelight.augment.latent import LatentSpace
 from safelight.augment.sets import AugmentableSet, open_augmentable
 from safelight.augment.settings import AugmentSettings
 from safelight.dataset.form import Form, fitted
-from safelight.errors import UsageError
+from safelight.errors import PictureError, UsageError
 from safelight.picture.picture import Metadata
 from safelight.runtime.models import load
 from safelight.runtime.vae import Vae
@@ -36,6 +36,8 @@ class Variant(NamedTuple):
     metadata: Metadata
     refusals: tuple[str, ...]
     """Why draws before it were refused."""
+    failure: str | None = None
+    """Why its picture cannot be read."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Maker:
         """Raises UsageError for what does not fit together, before anything is written."""
         settings, recipe = self.settings, self.settings.recipe
         self.pictures = open_augmentable(settings.dataset, settings.soft_labels)
+        self.pictures.check()
         if not self.pictures.labelled:
             needs = [f"'{op}'" for op in recipe.latent] + (["[guard]"] if recipe.guard else [])
             needs += ["size_px"] if recipe.size_px else []
@@ -98,10 +101,14 @@ class Maker:
         """The set, as the model takes it, for operations and guards that compare."""
         if self.vae is None or not self.pictures.labelled:
             return None
-        names = self.pictures.names
-        labels = tuple(str(self.pictures.label(k)) for k in range(len(names)))
-        pixels = np.stack([fitted(in_bytes(self.load(k)[0].image), self.vae.form) for k in range(len(names))])
-        return Bank(tuple(names), labels, pixels)
+        sound, form = [], self.vae.form
+        for number, name in enumerate(self.pictures.names):
+            try:
+                sound.append((name, self.pictures.label(number), fitted(in_bytes(self.load(number)[0].image), form)))
+            except PictureError:
+                continue  # it is told of when its variants are made
+        names, labels, pixels = zip(*sound, strict=True)
+        return Bank(names, labels, np.stack(pixels))
 
     @cached_property
     def guard(self) -> LabelGuard | None:
@@ -132,9 +139,9 @@ class Maker:
     def make(self, wants: Sequence[Want]) -> list[Variant]:
         """Each depends on the set, the recipe, the seed, and its own name and copy; not on what is made with it."""
         recipe, seed = self.settings.recipe, self.settings.seed
-        loaded = {number: self.load(number) for number, _ in wants}
-        left, refused = list(wants), dict[Want, tuple[str, ...]]()
-        found: dict[Want, Variant] = {}
+        loaded, failed = self._loaded({number for number, _ in wants})
+        left, refused = [want for want in wants if want[0] in loaded], dict[Want, tuple[str, ...]]()
+        found = {w: Variant(*w, None, None, Metadata(), (), failed[w[0]]) for w in wants if w[0] in failed}
         for attempt in range(recipe.guard.attempts if recipe.guard else 1):
             names = [self.pictures.names[number] for number, _ in left]
             records = [
@@ -150,10 +157,18 @@ class Maker:
                     refused[want] = (*refused.get(want, ()), why)
                     again.append(want)
             left = again
-            if not left:
-                break
         found |= {want: Variant(*want, None, None, Metadata(), refused[want]) for want in left}
         return [found[want] for want in wants]
+
+    def _loaded(self, numbers: Iterable[int]) -> tuple[dict[int, tuple[Sample, Metadata]], dict[int, str]]:
+        """Pictures, and why others cannot be read."""
+        loaded, failed = {}, {}
+        for number in numbers:
+            try:
+                loaded[number] = self.load(number)
+            except PictureError as error:
+                failed[number] = str(error)
+        return loaded, failed
 
     def applied(self, samples: Sequence[Sample], records: Sequence[Record]) -> list[Sample]:
         """By the recipe's rules."""

@@ -40,7 +40,7 @@ def move(shape: Shape, matrix: Matrix, size: Size, keep_visible: float) -> Shape
     part = sum(map(polygon_area, seen))
     if not seen or part <= 0 or part < keep_visible * whole:
         return None
-    return Shape(_around(np.concatenate(seen)), inside, keypoints)
+    return Shape(_around(np.concatenate(seen).clip(0, size)), inside, keypoints)
 
 
 def clipped(polygon: Points, size: Size) -> Points:

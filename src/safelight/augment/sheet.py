@@ -15,7 +15,7 @@ from safelight.picture import Picture, write
 
 ROWS, COLUMNS = 6, 6
 CELL_PX, LINE_PX, MARGIN_PX = 168, 12, 6
-MOST_LINES = 7
+MOST_LINES = 10
 INK, PAPER, EDGE = (30, 30, 30), 255, (0, 120, 215)
 Sheet = NDArray[np.uint8]
 
@@ -58,7 +58,7 @@ def _words(record: Record, sample: Sample) -> list[str]:
     """The operations with their numbers, one in a line."""
     lines = []
     for step in record.steps:
-        numbers = " ".join(f"{value:.2f}".rstrip("0").rstrip(".") for value in step.numbers.values())
+        numbers = " ".join(f"{round(value, 2) + 0.0:g}" for value in step.numbers.values())
         lines.append(f"{step.op} {numbers}".strip())
     lines += [" ".join(f"{name} {share:.2f}" for name, share in sample.soft_label.items())] if sample.soft_label else []
     return lines or ["as it is"]

@@ -38,10 +38,15 @@ def equalise(pixels: Pixels, rng: Rng, *, strength: float) -> Pixels:
 
 def clahe(pixels: Pixels, rng: Rng, *, clip: float, tiles: float) -> Pixels:
     """Contrast-limited adaptive equalisation of the luma, `tiles` to a side (Zuiderveld, Graphics Gems IV, 1994)."""
-    before = luma(pixels)
-    held = before if before.dtype != np.float32 else np.rint(65535 * before.clip(0, 1)).astype(np.uint16)
-    after = np.asarray(cv2.createCLAHE(clip, (round(tiles), round(tiles))).apply(held))
-    return with_luma(pixels, before, after if before.dtype != np.float32 else after / np.float32(65535))
+    before, equaliser = luma(pixels), cv2.createCLAHE(clip, (round(tiles), round(tiles)))
+    if pixels.dtype == np.uint8:
+        return with_luma(pixels, before, np.asarray(equaliser.apply(before)))
+    exact = to_float(before).clip(0, 1) * np.float32(255)  # limits mean nothing for histograms of 65536 bins
+    below = np.floor(exact).astype(np.uint8)
+    low, high = (
+        np.asarray(equaliser.apply(eight)).astype(np.float32) for eight in (below, np.ceil(exact).astype(np.uint8))
+    )
+    return with_luma(pixels, before, like((low + (exact - below) * (high - low)) / np.float32(255), before))
 
 
 def blur(pixels: Pixels, rng: Rng, *, sigma_px: float) -> Pixels:

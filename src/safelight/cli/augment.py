@@ -123,8 +123,11 @@ def _tell(report: "Report", output: Path, as_json: bool) -> None:
         typer.echo(f"guard, class {label}: {refused} of {tries} draws refused ({share:.0%})", err=True)
     if report.left_out:
         typer.echo(f"{report.left_out} variants left out, since every draw of them was refused", err=True)
+    for why in report.failed:
+        typer.echo(f"failed: {why}", err=True)
     if report.different:
         typer.echo(f"failed: {len(report.different)} replayed variants differ, such as {report.different[0]}", err=True)
+    if report.failed or report.different:
         raise typer.Exit(1)
 
 

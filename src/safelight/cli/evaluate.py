@@ -13,8 +13,8 @@ MOST_TRAINING = 5000
 
 
 def evaluate(
-    model: Annotated[str, typer.Option(help="A bundle of a set of pictures: its name or path.")],
-    data: Annotated[Path, typer.Option(help="A set of pictures: a folder, .npz, .csv or .jsonl.")],
+    model: Annotated[str | None, typer.Option(help="A bundle of a set of pictures: its name or path.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A set of pictures: a folder, .npz, .csv or .jsonl.")] = None,
     part: Annotated[
         str,
         typer.Option(
@@ -31,14 +31,50 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     cache: Annotated[Path, typer.Option(help="Where decoded pictures are kept.")] = Path(".cache/pixels"),
+    downstream: Annotated[
+        Path | None, typer.Option(help="A labelled set: does --recipe help a classifier of it? The rest is for this.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="An augmentation, such as recipes/augment.toml.")] = None,
+    test: Annotated[Path | None, typer.Option(help="A set of its own to test on.")] = None,
+    unlabelled: Annotated[Path | None, typer.Option(help="More pictures, whose labels are not looked at.")] = None,
+    per_class: Annotated[int | None, typer.Option(min=1, help="Labelled pictures of each class; else all.")] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Each draws labelled pictures and first weights.")] = 5,
+    steps: Annotated[int, typer.Option(min=10, help="Of the optimiser, in every arm.")] = 800,
+    copies: Annotated[int, typer.Option(min=1, help="Latent variants of each labelled picture.")] = 16,
+    sweep: Annotated[str, typer.Option(help="Multiples of the recipe's latent noise to try, such as 0.5,1,2,4.")] = "",
 ) -> None:
-    """Measure a VAE of a set of pictures: ELBO, likelihood, reconstructions, latents in use, samples."""
+    """Measure a VAE of a set of pictures: ELBO, likelihood, reconstructions, latents in use, samples.
+
+    Or, with --downstream, an augmentation: classifiers trained with and without it, and a verdict.
+    """
     from safelight.bundle import find_image_model
     from safelight.evaluate import evaluate_images, open_held_out, write_page
     from safelight.runtime.vae import Vae
 
     if page is not None and (page.suffix.lower() not in (".html", ".htm") or page.is_dir()):
         raise UsageError(f"--html {page}: is no name of a page; end it in .html")
+    if downstream is not None:
+        from safelight.cli.downstream import downstream as compare
+
+        compare(
+            downstream,
+            recipe,
+            model,
+            test,
+            unlabelled,
+            per_class,
+            seeds,
+            seed,
+            steps,
+            copies,
+            sweep,
+            page,
+            as_json,
+            cache,
+        )
+        return
+    if model is None or data is None:
+        raise UsageError("give --model and --data, or --downstream and --recipe; see --help")
     vae = Vae(find_image_model(model), device)  # type: ignore[arg-type]
     held_out = open_held_out(vae, data, part, cache, most, MOST_TRAINING)
     typer.echo(f"{len(held_out.pixels)} pictures of {data}: {held_out.part}", err=True)

@@ -17,6 +17,8 @@ from safelight.picture.vips import from_vips, reason, supported
 MAX_MEGAPIXELS = 400.0
 """A file may declare any size in a few bytes; beyond this it is refused before memory is asked for."""
 _FORMATS = {"jpeg": "jpeg", "png": "png", "tiff": "tiff", "webp": "webp", "heif": "avif", "gif": "gif"}
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations of pictures that lie on their side."""
 _RGB_LIKE = frozenset({"srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "multiband"})
 
 
@@ -45,6 +47,14 @@ def read_pages(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXEL
 def format_of(source: str | Path | bytes) -> str:
     """The container, by content; only the header is read. Raises PictureError."""
     return _format(_open(source))
+
+
+def upright_size(source: str | Path | bytes) -> tuple[int, int]:
+    """Width and height as `read` gives them; only the header is read. Raises PictureError."""
+    image = _open(source)
+    _, orientation, _ = _metadata(image, source, _format(image))
+    width, height = int(image.width), int(image.height)
+    return (height, width) if orientation in _LYING else (width, height)
 
 
 def _read_page(source: str | Path | bytes, page: int, max_megapixels: float) -> Picture:
@@ -211,7 +221,7 @@ def _stream(source: str | Path | bytes) -> BinaryIO:
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """EXIF orientation 1-8 → upright; an invalid number is ignored."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _LYING:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]

@@ -24,7 +24,8 @@ class Original(NamedTuple):
     """None for a picture of an array, which is written as a PNG."""
     output: str
     number: int
-    """Of the picture that is augmented, or -1 for other files, such as those of the other parts."""
+    """Of the picture that is augmented, or below 0 for other files, such as those of the other parts."""
+    label: str | None = None
 
 
 class AugmentableSet(Protocol):
@@ -40,6 +41,9 @@ class AugmentableSet(Protocol):
 
     def label(self, number: int) -> str | None:
         """Of a picture."""
+
+    def check(self) -> None:
+        """All labels against the pictures' headers, before anything is written. Raises UsageError."""
 
     def load(self, number: int) -> tuple[Sample, Metadata]:
         """Raises PictureError and UsageError."""

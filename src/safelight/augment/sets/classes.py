@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from safelight.augment.chain import Sample
@@ -35,7 +37,13 @@ class ClassSet:
             )
         return ClassSet(images, folder, listed)
 
-    @property
+    @cached_property
+    def _base(self) -> str:
+        """The folder above all pictures of a list."""
+        assert self.folder is not None
+        return os.path.commonpath([(self.folder / item.name).parent for item in self.images.items])
+
+    @cached_property
     def _training(self) -> list[int]:
         return [k for k, item in enumerate(self.images.items) if item.part in (None, "train")]
 
@@ -45,6 +53,9 @@ class ClassSet:
 
     def label(self, number: int) -> str | None:
         return self.images.items[self._training[number]].label
+
+    def check(self) -> None:
+        """A class fits every picture."""
 
     def load(self, number: int) -> tuple[Sample, Metadata]:
         position = self._training[number]
@@ -62,7 +73,7 @@ class ClassSet:
         found = []
         for position, item in enumerate(self.images.items):
             source = None if self.folder is None else self.folder / item.name
-            found.append(Original(source, self._place(position), number.get(position, -1 - position)))
+            found.append(Original(source, self._place(position), number.get(position, -1 - position), item.label))
         return found
 
     def array(self, original: Original) -> Sample:
@@ -104,7 +115,7 @@ class ClassSet:
             name = Path(item.name)
             if not self.listed:
                 return str(name)
-            return str(Path("images", *(part for part in name.parts if part not in ("..", "/"))))
+            return str(Path("images", os.path.relpath(self.folder / name, self._base)))
         parts = {i.part for i in self.images.items} - {None}
         top = [item.part or "train"] if parts else []
         folders = ["images"] if self.listed else [*top, str(item.label).replace("/", "_")]

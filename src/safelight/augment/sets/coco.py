@@ -15,7 +15,8 @@ import numpy as np
 from safelight.augment.chain import Sample
 from safelight.augment.sets.base import Line, Original, load_picture, variant_name, write_whole
 from safelight.augment.shapes import Shape, are_inside, box_area, polygon_area
-from safelight.errors import UsageError
+from safelight.errors import UsageError, shown
+from safelight.picture import upright_size
 from safelight.picture.picture import Metadata
 
 IMAGES, ANNOTATIONS = "images", "annotations.json"
@@ -71,12 +72,17 @@ class CocoSet:
     def label(self, number: int) -> str | None:
         return None
 
+    def check(self) -> None:
+        for image in self.known["images"]:
+            path, told = self.folder / image["file_name"], (image["width"], image["height"])
+            width, height = upright_size(path)
+            if (width, height) != told:
+                sizes = f"{width}x{height}, and its annotations say {told[0]}x{told[1]}"
+                raise UsageError(f"{shown(path)}: is {sizes}; mend the annotations")
+
     def load(self, number: int) -> tuple[Sample, Metadata]:
         image = self.known["images"][number]
         picture, metadata = load_picture(self.folder / image["file_name"])
-        if picture.size != (image["width"], image["height"]):
-            size = f"{picture.size[0]}x{picture.size[1]}, and its annotations say {image['width']}x{image['height']}"
-            raise UsageError(f"{self.folder / image['file_name']}: is {size}; mend the annotations")
         shapes = tuple(_shape(a, picture.size) for a in self.objects.get(image["id"], []))
         return Sample(picture.pixels, shapes=shapes), metadata
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from safelight.augment.chain import Sample
 from safelight.augment.sets.base import Line, Original, load_picture, variant_name
 from safelight.errors import UsageError, shown
-from safelight.picture import READABLE, Picture, read, write
+from safelight.picture import READABLE, Picture, read, upright_size, write
 from safelight.picture.picture import Metadata
 
 IMAGES, MASKS = "images", "masks"
@@ -43,13 +43,16 @@ class MaskSet:
     def label(self, number: int) -> str | None:
         return None
 
+    def check(self) -> None:
+        for name, name_of_mask in self.pairs:
+            picture, mask = (upright_size(self.folder / each) for each in (name, name_of_mask))
+            if picture != mask:
+                sizes = f"{mask[0]}x{mask[1]}, its picture {picture[0]}x{picture[1]}"
+                raise UsageError(f"{shown(self.folder / name_of_mask)}: is {sizes}; make them equally large")
+
     def load(self, number: int) -> tuple[Sample, Metadata]:
         picture, metadata = load_picture(self.folder / self.pairs[number][0])
-        mask = read(self.folder / self.pairs[number][1]).pixels
-        if mask.shape[:2] != picture.pixels.shape[:2]:
-            sizes = f"{mask.shape[1]}x{mask.shape[0]}, its picture {picture.size[0]}x{picture.size[1]}"
-            raise UsageError(f"{self.folder / self.pairs[number][1]}: is {sizes}; make them equally large")
-        return Sample(picture.pixels, None, mask), metadata
+        return Sample(picture.pixels, None, read(self.folder / self.pairs[number][1]).pixels), metadata
 
     def output(self, number: int, copy: int, suffix: str) -> str:
         return variant_name(self.pairs[number][0], copy, suffix)

@@ -65,6 +65,10 @@ class YoloSet:
     def label(self, number: int) -> str | None:
         return None
 
+    def check(self) -> None:
+        for number in range(len(self.pictures)):
+            self._objects(number, (1, 1))
+
     def load(self, number: int) -> tuple[Sample, Metadata]:
         picture, metadata = load_picture(self.folder / self.pictures[number])
         objects = self._objects(number, picture.size)

@@ -5,11 +5,11 @@ duplicates       the same, written several times
 classic          moved by the recipe's classic steps, anew at each sight
 vae              half of each batch are variants from the recipe's latent steps
 classic_vae      those, moved by the classic steps as well
-classic_pool     classic, and unlabelled pictures without a VAE (only with an unlabelled pool)
+classic_pool     classic, and consistent on unlabelled pictures: where the averaged network is sure of one, the network
+                 must say the same of it when moved (Sohn et al., "FixMatch", NeurIPS 2020)
+classic_vae_pool classic_vae, and consistent on unlabelled pictures and their variants
 
-With an unlabelled pool `vae`, `classic_vae` and `classic_pool` learn from it, too: where the averaged network is sure
-of a picture, the network must say the same of its variant (Sohn et al., "FixMatch", NeurIPS 2020). All arms of a seed
-have the same labelled pictures, first weights, number of steps and order of batches.
+All arms of a seed have the same labelled pictures, first weights, number of steps and order of batches.
 """
 
 import copy
@@ -30,8 +30,9 @@ from safelight.learn.images.classify import FEATURES, Classifier
 
 BATCH, POOL_BATCH = 32, 64
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 0.05, 0.99
-SURE = 0.9
-"""Probability above which the averaged network's word on an unlabelled picture is taken."""
+SURE, TRUSTED_AFTER = 0.95, 0.4
+"""Probability above which the averaged network's word on an unlabelled picture is taken; and the share of the steps
+over which its weight rises to 1."""
 LOOKS = 8
 """Times that accuracy is measured during training."""
 LOOKED_AT = 1000
@@ -68,8 +69,8 @@ class Arm:
     variants: Variants | None = None
     pool: Bytes | None = None
     pool_variants: Variants | None = None
-    temperature: float | None = None
-    """Of the latent noise, in a sweep of it."""
+    noise: float | None = None
+    """How many times the recipe's latent noise, in a sweep of it."""
 
 
 class ArmResult(NamedTuple):
@@ -77,7 +78,7 @@ class ArmResult(NamedTuple):
 
     name: str
     seed: int
-    temperature: float | None
+    noise: float | None
     accuracy: float
     recalls: list[float]
     """Of each class that the test has."""
@@ -111,7 +112,8 @@ def train_arm(arm: Arm) -> ArmResult:
             plain, moved = batches.unlabelled(step)
             said = averaged(plain)[1].softmax(dim=1)
             sure, guess = said.max(dim=1)
-            loss = loss + (F.cross_entropy(model(moved)[1], guess, reduction="none") * (sure >= SURE)).mean()
+            says = F.cross_entropy(model(moved)[1], guess, reduction="none")
+            loss = loss + min(1.0, share / TRUSTED_AFTER) * (says * (sure >= SURE)).mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -124,7 +126,7 @@ def train_arm(arm: Arm) -> ArmResult:
             curve.append((step + 1, float(right.mean())))
     right = _seen(averaged, arm.test) == arm.test_labels
     recalls = [float(right[arm.test_labels == k].mean()) for k in np.unique(arm.test_labels)]
-    return ArmResult(arm.name, arm.seed, arm.temperature, float(right.mean()), recalls, curve)
+    return ArmResult(arm.name, arm.seed, arm.noise, float(right.mean()), recalls, curve)
 
 
 class _Batches:
@@ -137,7 +139,8 @@ class _Batches:
 
     def labelled(self, step: int) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) and (B, classes)."""
-        arm, rng = self.arm, randomness.generator(self.arm.seed, "batch", step)
+        arm = self.arm
+        rng = randomness.generator(arm.seed, "batch", step, *(["again"] if arm.name == "duplicates" else []))
         chosen = rng.integers(len(arm.train), size=BATCH)
         pixels, targets = arm.train[chosen].copy(), self.one_hot[arm.labels[chosen]]
         if arm.variants is not None:
