@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from safelight.picture import Picture, write
+from support import run_cli
 
 CLASSIC = """
 [[steps]]
@@ -74,3 +75,17 @@ def write_layouts(home: Path) -> dict[str, Path]:
     known = {"images": images, "annotations": annotations, "categories": categories}
     (home / "coco/annotations.json").write_text(json.dumps(known))
     return {"coco": home / "coco/annotations.json", "yolo": home / "yolo", "masks": home / "masks"}
+
+
+def augment(*arguments, home, **options):
+    return run_cli("augment", *arguments, cwd=home, **options)
+
+
+def made(done):
+    assert not done.returncode, done.stderr
+    return done
+
+
+def refused(done, words, home):
+    assert done.returncode in (2, 3, 1) and words in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert not (home / "out").exists()

@@ -1,7 +1,7 @@
 """A record applied: geometry in a row as one resampling, colour in a row as one matrix, latent steps in batches."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Literal
@@ -101,20 +101,23 @@ def _on_pixels(
     image = sample.image
     height, width = image.shape[:2]
     if kind == "geometry":
-        # what comes later is multiplied from the left
-        each = [OPERATIONS[step.op].function((width, height), **step.numbers) for step in steps]
-        whole = reduce(lambda before, matrix: matrix @ before, each)
+        whole = product(OPERATIONS[step.op].function((width, height), **step.numbers) for step in steps)
         chosen: Border = "reflect" if border == "reflect" or (border == "auto" and sample.bare) else "constant"
         mask = None if sample.mask is None else warp(sample.mask, whole, "constant", nearest=True)
         shapes = tuple(s and move(s, whole, (width, height), keep_visible) for s in sample.shapes)
         points = None if sample.points is None else moved(sample.points, whole)
         return replace(sample, image=warp(image, whole, chosen), mask=mask, shapes=shapes, points=points)
     if kind == "colour":
-        each = [OPERATIONS[step.op].function(**step.numbers) for step in steps]
-        return replace(sample, image=recolour(image, reduce(lambda before, matrix: matrix @ before, each)))
+        matrix = product(OPERATIONS[step.op].function(**step.numbers) for step in steps)
+        return replace(sample, image=recolour(image, matrix))
     for step in steps:
         image = OPERATIONS[step.op].function(image, _rng(record, step), **step.numbers)
     return replace(sample, image=image)
+
+
+def product(matrices: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of a chain: what comes later is multiplied from the left."""
+    return reduce(lambda before, matrix: matrix @ before, matrices)
 
 
 def _check_latent(sample: Sample, op: str, space: LatentSpace | None) -> None:

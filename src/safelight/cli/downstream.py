@@ -24,6 +24,7 @@ def downstream(
     steps: int,
     copies: int,
     sweep: str,
+    arms: str,
     page: Path | None,
     as_json: bool,
     cache: Path,
@@ -35,12 +36,13 @@ def downstream(
         from safelight.augment import load_recipe
         from safelight.evaluate.verdict import Score, judge
         from safelight.evaluate.verdict_page import write_verdict
-        from safelight.learn.downstream.job import DownstreamSettings, as_dict, run_downstream
+        from safelight.learn.downstream.job import run_downstream
+        from safelight.learn.downstream.sets import DownstreamSettings
     except ModuleNotFoundError as error:
         raise RefusedError(f"--downstream needs '{error.name}'; pip install 'safelight[augment,train]'") from None
     settings = DownstreamSettings(
         dataset, load_recipe(recipe), model, test, unlabelled, per_class, seeds, first_seed, steps, copies,
-        _numbers(sweep), cache,
+        tuple(word.strip() for word in arms.split(",") if word.strip()), _numbers(sweep), cache,
     )  # fmt: skip
     found = run_downstream(settings, lambda what: typer.echo(what, err=True))
     scores = [
@@ -60,7 +62,7 @@ def downstream(
             "counts": found.counts,
             "balanced": found.balanced,
             "notes": notes,
-            "results": [as_dict(result) for result in found.results],
+            "results": [r._asdict() | {"balanced_accuracy": r.balanced_accuracy} for r in found.results],
         }
         typer.echo(json.dumps(known))
     else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from safelight.errors import UsageError, shown
+from safelight.errors import RefusedError, UsageError, shown
 
 if TYPE_CHECKING:
     from safelight.jobs import EnhanceSettings, Outcome
@@ -49,6 +49,12 @@ def enhance(
         float | None,
         typer.Option(help="0 to 255. The noise level, if known; photo hardly heeds it, --strength does more."),
     ] = None,
+    op: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="After that, in order: contrast=1.2, sharpen=0.5, rotate=0.7, ... ('safelight augment --operations')."
+        ),
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Folders with all below; the tree is mirrored.")
     ] = False,
@@ -82,6 +88,7 @@ def enhance(
         seed=seed,
         sigma=sigma,
         uncertainty=uncertainty,
+        operations=_operations(op or [], uncertainty),
         precision=precision,
         format=format,
         depth=depth,
@@ -122,6 +129,20 @@ def _settings(**values: Any) -> "EnhanceSettings":
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise UsageError(f"--{option} '{first['input']}': {first['msg']}; see --help") from None
+
+
+def _operations(texts: list[str], uncertainty: bool) -> tuple[str, ...]:
+    """Checked. Raises UsageError, and RefusedError without the extra that has them."""
+    if texts and uncertainty:
+        raise UsageError("--uncertainty is of the restored picture, not of what --op makes of it; leave one out")
+    if texts:
+        try:
+            from safelight.augment.catalog import parse
+        except ModuleNotFoundError:
+            raise RefusedError("--op needs OpenCV; pip install 'safelight[augment]'") from None
+        for text in texts:
+            parse(text)
+    return tuple(texts)
 
 
 @contextmanager

@@ -42,6 +42,7 @@ def evaluate(
     steps: Annotated[int, typer.Option(min=10, help="Of the optimiser, in every arm.")] = 800,
     copies: Annotated[int, typer.Option(min=1, help="Latent variants of each labelled picture.")] = 16,
     sweep: Annotated[str, typer.Option(help="Multiples of the recipe's latent noise to try, such as 0.5,1,2,4.")] = "",
+    arms: Annotated[str, typer.Option(help="Only these, such as classic,classic_vae.")] = "",
 ) -> None:
     """Measure a VAE of a set of pictures: ELBO, likelihood, reconstructions, latents in use, samples.
 

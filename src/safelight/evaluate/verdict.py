@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.errors import UsageError
+
 Word = Literal["use it", "no measurable gain", "do not use"]
 CANDIDATES = ("classic_vae_pool", "classic_vae", "vae", "classic")
 """What a recipe can be used as, the fullest first."""
@@ -60,7 +62,9 @@ def judge(scores: Sequence[Score]) -> Verdict:
     own = [score for score in scores if score.noise is None]
     by_arm = {arm: _by_seed(own, arm) for arm in dict.fromkeys(score.arm for score in own)}
     arms = {arm: interval(list(of_seed.values())) for arm, of_seed in by_arm.items()}
-    baseline = "classic" if "classic" in by_arm and "classic_vae" in by_arm else "none"
+    baseline = "classic" if "classic" in by_arm and ({"classic_vae", "classic_vae_pool"} & by_arm.keys()) else "none"
+    if baseline not in by_arm or len(by_arm) < 2:
+        raise UsageError(f"there is nothing to compare with '{baseline}'; train that arm and another")
     tried = [arm for arm in CANDIDATES if arm in by_arm and arm != baseline]
     tried = [arm for arm in tried if arm != "vae"] or tried
     pairs = [(arm, base) for arm in by_arm for base in ("none", baseline) if arm != base and base in by_arm]

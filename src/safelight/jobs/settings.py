@@ -22,6 +22,8 @@ class EnhanceSettings(BaseModel):
     sigma: float | None = Field(None, ge=0, le=255)
     """The noise level in units of 1/255, if it is known."""
     uncertainty: bool = False
+    operations: tuple[str, ...] = ()
+    """Classic operations on the result, in order, such as "contrast=1.2" (`augment.catalog`)."""
     precision: Literal["auto", "fp32", "int8"] = "auto"
     """What the mean is computed in; auto takes int8 where that is fast, for a mean without samples or uncertainty."""
     format: Container = "same"
@@ -38,4 +40,5 @@ class EnhanceSettings(BaseModel):
 
     def parameters(self) -> dict[str, object]:
         """What the pixels of a result depend on, beside the input and the model."""
-        return self.model_dump(exclude={"model", "pattern", "if_exists", "max_megapixels"})
+        left_out = {"model", "pattern", "if_exists", "max_megapixels"}
+        return self.model_dump(exclude=left_out if self.operations else {*left_out, "operations"})

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -119,6 +119,11 @@ def enhance(
     )
     for picture in (after.mean, *after.samples):
         check_plausible(page, picture, shown(task.source))
+    if settings.operations:
+        from safelight.augment.edit import edit  # OpenCV is an extra
+
+        mean, *samples = (edit(picture, settings.operations, settings.seed) for picture in (after.mean, *after.samples))
+        after = replace(after, mean=mean, samples=tuple(samples))
     return Result(page, after, time.perf_counter() - began)
 
 
@@ -199,7 +204,7 @@ def _one_draw(settings: EnhanceSettings) -> bool:
 
 def _provenance(model: Model, settings: EnhanceSettings, drawn: bool) -> dict[str, str] | None:
     """What the XMP says; nothing if nothing was done."""
-    if not settings.provenance or settings.strength == 0:
+    if not settings.provenance or (settings.strength == 0 and not settings.operations):
         return None
     temperature = 1.0 if settings.temperature is None else settings.temperature
     return {
@@ -207,6 +212,7 @@ def _provenance(model: Model, settings: EnhanceSettings, drawn: bool) -> dict[st
         "Strength": f"{settings.strength:g}",
         "Temperature": f"{temperature if drawn else 0:g}",
         "Seed": str(settings.seed),
+        **({"Operations": " ".join(settings.operations)} if settings.operations else {}),
     }
 
 

@@ -11,7 +11,7 @@ array (N, channels, h, w) for each rung, fine to coarse, which is N(0, 1) under 
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from safelight.dataset.table import binarised
 from safelight.errors import DeviceError, UsageError
 from safelight.picture import Picture
 from safelight.runtime.machine import cores
+from safelight.runtime.score import Score
 from safelight.runtime.session import Device, choose_device, open_graph, run_graph
 
 Array = NDArray[np.float32]
@@ -31,31 +32,6 @@ Rungs = tuple[Array, ...]
 Sampler = Literal["prior", "aggregate"]
 MOST_AT_ONCE, VALUES_AT_ONCE = 64, 1_000_000
 """Pictures, and values of pictures, that go through a graph together."""
-
-
-class Score(NamedTuple):
-    """What single draws say of pictures, in nats per picture: (K, N) for K draws."""
-
-    log_prob_nats: Array
-    """log p(x | z)"""
-    rate_nats: tuple[Array, ...]
-    """KL(q ‖ p) of each rung, fine to coarse."""
-    log_weight_nats: Array
-    """log p(x | z) p(z) / q(z)"""
-
-    @property
-    def elbo_nats(self) -> Array:
-        """(N,): the average over draws of a lower bound of log p(x)."""
-        bound: Array = (self.log_prob_nats - sum(self.rate_nats)).mean(axis=0)
-        return bound
-
-    @property
-    def log_likelihood_nats(self) -> Array:
-        """(N,): the importance-weighted bound of all draws, tight for many (Burda et al., ICLR 2016)."""
-        weights = self.log_weight_nats.astype(np.float64)
-        top = weights.max(axis=0)
-        bound: Array = (top + np.log(np.exp(weights - top).mean(axis=0))).astype(np.float32)
-        return bound
 
 
 class Vae:

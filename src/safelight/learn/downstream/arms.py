@@ -26,8 +26,9 @@ from torch import Tensor
 from safelight import randomness
 from safelight.augment import Augment, Sample, apply, draw
 from safelight.dataset.form import unit
-from safelight.learn.images.classify import FEATURES, Classifier
+from safelight.learn.downstream.network import SmallCnn
 
+ARMS = ("none", "duplicates", "classic", "classic_pool", "vae", "classic_vae", "classic_vae_pool")
 BATCH, POOL_BATCH = 32, 64
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 0.05, 0.99
 SURE, TRUSTED_AFTER = 0.95, 0.4
@@ -47,8 +48,8 @@ class Variants:
 
     pixels: Bytes
     """(N, K, H, W, C)"""
-    targets: NDArray[np.float32] | None
-    """(N, K, classes): soft labels; None where nothing is known of them."""
+    targets: NDArray[np.float32]
+    """(N, K, classes): soft labels; 0 where nothing is known of them."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,7 @@ def train_arm(arm: Arm) -> ArmResult:
     torch.set_num_threads(1)
     torch.manual_seed(arm.seed)
     height, width, channels = arm.train.shape[1:]
-    widths = (32, 64, FEATURES) if min(height, width) <= 32 else (16, 32, 64, FEATURES)
-    model = Classifier(channels, arm.classes, widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = SmallCnn(channels, arm.classes, min(height, width)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(model).requires_grad_(False).eval()
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     batches, curve = _Batches(arm), []
@@ -107,20 +107,22 @@ def train_arm(arm: Arm) -> ArmResult:
             LEARNING_RATE * min(1.0, 20 * share + 0.05) * 0.5 * (1 + math.cos(math.pi * share))
         )
         x, targets = batches.labelled(step)
-        loss = F.cross_entropy(model(x)[1], targets, label_smoothing=0.05)
-        if arm.pool is not None:
+        if arm.pool is None:
+            loss = F.cross_entropy(model(x), targets, label_smoothing=0.05)
+        else:
             plain, moved = batches.unlabelled(step)
-            said = averaged(plain)[1].softmax(dim=1)
-            sure, guess = said.max(dim=1)
-            says = F.cross_entropy(model(moved)[1], guess, reduction="none")
-            loss = loss + min(1.0, share / TRUSTED_AFTER) * (says * (sure >= SURE)).mean()
+            sure, guess = averaged(plain).softmax(dim=1).max(dim=1)
+            told, says = model(torch.cat([x, moved])).split([len(x), len(moved)])
+            agrees = F.cross_entropy(says, guess, reduction="none") * (sure >= SURE)
+            loss = F.cross_entropy(told, targets, label_smoothing=0.05)
+            loss = loss + min(1.0, share / TRUSTED_AFTER) * agrees.mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         with torch.no_grad():
             decay = min(EMA, (step + 1) / (step + 10))
-            for slow, fast in zip(averaged.parameters(), model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+            for slow, fast in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
+                slow.lerp_(fast, 1 - decay) if slow.is_floating_point() else slow.copy_(fast)
         if (step + 1) % max(1, arm.steps // LOOKS) == 0:
             right = _seen(averaged, arm.test[:LOOKED_AT]) == arm.test_labels[:LOOKED_AT]
             curve.append((step + 1, float(right.mean())))
@@ -146,8 +148,7 @@ class _Batches:
         if arm.variants is not None:
             half, which = chosen[::2], rng.integers(arm.variants.pixels.shape[1], size=BATCH // 2)
             pixels[::2] = arm.variants.pixels[half, which]
-            if arm.variants.targets is not None:
-                targets[::2] = arm.variants.targets[half, which]
+            targets[::2] = arm.variants.targets[half, which]
         return torch.from_numpy(unit(self._moved(pixels, step, "labelled"))), torch.from_numpy(targets)
 
     def unlabelled(self, step: int) -> tuple[Tensor, Tensor]:
@@ -170,9 +171,9 @@ class _Batches:
 
 
 @torch.inference_mode()
-def _seen(model: Classifier, pixels: Bytes) -> NDArray[np.int64]:
+def _seen(model: SmallCnn, pixels: Bytes) -> NDArray[np.int64]:
     """(N,): the class that is seen in each picture."""
     blocks = range(0, len(pixels), TESTED_AT_ONCE)
-    found = [model(torch.from_numpy(unit(pixels[k : k + TESTED_AT_ONCE])))[1].argmax(dim=1) for k in blocks]
+    found = [model(torch.from_numpy(unit(pixels[k : k + TESTED_AT_ONCE]))).argmax(dim=1) for k in blocks]
     seen: NDArray[np.int64] = torch.cat(found).numpy()
     return seen

@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,12 +23,12 @@ FEATURES = 64
 class Classifier(nn.Module):
     """(B, C, H, W) in [0, 1] → features (B, 64) and logits (B, classes)."""
 
-    def __init__(self, channels: int, classes: int, widths: Sequence[int]) -> None:
-        """`widths` of scales that halve the side each, the last of them FEATURES."""
+    def __init__(self, channels: int, classes: int, side_px: int) -> None:
         super().__init__()
-        pairs = itertools.pairwise([channels, *widths])
+        widths = [channels, 32, 64, FEATURES, *([FEATURES] if side_px > 64 else [])]
+        pairs = itertools.pairwise(widths)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
-        self.after = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for b in widths)
+        self.after = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for b in widths[1:])
         self.tail = nn.Linear(FEATURES, classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,8 +51,7 @@ def train_classifier(train: Shelf, held_out: Shelf, classes: int, seed: int) -> 
     """Both shelves with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
     form = train.table.form
     torch.manual_seed(seed)
-    widths = (32, 64, FEATURES, *((FEATURES,) if min(form.height, form.width) > 64 else ()))
-    model = Classifier(form.channels, classes, widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Classifier(form.channels, classes, min(form.height, form.width)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = max(1, min(MOST_STEPS, MOST_EPOCHS * len(train) // BATCH))
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
     still = DataSettings.model_validate({"shift_px": max(1, form.width // 16)})

@@ -1,0 +1,83 @@
+"""Verdicts: true on data whose answer is known, and wrong at the rate that they promise."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from safelight.evaluate.verdict import Score, interval, judge, mean_curve
+from safelight.evaluate.verdict_page import write_verdict
+
+
+def scores(rng, seeds=5, **gains):
+    """Arms that share what is luck of a seed, and differ by a gain and a little noise."""
+    found = []
+    for seed in range(seeds):
+        luck = rng.normal(0.8, 0.05)
+        for arm, gain in gains.items():
+            value = luck + gain + rng.normal(0, 0.01)
+            found.append(Score(arm, seed, None, value, ((10, value - 0.1), (20, value))))
+    return found
+
+
+def test_intervals_are_students():
+    values = [0.1, 0.3, 0.2, 0.25, 0.4]
+    found, wanted = interval(values), stats.ttest_1samp(values, 0)
+    assert found.p == pytest.approx(wanted.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(wanted.confidence_interval()))
+
+
+def test_what_helps_is_said_to_help():
+    verdict = judge(scores(np.random.default_rng(0), none=-0.1, classic=0.0, vae=-0.05, classic_vae=0.05))
+    assert verdict.word == "use it" and verdict.sentence.startswith("Use it at these settings (classic_vae against")
+    assert verdict.differences["classic_vae - classic"].mean == pytest.approx(0.05, abs=0.02)
+
+
+def test_what_harms_is_said_to_harm():
+    verdict = judge(scores(np.random.default_rng(0), none=-0.1, classic=0.0, vae=-0.3, classic_vae=-0.2))
+    assert verdict.word == "do not use" and "Do not use it" in verdict.sentence
+
+
+def test_what_does_nothing_is_told_so_in_all_but_a_twentieth():
+    rng = np.random.default_rng(1)
+    words = [
+        judge(scores(rng, none=0.0, classic=0.0, classic_vae=0.0, classic_pool=0, classic_vae_pool=0)).word
+        for _ in range(300)
+    ]
+    assert 1 - words.count("no measurable gain") / len(words) < 0.09
+
+
+def test_a_gain_of_the_pool_is_not_called_the_vaes():
+    rng = np.random.default_rng(4)
+    verdict = judge(scores(rng, none=-0.1, classic=0.0, classic_vae=0.0, classic_pool=0.1, classic_vae_pool=0.1))
+    assert verdict.word == "use it" and "no measurable part of it is the VAE's" in verdict.sentence
+    verdict = judge(scores(rng, none=-0.1, classic=0.0, classic_vae=0.0, classic_pool=0.05, classic_vae_pool=0.15))
+    assert "the VAE's part in it" in verdict.sentence
+
+
+def test_a_recipe_without_a_vae_is_judged_against_nothing():
+    verdict = judge(scores(np.random.default_rng(0), none=0.0, duplicates=0.0, classic=0.1))
+    assert "classic against none" in verdict.sentence and verdict.word == "use it"
+    verdict = judge(scores(np.random.default_rng(0), none=0.0, duplicates=0.0, vae=0.1))
+    assert "vae against none" in verdict.sentence
+
+
+def test_luck_of_a_seed_does_not_hide_a_paired_gain():
+    verdict = judge(scores(np.random.default_rng(3), none=0.0, classic=0.04))
+    alone = verdict.arms["classic"]
+    assert alone.high - alone.low > 0.04 and verdict.word == "use it"
+
+
+def test_equal_values_have_no_width():
+    found = interval([0.5, 0.5])
+    assert (found.low, found.high, found.p) == (0.5, 0.5, 0.0) and interval([0.0, 0.0]).p == 1
+
+
+def test_the_page_shows_all(tmp_path):
+    known = scores(np.random.default_rng(0), none=0.0, classic=0.1, classic_vae=0.2)
+    known += [Score("classic_vae", seed, factor, 0.8 + factor / 10) for seed in range(3) for factor in (0.5, 2.0)]
+    verdict = judge(known)
+    assert list(verdict.sweep) == [0.5, 2.0]
+    assert mean_curve(known, "none")[0].tolist() == [10, 20]
+    write_verdict(tmp_path / "a.html", "<title>", verdict, known, ["a note"])
+    page = (tmp_path / "a.html").read_text()
+    assert verdict.sentence in page and page.count("<svg") == 2 and "&lt;title&gt;" in page and "a note" in page
