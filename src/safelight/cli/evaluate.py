@@ -69,6 +69,7 @@ def evaluate(
             steps,
             copies,
             sweep,
+            arms,
             page,
             as_json,
             cache,
