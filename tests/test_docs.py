@@ -30,7 +30,9 @@ def test_snippets_run(code, tmp_path, monkeypatch, rng):
 
 
 def test_options_in_the_docs_exist():
-    helps = {verb: run_cli(verb, "--help").stdout for verb in ("enhance", "train", "data", "generate", "evaluate")}
+    helps = {
+        verb: run_cli(verb, "--help").stdout for verb in ("enhance", "train", "data", "generate", "evaluate", "augment")
+    }
     assert all(helps.values())
     known = "".join(helps.values())
     for page in PAGES:

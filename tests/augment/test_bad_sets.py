@@ -24,13 +24,13 @@ def broken(drawn, change):
         (lambda k: k["annotations"][0].update(bbox=[1, 1, 0, 3]), "empty"),
         (lambda k: k["annotations"][0].update(image_id=99), "image 99, which is not listed"),
         (lambda k: k["annotations"][0].update(category_id=99), "category 99"),
-        (lambda k: k["annotations"][0].update(segmentation={"counts": "x", "size": [1, 1]}), "run-length"),
+        (lambda k: k["annotations"][0].update(segmentation={"counts": "x", "size": [1, 1]}), "RunLengths.counts"),
         (lambda k: k["annotations"][0].update(segmentation=[[1, 2, 3]]), "three points"),
-        (lambda k: k["annotations"][0].pop("bbox"), "incomplete"),
-        (lambda k: k["images"][0].update(file_name="none.png"), "none.png, which is not in"),
+        (lambda k: k["annotations"][0].pop("bbox"), "annotations.0.bbox: Field required"),
+        (lambda k: k["images"][0].update(file_name="none.png"), "none.png, not in"),
         (lambda k: k["images"][0].update(width=70), "its annotations say 70x48"),
         (lambda k: k.pop("categories"), "is no COCO file"),
-        (lambda k: k.update(images=[], annotations=[]), "lists no pictures"),
+        (lambda k: k.update(images=[], annotations=[]), "at least 1 item"),
     ],
 )
 def test_bad_coco(drawn, recipe, tmp_path, change, words):
@@ -118,8 +118,3 @@ def test_a_broken_picture_is_named_and_the_rest_kept(small_vae, recipe, tmp_path
     done = augment("set", "-o", "out", "--recipe", recipe, "--copies", 1, home=tmp_path)
     assert done.returncode == 1 and "bad.png" in done.stderr and "Traceback" not in done.stderr
     assert len(list((tmp_path / "out").rglob("*.v1.png"))) == 60
-    write(
-        Picture(np.zeros((16, 16, 1), np.uint8)), tmp_path / "set" / "disc" / "bad.png"
-    )  # mended: now it is made, too
-    made(augment("set", "-o", "out", "--recipe", recipe, "--copies", 1, home=tmp_path))
-    assert (tmp_path / "out/disc/bad.v1.png").is_file()

@@ -19,7 +19,8 @@ from safelight.augment.draw import Record, draw
 from safelight.augment.latent import LatentSpace
 from safelight.augment.recipe import AugmentRecipe, load_recipe, parse_recipe
 from safelight.augment.shapes import Shape, are_inside
-from safelight.errors import UsageError
+from safelight.dataset.images import check_range
+from safelight.errors import PictureError, UsageError
 from safelight.runtime.models import load
 from safelight.runtime.vae import Vae
 
@@ -57,6 +58,9 @@ class Augment:
 
     def __init__(self, recipe: AugmentRecipe, model: Vae | str | None = None, bank: Bank | None = None) -> None:
         """`bank` is for operations that look at other pictures. Raises UsageError and BundleError."""
+        for name, given in (("[guard]", recipe.guard), ("size_px", recipe.size_px)):
+            if given is not None:
+                raise UsageError(f"{name} is for whole sets ('safelight augment'); take it out of the recipe")
         self.recipe = recipe
         named = model if model is not None else recipe.model
         vae = load(named) if isinstance(named, str) and recipe.latent else named
@@ -83,7 +87,8 @@ class Augment:
 
         Raises UsageError for what does not fit together.
         """
-        identity = (seed,) if isinstance(seed, int | str) else tuple(seed)
+        identity = (seed,) if isinstance(seed, int | str | np.integer) else tuple(seed)
+        identity = tuple(word if isinstance(word, str) else int(word) for word in identity)
         bank = self.space.bank if self.space else None
         return self.replay(draw(self.recipe, 0, identity, label, bank), image=image, label=label, **rest)
 
@@ -134,6 +139,8 @@ class AugmentedSet:
     """
 
     def __init__(self, pictures: MapStyle, augment: Augment, seed: int = 0) -> None:
+        if "latent_blend" in augment.recipe.latent:
+            raise UsageError("latent_blend makes soft labels, which this wrapper does not give; take it out")
         self.pictures, self.augment, self.seed, self.epoch = pictures, augment, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -157,6 +164,11 @@ def _sample(image: Array, mask: Array | None, boxes: Array, points: Array | None
         raise UsageError(f"the picture has shape {np.shape(image)}; give (H, W), (H, W, 1) or (H, W, 3)")
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise UsageError(f"the picture is {pixels.dtype}; convert it to uint8, uint16, or float32 in [0, 1]")
+    if pixels.dtype == np.float32:
+        try:
+            check_range(pixels, "the picture")
+        except PictureError as error:
+            raise UsageError(str(error)) from None
     height, width = pixels.shape[:2]
     if mask is not None:
         mask = np.asarray(mask)

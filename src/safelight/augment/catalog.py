@@ -25,6 +25,10 @@ def check(name: str, parameter: str, value: float) -> None:
     if parameter not in takes:
         raise RecipeError(f"{name} takes no '{parameter}'; it takes: {', '.join(takes) or 'nothing'}")
     known = takes[parameter]
+    try:
+        value = float(value)
+    except OverflowError:
+        value = math.inf
     if not math.isfinite(value) or not known.least <= value <= known.most:
         unit = f" {known.unit}" if known.unit else ""
         raise RecipeError(f"{name}.{parameter} is {value:g}; use {known.least:g} to {known.most:g}{unit}")

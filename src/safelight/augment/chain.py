@@ -69,7 +69,7 @@ def apply(
             if places[k] < len(own):
                 waiting.append(k)
         if not waiting:
-            return done
+            return [replace(s, image=s.image.clip(0, 1)) if s.image.dtype == np.float32 else s for s in done]
         for k in waiting:
             _check_latent(done[k], runs[k][places[k]][1][0].op, space)
         assert space is not None

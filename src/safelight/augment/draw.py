@@ -6,8 +6,9 @@ from typing import Any
 
 from safelight import randomness
 from safelight.augment.bank import Bank
+from safelight.augment.catalog import check, find
 from safelight.augment.recipe import AugmentRecipe
-from safelight.errors import UsageError
+from safelight.errors import RecipeError, UsageError
 
 Identity = tuple[int | str, ...]
 PARTNERED = {"latent_mix": True, "latent_blend": False}
@@ -50,8 +51,13 @@ class Record:
             for step in known["steps"]:
                 numbers = {n: float(v) for n, v in step.items() if n not in ("op", "position", "partner")}
                 steps.append(Applied(str(step["op"]), numbers, int(step["position"]), step.get("partner")))
+            for step in steps:
+                for name, value in step.numbers.items():
+                    check(step.op, name, value)
+                if step.numbers.keys() != find(step.op).parameters.keys():
+                    raise ValueError(f"{step.op} lacks numbers")
             return Record(int(known["seed"]), tuple(known["identity"]), tuple(steps))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecipeError) as error:
             raise UsageError(f"this is no record of a variant ({error}); take one that safelight wrote") from None
 
 

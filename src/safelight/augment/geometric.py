@@ -33,7 +33,7 @@ class GeometricSampler:
     precisions: Doubles
     """(N, D): inverse variances."""
     reach: float
-    """ρ²: of the distances between neighbours, in units of Σ_i."""
+    """ρ²: how far a centroid reaches, in units of Σ_i."""
 
     @staticmethod
     def of(vae: Vae, pictures: NDArray[np.uint8], labels: Sequence[int] | None) -> "GeometricSampler":
@@ -79,7 +79,7 @@ class GeometricSampler:
 
 
 def _reach(means: Doubles, precisions: Doubles) -> float:
-    """The largest distance of a centroid to its nearest neighbour, squared, as the paper has it; 1 for a single one."""
+    """The largest squared distance of a centroid to its nearest neighbour, in units of Σ_i; 1 for a single one."""
     if len(means) < 2:
         return 1.0
     nearest = []

@@ -11,6 +11,9 @@ from safelight.augment.recipe import Guard
 from safelight.errors import UsageError
 from safelight.runtime.vae import Array, Vae
 
+FEWEST = 20
+"""Pictures of a class that give it a radius."""
+
 
 @dataclass(frozen=True)
 class LabelGuard:
@@ -39,7 +42,7 @@ class LabelGuard:
             features, _ = vae.features(bank.pictures(bank.of_class(label)))
             centres[label] = features.mean(axis=0)
             away = np.linalg.norm(features - centres[label], axis=1)
-            radii[label] = float(np.quantile(away, settings.radius or 1.0))
+            radii[label] = float(np.quantile(away, settings.radius or 1.0)) if len(away) >= FEWEST else np.inf
         return LabelGuard(vae, settings, centres, radii)
 
     def passes(self, pictures: NDArray[np.uint8], labels: Sequence[str]) -> list[str | None]:

@@ -1,7 +1,7 @@
 """A whole set, augmented into a folder: manifest.jsonl says what was made of what, and what need not be made again.
 
 Its first line is what everything depends on; each further one is a file: an original, or a variant with the record
-that makes it again. Lines come as variants are finished; at the end they are sorted, whatever the workers' order.
+that makes it again. Lines come chunk by chunk; at the end they are sorted, whatever the workers' order.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from safelight.augment.chain import Sample
 from safelight.augment.draw import Record
+from safelight.augment.latent import LATENT
 from safelight.augment.make import Maker, Variant, Want
 from safelight.augment.manifest import MANIFEST, append_line, read_manifest
 from safelight.augment.sets import Original
@@ -25,8 +27,7 @@ from safelight.augment.sets.base import Line, shapes_as_json, write_whole
 from safelight.augment.sets.classes import ClassSet
 from safelight.augment.settings import AugmentSettings
 from safelight.errors import OutputError, UsageError, shown
-from safelight.picture import Picture, write
-from safelight.picture.xmp import GENERATED
+from safelight.picture import PART_PREFIX, Picture, write, xmp
 
 AT_ONCE = 64
 """Variants that a worker makes together."""
@@ -56,16 +57,15 @@ def augment_set(
     on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Report:
     """Write `settings.output`. Raises UsageError and OutputError; what is finished stays, and is not made again."""
-    maker = Maker(settings)
-    told = read_manifest(replay)[1] if replay is not None else None
+    maker = Maker(settings, guarded=replay is None)
+    told = None if replay is None else read_manifest(replay)[1]
     wants = plan(maker) if told is None else _of_manifest(maker, told)
-    header = settings.header(maker.set_sha256, None if maker.vae is None else maker.vae.bundle.sha256)
+    originals = maker.pictures.originals() if settings.originals else ()
+    _check_outputs(maker, originals, wants)
+    header = settings.header(maker.set_sha256(), None if maker.vae is None else maker.vae.bundle.sha256)
     path = settings.output / MANIFEST
     lines = _begin(path, header)
     known = {line["output"]: line for line in lines if "output" in line}
-    originals = maker.pictures.originals() if settings.originals else ()
-    _check_names(maker, originals, wants)
-    suffix = settings.suffix
     for original in originals:
         if not _is_done(settings.output, known.get(original.output)):
             lines.append(append_line(path, _copied(maker, original, settings.output)))
@@ -83,7 +83,7 @@ def augment_set(
             lines.append(append_line(path, line))
         count += len(made)
         on_progress(count, len(wants))
-    return _finished(maker, path, header, lines, len(wants) - len(left), suffix)
+    return _finished(maker, path, header, lines, len(wants) - len(left))
 
 
 def plan(maker: Maker) -> list[Want]:
@@ -99,7 +99,7 @@ def plan(maker: Maker) -> list[Want]:
     target = max(map(len, by_class.values())) * (1 + settings.copies)
     wants = []
     for members in by_class.values():
-        missing = target - len(members)
+        missing = target - (len(members) if settings.originals else 0)
         wants += [(members[k % len(members)], 1 + k // len(members)) for k in range(missing)]
     return sorted(wants)
 
@@ -125,12 +125,14 @@ def _begin(path: Path, header: dict[str, Any]) -> list[Line]:
         if before != header:
             changed = next((key for key in header if before.get(key) != header[key]), "version")
             raise OutputError(f"{folder}: holds another augmentation (its {changed} differs); choose another -o")
+        for left_over in folder.rglob(f"{PART_PREFIX}*.part"):
+            left_over.unlink()
         return lines
     try:
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(f"{folder}: is there and not empty; choose another -o")
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(header) + "\n")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another -o") from None
     return []
@@ -143,23 +145,28 @@ def _is_done(folder: Path, line: Line | None) -> bool:
     return file.is_file() and file.stat().st_size == int(line["bytes"])
 
 
-def _check_names(maker: Maker, originals: Sequence[Original], wants: Sequence[Want]) -> None:
-    """Raises UsageError if two results would have one name."""
-    names = [o.output for o in originals] + [maker.pictures.output(*want, maker.settings.suffix) for want in wants]
-    twice = [name for name, count in Counter(names).items() if count > 1]
+def _check_outputs(maker: Maker, originals: Sequence[Original], wants: Sequence[Want]) -> None:
+    """Raises UsageError for results with one name, or outside the folder, and for a folder that is the set's own."""
+    settings = maker.settings
+    folder, source = settings.output.resolve(), settings.dataset.resolve()
+    if folder == source or (source.is_dir() and source in folder.parents):
+        raise UsageError(f"{settings.output}: is inside the set; choose another -o")
+    names = [o.output for o in originals] + [maker.pictures.output(*want, settings.suffix) for want in wants]
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UsageError(f"{shown(name)}: leads out of the set's folder; move the picture into it")
+    twice = [name for name, count in Counter([*names, MANIFEST]).items() if count > 1]
     if twice:
-        raise UsageError(
-            f"two results would be {shown(twice[0])}; rename one of the pictures that differ in their ending"
-        )
+        raise UsageError(f"two results would be {shown(twice[0])}; rename or remove one of those that lead to it")
 
 
 def _copied(maker: Maker, original: Original, folder: Path) -> Line:
     """One file as it is."""
     target = folder / original.output
+    part = target.with_name(f"{PART_PREFIX}{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if original.source is not None:
-            part = target.with_name(f".{target.name}.part")
             shutil.copyfile(original.source, part)
             part.replace(target)
         else:
@@ -167,7 +174,9 @@ def _copied(maker: Maker, original: Original, folder: Path) -> Line:
             write(Picture(maker.pictures.array(original).image), target)
         size = target.stat().st_size
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror}); check the folder and the disk") from None
+        part.unlink(missing_ok=True)
+        what = f"{original.source} to {target}" if original.source else str(target)
+        raise OutputError(f"{shown(what)}: cannot be written ({error.strerror}); check both and the disk") from None
     line: Line = {"output": original.output, "bytes": size, "number": original.number, "copy": 0}
     line |= {} if original.label is None else {"label": original.label}
     return line | ({"source": maker.pictures.names[original.number]} if original.number >= 0 else {})
@@ -184,9 +193,11 @@ def _made(
             yield _chunk(maker, chunk, lines)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _open_worker, (settings,)) as pool:
+    with ProcessPoolExecutor(workers, context, _open_worker, (settings, maker.guarded)) as pool:
         try:
             yield from pool.map(_chunk_of_worker, chunks, given)
+        except BrokenProcessPool:
+            raise OutputError("a worker died, perhaps for want of memory; go on with fewer --workers") from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -195,8 +206,8 @@ def _made(
 _worker: list[Maker] = []
 
 
-def _open_worker(settings: AugmentSettings) -> None:
-    _worker.append(Maker(settings))
+def _open_worker(settings: AugmentSettings, guarded: bool) -> None:
+    _worker.append(Maker(settings, guarded))
 
 
 def _chunk_of_worker(chunk: list[Want], told: list[Line | None]) -> list[Line]:
@@ -206,13 +217,7 @@ def _chunk_of_worker(chunk: list[Want], told: list[Line | None]) -> list[Line]:
 def _chunk(maker: Maker, chunk: list[Want], told: list[Line | None]) -> list[Line]:
     """Make and write some variants; those of which a manifest tells by its records."""
     if told and told[0] is not None:
-        records = [Record.from_dict(line["record"]) for line in told if line is not None]
-        loaded = [maker.load(number) for number, _ in chunk]
-        samples = maker.applied([sample for sample, _ in loaded], records)
-        variants = [
-            Variant(*want, sample, record, metadata, ())
-            for want, sample, record, (_, metadata) in zip(chunk, samples, records, loaded, strict=True)
-        ]
+        variants = maker.replay(chunk, [Record.from_dict(line["record"]) for line in told if line is not None])
     else:
         variants = maker.make(chunk)
     return [_written(maker, variant, line) for variant, line in zip(variants, told, strict=True)]
@@ -240,10 +245,12 @@ def _written(maker: Maker, variant: Variant, told: Line | None) -> Line:
         ) from None
     pictures.beside(settings.output, variant.number, output, sample)
     made_by = {"Augmentation": " ".join(step.op for step in variant.record.steps) or "none"}
-    write(Picture(sample.image, metadata=variant.metadata), target, provenance=made_by, source=GENERATED)
+    by_model = any(step.op in LATENT for step in variant.record.steps)
+    kind = xmp.GENERATED if by_model else xmp.ENHANCED
+    write(Picture(sample.image, metadata=variant.metadata), target, provenance=made_by, source=kind)
     line |= {"output": output, "bytes": target.stat().st_size, "pixels_sha256": pixels_sha256(sample)}
     line |= {"soft_label": sample.soft_label} if sample.soft_label else {}
-    line |= {"shapes": shapes_as_json(sample.shapes)} if sample.shapes else {"shapes": []}
+    line["shapes"] = shapes_as_json(sample.shapes)
     line |= {"different": True} if told is not None and told["pixels_sha256"] != line["pixels_sha256"] else {}
     return line | {"record": variant.record.as_dict()}
 
@@ -257,7 +264,7 @@ def pixels_sha256(sample: Sample) -> str:
     return hashlib.sha256(words).hexdigest()
 
 
-def _finished(maker: Maker, path: Path, header: dict[str, Any], lines: list[Line], before: int, suffix: str) -> Report:
+def _finished(maker: Maker, path: Path, header: dict[str, Any], lines: list[Line], before: int) -> Report:
     """Sort the manifest, write what describes the whole set, and count."""
     latest = {(line["number"], line["copy"], line.get("output") if not line["copy"] else None): line for line in lines}
     ordered = [latest[key] for key in sorted(latest, key=lambda key: (key[0] < 0, abs(key[0]), key[1], key[2] or ""))]

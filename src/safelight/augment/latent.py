@@ -98,6 +98,8 @@ def latent_mix(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Arra
 
 def latent_blend(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
     """Moved by `share` of the way to a picture of another class; the label follows."""
+    if space.vae.card.conditional:
+        raise UsageError(f"{space.vae.card.name} is told one class, and a blend is of two; use another model")
     return _mixed(space, pictures, asks)
 
 

@@ -13,9 +13,13 @@ from safelight.augment.chain import LATENT_AT_ONCE, Sample, apply, in_bytes
 from safelight.augment.draw import Record, draw
 from safelight.augment.guard import LabelGuard
 from safelight.augment.latent import LatentSpace
+from safelight.augment.recipe import Guard
 from safelight.augment.sets import AugmentableSet, open_augmentable
+from safelight.augment.sets.classes import ClassSet
 from safelight.augment.settings import AugmentSettings
-from safelight.dataset.form import Form, fitted
+from safelight.dataset import Form, choose_form
+from safelight.dataset.form import fitted
+from safelight.dataset.images import content_hash
 from safelight.errors import PictureError, UsageError
 from safelight.picture.picture import Metadata
 from safelight.runtime.models import load
@@ -45,6 +49,8 @@ class Maker:
     """A set and a recipe, with a model if the recipe needs one."""
 
     settings: AugmentSettings
+    guarded: bool = True
+    """Whether the recipe's guard is heeded: what is replayed has passed it."""
     pictures: AugmentableSet = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +59,7 @@ class Maker:
         self.pictures = open_augmentable(settings.dataset, settings.soft_labels)
         self.pictures.check()
         if not self.pictures.labelled:
-            needs = [f"'{op}'" for op in recipe.latent] + (["[guard]"] if recipe.guard else [])
+            needs = [f"'{op}'" for op in recipe.latent] + (["[guard]"] if self._guard else [])
             needs += ["size_px"] if recipe.size_px else []
             if needs:
                 raise UsageError(
@@ -75,7 +81,11 @@ class Maker:
     @property
     def needs_model(self) -> bool:
         """For a latent step or the guard."""
-        return bool(self.settings.recipe.latent) or self.settings.recipe.guard is not None
+        return bool(self.settings.recipe.latent) or self._guard is not None
+
+    @property
+    def _guard(self) -> Guard | None:
+        return self.settings.recipe.guard if self.guarded else None
 
     @cached_property
     def vae(self) -> Vae | None:
@@ -91,10 +101,11 @@ class Maker:
     def form(self) -> Form | None:
         """What pictures are brought to first; None for leaving them as they are."""
         side = self.settings.recipe.size_px
-        if side is None:
+        if side is None or not isinstance(self.pictures, ClassSet):
             return None
-        channels = self.vae.card.channels if self.vae is not None else self.pictures.load(0)[0].image.shape[2]
-        return Form(side, side, channels)
+        if self.vae is not None:
+            return self.vae.form._replace(height=side, width=side)
+        return choose_form(self.pictures.images, side, None, "crop")
 
     @cached_property
     def bank(self) -> Bank | None:
@@ -107,27 +118,35 @@ class Maker:
                 sound.append((name, self.pictures.label(number), fitted(in_bytes(self.load(number)[0].image), form)))
             except PictureError:
                 continue  # it is told of when its variants are made
+        if not sound:
+            raise UsageError(f"{self.settings.dataset}: none of its pictures can be read; look at it: safelight data")
         names, labels, pixels = zip(*sound, strict=True)
         return Bank(names, labels, np.stack(pixels))
 
     @cached_property
     def guard(self) -> LabelGuard | None:
         """None if the recipe has none."""
-        if self.settings.recipe.guard is None or self.vae is None or self.bank is None:
+        if self._guard is None or self.vae is None or self.bank is None:
             return None
-        return LabelGuard.of(self.vae, self.bank, self.settings.recipe.guard)
+        return LabelGuard.of(self.vae, self.bank, self._guard)
 
     @cached_property
     def space(self) -> LatentSpace | None:
         """None without a model."""
         return None if self.vae is None else LatentSpace(self.vae, self.bank)
 
-    @property
     def set_sha256(self) -> str:
-        """Of names and labels."""
-        names = self.pictures.names
-        words = repr([(name, self.pictures.label(k)) for k, name in enumerate(names)])
-        return hashlib.sha256(words.encode()).hexdigest()
+        """Of every picture and every label."""
+        found = hashlib.sha256(self.pictures.fingerprint.encode())
+        for original in self.pictures.originals():
+            if original.source is None:
+                assert isinstance(self.pictures, ClassSet)
+                content = content_hash(self.pictures.array(original).image)
+            else:
+                with original.source.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").hexdigest()
+            found.update(repr((original.output, original.label, content)).encode())
+        return found.hexdigest()
 
     def load(self, number: int) -> tuple[Sample, Metadata]:
         """A picture as the recipe's first step takes it."""
@@ -142,7 +161,7 @@ class Maker:
         loaded, failed = self._loaded({number for number, _ in wants})
         left, refused = [want for want in wants if want[0] in loaded], dict[Want, tuple[str, ...]]()
         found = {w: Variant(*w, None, None, Metadata(), (), failed[w[0]]) for w in wants if w[0] in failed}
-        for attempt in range(recipe.guard.attempts if recipe.guard else 1):
+        for attempt in range(self._guard.attempts if self._guard else 1):
             names = [self.pictures.names[number] for number, _ in left]
             records = [
                 draw(recipe, seed, (name, copy, attempt), self.pictures.label(number), self.bank)
@@ -158,6 +177,16 @@ class Maker:
                     again.append(want)
             left = again
         found |= {want: Variant(*want, None, None, Metadata(), refused[want]) for want in left}
+        return [found[want] for want in wants]
+
+    def replay(self, wants: Sequence[Want], records: Sequence[Record]) -> list[Variant]:
+        """Each by a record that was made before."""
+        loaded, failed = self._loaded({number for number, _ in wants})
+        sound = [(want, record) for want, record in zip(wants, records, strict=True) if want[0] in loaded]
+        samples = self.applied([loaded[number][0] for (number, _), _ in sound], [record for _, record in sound])
+        found = {w: Variant(*w, None, None, Metadata(), (), failed[w[0]]) for w in wants if w[0] in failed}
+        for (want, record), sample in zip(sound, samples, strict=True):
+            found[want] = Variant(*want, sample, record, loaded[want[0]][1], ())
         return [found[want] for want in wants]
 
     def _loaded(self, numbers: Iterable[int]) -> tuple[dict[int, tuple[Sample, Metadata]], dict[int, str]]:
@@ -189,7 +218,8 @@ class Maker:
         """Raises UsageError for a model that was trained on pictures of another form."""
         if not self.settings.recipe.latent:
             return
-        height, width, channels = self.load(0)[0].image.shape
+        loaded = next((s for k in range(len(self.pictures.names)) if (s := self._loaded([k])[0].get(k))), None)
+        height, width, channels = loaded[0].image.shape if loaded else vae.form[:3]
         form = vae.form
         if (height, width, channels) != (form.height, form.width, form.channels):
             raise UsageError(

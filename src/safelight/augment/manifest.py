@@ -13,14 +13,19 @@ MANIFEST = "manifest.jsonl"
 def read_manifest(path: Path) -> tuple[dict[str, Any], list[Line]]:
     """Header and lines; a line that was cut off by a kill is left out. Raises UsageError."""
     try:
-        texts = path.read_text(encoding="utf-8").splitlines()
+        texts = path.read_text(encoding="utf-8").split("\n")
         header = json.loads(texts[0])
         lines = []
         for text in texts[1:]:
             try:
-                lines.append(json.loads(text))
+                line = json.loads(text)
             except ValueError:
                 continue
+            if not isinstance(line, dict) or not isinstance(line.get("number"), int) or "copy" not in line:
+                raise UsageError(f"{path}: '{text[:60]}' is no line of a manifest; take one that safelight wrote")
+            if "record" in line and not {"source", "pixels_sha256"} <= line.keys():
+                raise UsageError(f"{path}: '{text[:60]}' lacks its source; take a manifest that safelight wrote")
+            lines.append(line)
     except (OSError, ValueError, IndexError) as error:
         raise UsageError(
             f"{path}: is no manifest ({error}); give the manifest.jsonl that safelight augment wrote"

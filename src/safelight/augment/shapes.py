@@ -20,11 +20,6 @@ class Shape:
     polygons: tuple[Points, ...] = ()
     keypoints: Points | None = None
 
-    @property
-    def area(self) -> float:
-        """Of the polygons if there are any, else of the box; px²."""
-        return sum(map(polygon_area, self.polygons)) if self.polygons else box_area(self.box)
-
 
 def move(shape: Shape, matrix: Matrix, size: Size, keep_visible: float) -> Shape | None:
     """Where a shape is after the picture of `size` moved; None if less than `keep_visible` of its area is inside.

@@ -11,8 +11,10 @@ from safelight.augment.chain import Sample, in_bytes
 from safelight.augment.draw import Record
 from safelight.augment.job import plan
 from safelight.augment.make import Maker, Want
+from safelight.errors import OutputError
 from safelight.picture import Picture, write
 
+MARK = b"contact sheet of variants"
 ROWS, COLUMNS = 6, 6
 CELL_PX, LINE_PX, MARGIN_PX = 168, 12, 6
 MOST_LINES = 10
@@ -40,8 +42,10 @@ def write_sheet(maker: Maker, path: Path) -> int:
         rows.append(_joined(cells))
     width = max(row.shape[1] for row in rows)
     whole = np.concatenate([np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=PAPER) for r in rows])
+    if path.exists() and MARK not in path.read_bytes():
+        raise OutputError(f"{path}: is there, and no contact sheet; choose another --preview")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(Picture(whole.astype(np.uint8)), path)
+    write(Picture(whole.astype(np.uint8)), path, provenance={"Kind": MARK.decode()})
     return count
 
 

@@ -7,8 +7,10 @@ import numpy as np
 
 from safelight.classic.formats import Pixels, as_picture, full_scale, like, luma, to_float, with_luma
 from safelight.degrade import codec, noise
+from safelight.errors import UsageError
 
 Rng = np.random.Generator
+JPEG_MOST_PX = 65500
 LEVELS = 65536
 """Values that histograms of 16 bits and float tell apart."""
 
@@ -87,7 +89,9 @@ def gaussian_noise(pixels: Pixels, rng: Rng, *, sigma_255: float) -> Pixels:
 
 
 def jpeg(pixels: Pixels, rng: Rng, *, quality: float) -> Pixels:
-    """Through JPEG and back."""
+    """Through JPEG and back. Raises UsageError for pictures that JPEG cannot hold."""
+    if max(pixels.shape[:2]) > JPEG_MOST_PX:
+        raise UsageError(f"JPEG holds {JPEG_MOST_PX} px a side, and the picture is larger; take the step out")
     return like(codec.jpeg(to_float(pixels), rng, quality=quality), pixels)
 
 

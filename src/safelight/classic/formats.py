@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.dataset import form
 from safelight.picture.picture import FULL_SCALE
 
 Pixels = NDArray[Any]
 """(H, W, 1) grey or (H, W, 3) RGB; uint8, uint16, or float32 with white at 1."""
-LUMA = np.array([[0.299, 0.587, 0.114]], dtype=np.float32)
-"""Weights of gamma-encoded RGB in luma (ITU-R BT.601)."""
+LUMA = form.LUMA.astype(np.float32)[None]
+"""(1, 3)"""
 
 cv2.setNumThreads(1)  # pictures are small and many: whoever has cores gives them several pictures
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,16 +23,18 @@ def augment(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A new folder.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A .toml, such as recipes/augment.toml.")] = None,
-    copies: Annotated[int, typer.Option(min=0, max=1000, help="Variants of each picture.")] = 4,
+    copies: Annotated[int | None, typer.Option(min=0, max=1000, help="Variants of each picture: 4.")] = None,
     model: Annotated[str | None, typer.Option(help="A VAE's bundle, for latent operations and the guard.")] = None,
-    seed: Annotated[int, typer.Option(help="Equal seeds make equal files.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Equal seeds make equal files: 0.")] = None,
     balance: Annotated[
         bool, typer.Option("--balance", help="More variants of rarer classes, till all are even.")
     ] = False,
-    originals: Annotated[bool, typer.Option(help="Put the pictures themselves beside their variants.")] = True,
+    originals: Annotated[
+        bool | None, typer.Option("--originals/--no-originals", help="The pictures themselves, too; the default.")
+    ] = None,
     preview: Annotated[Path | None, typer.Option(help="Write only a contact sheet, to this .png.")] = None,
     replay: Annotated[Path | None, typer.Option(help="A manifest.jsonl: make its variants again, bit for bit.")] = None,
-    format: Annotated[str, typer.Option(help="Of variants: png or jpeg.")] = "png",  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="Of variants: png (the default) or jpeg.")] = None,  # noqa: A002
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the result is the same.")] = 1,
     operations: Annotated[bool, typer.Option("--operations", help="List all operations and what they take.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON line on standard output.")] = False,
@@ -51,11 +53,10 @@ def augment(
         return
     if dataset is None or (recipe is None) == (replay is None) or (output is None) == (preview is None):
         raise UsageError("give DATASET, --recipe or --replay, and -o FOLDER or --preview SHEET.png; see --help")
-    if format not in FORMATS:
+    if format not in (None, *FORMATS):
         raise UsageError(f"--format '{format}': use {' or '.join(FORMATS)}")
-    settings = _settings(
-        dataset, output, recipe, replay, model, copies, seed, balance, originals, FORMATS[format], workers
-    )
+    given = {"copies": copies, "seed": seed, "balance": balance or None, "originals": originals, "format": format}
+    settings = _settings(dataset, output or Path(), recipe, replay, model, given, workers)
     if preview is not None:
         from safelight.augment.make import Maker
         from safelight.augment.sheet import write_sheet
@@ -70,15 +71,11 @@ def augment(
 
 def _settings(
     dataset: Path,
-    output: Path | None,
+    output: Path,
     recipe: Path | None,
     replay: Path | None,
     model: str | None,
-    copies: int,
-    seed: int,
-    balance: bool,
-    originals: bool,
-    suffix: str,
+    given: dict[str, Any],
     workers: int,
 ) -> "AugmentSettings":
     """From the options, or from the manifest that is replayed."""
@@ -87,11 +84,25 @@ def _settings(
     from safelight.runtime.machine import cores
 
     threads = max(1, cores() // workers)
+    known = {name: value for name, value in given.items() if value is not None}
     if replay is not None:
-        return of_manifest(replay, dataset, output or Path(), model, threads)
+        if known:
+            raise UsageError(f"--replay makes what its manifest says; leave --{next(iter(known))} out")
+        if replay.resolve().parent == output.resolve():
+            raise UsageError(f"{output}: is what is replayed; choose another -o")
+        return of_manifest(replay, dataset, output, model, threads)
     assert recipe is not None
     return AugmentSettings(
-        dataset, output or Path(), load_recipe(recipe), model, copies, seed, balance, originals, suffix, threads
+        dataset,
+        output,
+        load_recipe(recipe),
+        model,
+        known.get("copies", 4),
+        known.get("seed", 0),
+        known.get("balance", False),
+        known.get("originals", True),
+        FORMATS[known.get("format", "png")],
+        threads,
     )
 
 

@@ -34,8 +34,9 @@ def downstream(
         raise UsageError("--downstream needs --recipe AUG.toml, the augmentation that is tried")
     try:
         from safelight.augment import load_recipe
-        from safelight.evaluate.verdict import Score, judge
+        from safelight.evaluate.verdict import Score, judge, roles
         from safelight.evaluate.verdict_page import write_verdict
+        from safelight.learn.downstream.check import available_arms, check
         from safelight.learn.downstream.job import run_downstream
         from safelight.learn.downstream.sets import DownstreamSettings
     except ModuleNotFoundError as error:
@@ -44,13 +45,13 @@ def downstream(
         dataset, load_recipe(recipe), model, test, unlabelled, per_class, seeds, first_seed, steps, copies,
         tuple(word.strip() for word in arms.split(",") if word.strip()), _numbers(sweep), cache,
     )  # fmt: skip
+    check(settings)  # all of it before an hour of training
+    roles(settings.arms or available_arms(settings))
     found = run_downstream(settings, lambda what: typer.echo(what, err=True))
-    scores = [
-        Score(r.name, r.seed, r.noise, r.accuracy if found.balanced else r.balanced_accuracy, tuple(r.curve))
-        for r in found.results
-    ]
+    weights = found.weights()
+    scores = [Score(r.name, r.seed, r.noise, r.accuracy, tuple(r.curve), r.right, weights) for r in found.results]
     verdict = judge(scores)
-    notes = [*found.notes, "Accuracy is balanced: the average over classes." if not found.balanced else ""]
+    notes = [*found.notes, "Accuracy is balanced: the average over classes." if found.balanced else ""]
     notes = [note for note in notes if note]
     if as_json:
         known = {
@@ -62,7 +63,7 @@ def downstream(
             "counts": found.counts,
             "balanced": found.balanced,
             "notes": notes,
-            "results": [r._asdict() | {"balanced_accuracy": r.balanced_accuracy} for r in found.results],
+            "results": [{name: value for name, value in r._asdict().items() if name != "right"} for r in found.results],
         }
         typer.echo(json.dumps(known))
     else:

@@ -1,7 +1,13 @@
-"""Whether an augmentation helped: paired differences between arms over seeds, and one sentence.
+"""Whether an augmentation helped: paired differences between arms, and one sentence.
 
-Arms of one seed share labelled pictures, first weights and test, so that differences are paired; their interval is
-Student's t over seeds. Where several arms are candidates, p is multiplied by their number (Bonferroni).
+Arms of one seed share labelled pictures, first weights and test, so that differences are paired. Their standard error
+has two parts, luck of the seeds and luck of the test pictures, which all seeds share:
+
+    SE² = Var_seeds[d_s] / S + Var_pictures[mean_s d_si] / P
+
+(a little too wide: what is left over is in both), and their interval is Student's t with S - 1 degrees of freedom. A
+recipe with a VAE must beat every arm that needs none; where several arms are candidates, the level is divided by
+their number (Bonferroni).
 """
 
 import math
@@ -15,8 +21,8 @@ from numpy.typing import NDArray
 from safelight.errors import UsageError
 
 Word = Literal["use it", "no measurable gain", "do not use"]
-CANDIDATES = ("classic_vae_pool", "classic_vae", "vae", "classic")
-"""What a recipe can be used as, the fullest first."""
+WITH_VAE, WITHOUT = ("vae", "classic_vae", "classic_vae_pool"), ("none", "classic", "classic_pool")
+"""Arms that are judged, and those that they must beat. Without any of the former, classic is judged against none."""
 LEVEL = 0.95
 
 
@@ -30,6 +36,10 @@ class Score(NamedTuple):
     accuracy: float
     """Balanced, if the test's classes are not."""
     curve: tuple[tuple[int, float], ...] = ()
+    right: NDArray[np.bool_] | None = None
+    """(P,): which test pictures it gets right; None where that is not known."""
+    weights: NDArray[np.float64] | None = None
+    """(P,): what each counts, all together 1; None for equally much."""
 
 
 class Interval(NamedTuple):
@@ -40,7 +50,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     p: float
-    """Of a mean of 0 (two-sided)."""
+    """Of a mean of 0 (two-sided), not adjusted for the number of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -57,52 +67,65 @@ class Verdict:
     """Times the recipe's noise → accuracy."""
 
 
+def roles(arms: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which of the arms are judged, and which they must beat. Raises UsageError if one of the two is missing."""
+    judged, others = [arm for arm in WITH_VAE if arm in arms], [arm for arm in WITHOUT if arm in arms]
+    if not judged:
+        judged, others = [arm for arm in others if arm == "classic"], [arm for arm in others if arm == "none"]
+    if not judged or not others:
+        raise UsageError(f"arms {', '.join(arms)} give nothing to compare; train 'none' or 'classic', and another")
+    return judged, others
+
+
 def judge(scores: Sequence[Score]) -> Verdict:
     """From at least two seeds of every arm."""
     own = [score for score in scores if score.noise is None]
-    by_arm = {arm: _by_seed(own, arm) for arm in dict.fromkeys(score.arm for score in own)}
-    arms = {arm: interval(list(of_seed.values())) for arm, of_seed in by_arm.items()}
-    baseline = "classic" if "classic" in by_arm and ({"classic_vae", "classic_vae_pool"} & by_arm.keys()) else "none"
-    if baseline not in by_arm or len(by_arm) < 2:
-        raise UsageError(f"there is nothing to compare with '{baseline}'; train that arm and another")
-    tried = [arm for arm in CANDIDATES if arm in by_arm and arm != baseline]
-    tried = [arm for arm in tried if arm != "vae"] or tried
-    pairs = [(arm, base) for arm in by_arm for base in ("none", baseline) if arm != base and base in by_arm]
-    pairs += [("classic_vae_pool", "classic_pool")] if "classic_vae_pool" in by_arm and "classic_pool" in by_arm else []
-    differences = {f"{a} - {b}": interval(_paired(by_arm[a], by_arm[b])) for a, b in dict.fromkeys(pairs)}
-    best = max(tried, key=lambda arm: differences[f"{arm} - {baseline}"].mean)
-    gain, seeds = differences[f"{best} - {baseline}"], len(by_arm[best])
-    p = min(1.0, gain.p * len(tried))
-    if p < 1 - LEVEL:
-        word: Word = "use it" if gain.mean > 0 else "do not use"
+    by_arm = {arm: [score for score in own if score.arm == arm] for arm in dict.fromkeys(score.arm for score in own)}
+    arms = {arm: interval([score.accuracy for score in some]) for arm, some in by_arm.items()}
+    judged, others = roles(list(arms))
+    pairs = [(arm, other) for arm in by_arm for other in others if arm != other]
+    differences = {f"{a} - {b}": difference(by_arm[a], by_arm[b]) for a, b in pairs}
+    best = max(judged, key=lambda arm: arms[arm].mean)
+    strongest = max(others, key=lambda arm: arms[arm].mean)
+    gains = [differences[f"{best} - {other}"] for other in others]
+    level = 1 - (1 - LEVEL) / len(judged)
+    gain = difference(by_arm[best], by_arm[strongest], level)
+    if all(one.mean > 0 and one.p < 1 - level for one in gains):
+        word: Word = "use it"
     else:
-        word = "no measurable gain"
-    sentence = _sentence(word, best, baseline, gain, p, seeds)
-    own_part = differences.get("classic_vae_pool - classic_pool")
-    if best == "classic_vae_pool" and word == "use it" and own_part is not None:
-        owed = (
-            "the VAE's part in it"
-            if own_part.p < 1 - LEVEL and own_part.mean > 0
-            else "no measurable part of it is the VAE's"
-        )
-        sentence += f"; {owed}: {_points(own_part)} against unlabelled pictures without it"
+        word = "do not use" if gain.mean < 0 and gain.p < 1 - level else "no measurable gain"
+    sentence = _sentence(word, best, strongest, gain, len(by_arm[best]))
+    pool = differences.get("classic_pool - classic")
+    if pool is not None and pool.mean > 0 and pool.p < 1 - LEVEL:
+        sentence += f" Unlabelled pictures help without a VAE: {_points(pool)}."
     noises = sorted({score.noise for score in scores if score.noise is not None})
     sweep = {noise: interval([s.accuracy for s in scores if s.noise == noise]) for noise in noises}
-    return Verdict(word, sentence + ".", arms, differences, sweep)
+    return Verdict(word, sentence, arms, differences, sweep)
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """Mean, standard error, 95 % by Student's t; needs two values, with one nothing is known but the mean."""
+def interval(values: Sequence[float], more_variance: float = 0.0, level: float = LEVEL) -> Interval:
+    """Student's, of a mean over seeds; `more_variance` is added to that of the mean. With one value it is all reals."""
     from scipy import stats
 
     mean, count = float(np.mean(values)), len(values)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count) if count > 1 else math.inf
-    if error == 0:
-        return Interval(mean, 0.0, mean, mean, 1.0 if mean == 0 else 0.0)
-    if not math.isfinite(error):
-        return Interval(mean, error, -math.inf, math.inf, 1.0)
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1)) * error
+    error = math.sqrt(float(np.var(values, ddof=1)) / count + more_variance) if count > 1 else math.inf
+    if error == 0 or not math.isfinite(error):
+        return Interval(mean, error, -math.inf, math.inf, 1.0)  # nothing is known of its luck
+    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
     return Interval(mean, error, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, count - 1)))
+
+
+def difference(a: Sequence[Score], b: Sequence[Score], level: float = LEVEL) -> Interval:
+    """Of accuracies, paired by seed."""
+    of_b = {score.seed: score for score in b}
+    pairs = [(score, of_b[score.seed]) for score in a if score.seed in of_b]
+    values = [one.accuracy - other.accuracy for one, other in pairs]
+    by_picture = [
+        one.right.astype(np.float64) - other.right
+        for one, other in pairs
+        if one.right is not None and other.right is not None
+    ]
+    return interval(values, _variance(np.mean(by_picture, axis=0), pairs[0][0].weights) if by_picture else 0.0, level)
 
 
 def mean_curve(scores: Sequence[Score], arm: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -112,22 +135,25 @@ def mean_curve(scores: Sequence[Score], arm: str) -> tuple[NDArray[np.int64], ND
     return steps, np.mean([[value for _, value in curve] for curve in curves], axis=0)
 
 
-def _by_seed(scores: Sequence[Score], arm: str) -> dict[int, float]:
-    return {score.seed: score.accuracy for score in scores if score.arm == arm}
-
-
-def _paired(a: dict[int, float], b: dict[int, float]) -> list[float]:
-    return [a[seed] - b[seed] for seed in a if seed in b]
+def _variance(per_picture: NDArray[np.float64], weights: NDArray[np.float64] | None) -> float:
+    """Of a weighted mean over pictures that were drawn at random, class by class if their weights differ."""
+    if weights is None:
+        weights = np.full(len(per_picture), 1 / len(per_picture))
+    total = 0.0
+    for weight in np.unique(weights):
+        some = per_picture[weights == weight]
+        total += float(np.var(some, ddof=1)) * float(weight) ** 2 * len(some) if len(some) > 1 else 0.0
+    return total
 
 
 def _points(gain: Interval) -> str:
     return f"{100 * gain.mean:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
-def _sentence(word: Word, best: str, baseline: str, gain: Interval, p: float, seeds: int) -> str:
-    told = f"{best} against {baseline}: {_points(gain)}, {seeds} seeds, p = {p:.2g}"
+def _sentence(word: Word, best: str, other: str, gain: Interval, seeds: int) -> str:
+    told = f"{best} against {other}: {_points(gain)}, {seeds} seeds"
     return {
-        "use it": f"Use it at these settings ({told})",
-        "no measurable gain": f"No measurable gain ({told}); more seeds would narrow it",
-        "do not use": f"Do not use it at these settings ({told})",
+        "use it": f"Use it at these settings ({told}).",
+        "no measurable gain": f"No measurable gain ({told}).",
+        "do not use": f"Do not use it at these settings ({told}).",
     }[word]

@@ -1,7 +1,7 @@
 """What a photo is, and how it is read and written with nothing lost."""
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
-from safelight.picture.read import format_of, read, read_pages, upright_size
+from safelight.picture.read import format_of, keeps_numbers, read, read_pages, upright_size
 from safelight.picture.write import PART_PREFIX, READABLE, SUFFIXES, container_of, write
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "container_of",
     "convert",
     "format_of",
+    "keeps_numbers",
     "read",
     "read_pages",
     "upright_size",

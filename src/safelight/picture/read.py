@@ -57,6 +57,13 @@ def upright_size(source: str | Path | bytes) -> tuple[int, int]:
     return (height, width) if orientation in _LYING else (width, height)
 
 
+def keeps_numbers(source: str | Path | bytes) -> bool:
+    """Whether `read` gives the file's own numbers: not so for palettes, 1 bit and float. Raises PictureError."""
+    image = _open(source)
+    bits = int(image.get("bits-per-sample")) if image.get_typeof("bits-per-sample") else 8
+    return not image.get_typeof("palette") and bits >= 8 and image.format in ("uchar", "ushort")
+
+
 def _read_page(source: str | Path | bytes, page: int, max_megapixels: float) -> Picture:
     """Strictly first: of damage inside a JPEG's scan libvips only warns. Then as far as it goes, with a warning."""
     try:

@@ -83,15 +83,13 @@ class Vae:
         x, of_class = self._checked(x, labels)
         if noise is None:
             noise = tuple(np.float32(temperature) * n for n in self._noise("encode", seed, len(x)))
+        noise = self._as_rungs(noise, "noise", len(x))
         names = [f"latent_{k + 1}" for k in range(len(self.card.latents))]
         return tuple(self._run("encode", names, {"x": x, **_named("noise", noise), **of_class}))
 
     def decode(self, latents: Sequence[NDArray[Any]], labels: Sequence[int] | None = None) -> Array:
         """(N, H, W, C) in [0, 1]: the mean of p(x | z). Raises UsageError for latents of other shapes."""
-        latents = [np.asarray(latent, dtype=np.float32) for latent in latents]
-        shapes, wanted = [latent.shape for latent in latents], list(self.card.latents)
-        if [shape[1:] for shape in shapes] != wanted or len({shape[0] for shape in shapes}) != 1:
-            raise UsageError(f"latents have shapes {shapes}; give (N, channels, h, w) for each of {wanted}")
+        latents = self._as_rungs(latents, "latents")
         feeds = {**_named("latent", latents), **self._classes(len(latents[0]), labels)}
         return _last(self._run("decode", ["mean"], feeds)[0])
 
@@ -207,6 +205,16 @@ class Vae:
     def latents(self) -> Latents:
         """Where the set's pictures lie."""
         return Latents.load(self.bundle.path("latents.npz"))
+
+    def _as_rungs(self, arrays: Sequence[NDArray[Any]], what: str, count: int | None = None) -> Rungs:
+        """One for each rung, all of as many pictures. Raises UsageError for other shapes."""
+        rungs = tuple(np.asarray(array, dtype=np.float32) for array in arrays)
+        shapes, wanted = [rung.shape for rung in rungs], list(self.card.latents)
+        if [shape[1:] for shape in shapes] != wanted or {s[0] for s in shapes} != {
+            shapes[0][0] if count is None else count
+        }:
+            raise UsageError(f"{what} have shapes {shapes}; give (N, channels, h, w) for each of {wanted}")
+        return rungs
 
     def _noise(self, stream: str, seed: int, count: int) -> Rungs:
         """N(0, 1) for every rung, picture by picture."""

@@ -33,6 +33,7 @@ def home(tmp_path_factory):
     )
     done = run_cli("train", "vae.toml", "--data", "train.npz", "--run", "run", cwd=home)
     assert not done.returncode, done.stderr
+    np.savez(home / "bare.npz", images=blobs(60, 1)[0])
     (home / "aug.toml").write_text(AUG)
     (home / "classic.toml").write_text(AUG[AUG.index('[[steps]]\nop = "flip') :])
     (home / "wild.toml").write_text('[[steps]]\nop = "latent_noise"\nspread = 3.0\ndetail = 0\ntemperature = 10\n')
@@ -75,7 +76,8 @@ def test_without_a_vae_classic_is_judged(home):
 def test_equal_seeds_train_equal_classifiers():
     pixels, labels = blobs(20, 3)
     arm = Arm("none", 4, 2, 12, pixels, labels, pixels, labels)
-    assert train_arm(arm) == train_arm(arm)
+    one, same = train_arm(arm), train_arm(arm)
+    assert one.curve == same.curve and np.array_equal(one.right, same.right)
 
 
 def test_harm_done_on_purpose_shows():
@@ -98,11 +100,15 @@ def test_harm_done_on_purpose_shows():
         (("--recipe", "aug.toml"), "needs a model"),
         ((), "needs --recipe"),
         (("--recipe", "aug.toml", "--model", "photo"), "restores pictures"),
-        (("--recipe", "classic.toml", "--per-class", 500), "use --per-class"),
+        (("--recipe", "classic.toml", "--per-class", 500), "lower --per-class"),
         (("--recipe", "classic.toml", "--sweep", "1"), "is for recipes with latent steps"),
         (("--recipe", "classic.toml", "--sweep", "a"), "give numbers"),
         (("--recipe", "classic.toml", "--unlabelled", "train.npz"), "is for recipes with latent steps"),
-        (("--recipe", "classic.toml", "--test", "train.npz"), "test pictures are among those to train on"),
+        (("--recipe", "classic.toml", "--test", "train.npz"), "has 0 pictures to train on"),
+        (("--recipe", "aug.toml", "--model", "run/bundle", "--arms", "classic,nix"), "--arms 'nix'"),
+        (("--recipe", "aug.toml", "--model", "run/bundle", "--arms", "none,duplicates"), "nothing to compare"),
+        (("--recipe", "aug.toml", "--model", "run/bundle", "--sweep", "50"), "is the most"),
+        (("--recipe", "classic.toml", "--test", "bare.npz"), "have no label"),
         (("--recipe", "aug.toml", "--model", "run/bundle", "--test", "vae.toml"), "is no set of pictures"),
     ],
 )

@@ -8,11 +8,14 @@ import numpy as np
 
 from safelight.augment.chain import Sample
 from safelight.augment.shapes import Shape
-from safelight.dataset.images import eight_bits
-from safelight.errors import OutputError
-from safelight.picture import Picture, read
+from safelight.dataset.images import check_range, eight_bits
+from safelight.errors import OutputError, PictureError, shown
+from safelight.picture import PART_PREFIX, Picture, read, upright_size
 from safelight.picture.picture import Metadata
 
+IMAGES = "images"
+OTHER_PARTS = frozenset({"val", "valid", "validation", "test"})
+"""Folders whose pictures are not augmented."""
 Line = dict[str, Any]
 """One line of the manifest."""
 
@@ -38,6 +41,10 @@ class AugmentableSet(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Of the pictures that are augmented; the randomness of each hangs on its name."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of labels that are in no file of `originals`."""
 
     def label(self, number: int) -> str | None:
         """Of a picture."""
@@ -67,8 +74,30 @@ def load_picture(path: Path) -> tuple[Picture, Metadata]:
     if picture.alpha is not None:
         picture = Picture(eight_bits(picture, str(path)), metadata=picture.metadata)
     if picture.pixels.dtype == np.float32:
+        check_range(picture.pixels, shown(path))
         picture = picture.with_(pixels=picture.pixels.clip(0, 1))
     return picture, Metadata(icc=picture.metadata.icc)
+
+
+def size_or_none(path: Path) -> tuple[int, int] | None:
+    """Upright; None for what cannot be read, of which a line is told when its variants are made."""
+    try:
+        return upright_size(path)
+    except PictureError:
+        return None
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All but hidden ones, relative to it, in order."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
+
+
+def beside_images(picture: Path, folder: str) -> Path:
+    """The last `images` of its path becomes `folder`."""
+    parts = list(picture.parts)
+    parts[len(parts) - 2 - parts[-2::-1].index(IMAGES)] = folder
+    return Path(*parts)
 
 
 def variant_name(name: str, copy: int, suffix: str) -> str:
@@ -91,7 +120,7 @@ def shapes_as_json(shapes: Sequence[Shape | None]) -> list[dict[str, Any]]:
 
 def write_whole(path: Path, text: str) -> None:
     """All of it or nothing. Raises OutputError."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f"{PART_PREFIX}{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 from safelight.augment.chain import Sample
 from safelight.augment.sets.base import Line, Original, load_picture, variant_name, write_whole
 from safelight.dataset import ImageSet
-from safelight.errors import UsageError
+from safelight.errors import UsageError, shown
 from safelight.picture.picture import Metadata
 
 
@@ -29,33 +29,53 @@ class ClassSet:
 
     @staticmethod
     def of(images: ImageSet, folder: Path | None, listed: bool, source: Path) -> "ClassSet":
-        """Raises UsageError for pictures without labels."""
+        """Raises UsageError for pictures without labels, and for labels that cannot be the names of folders."""
         bare = [item.name for item in images.items if item.label is None]
         if bare:
             raise UsageError(
                 f"{source}: {bare[0]} has no label ({len(bare)} have none); put pictures into class folders"
             )
+        strange = [label for label in images.classes if not _is_a_folder(label)]
+        if folder is None and not listed and strange:
+            raise UsageError(f"{source}: class '{shown(strange[0])}' cannot be a folder; rename it, or use a list")
         return ClassSet(images, folder, listed)
 
     @cached_property
     def _base(self) -> str:
         """The folder above all pictures of a list."""
-        assert self.folder is not None
-        return os.path.commonpath([(self.folder / item.name).parent for item in self.images.items])
+        return os.path.commonpath([path.resolve().parent for path in self._files])
+
+    @property
+    def _files(self) -> list[Path]:
+        """Of all pictures; none for arrays."""
+        return [] if self.folder is None else [self.folder / item.name for item in self.images.items]
 
     @cached_property
     def _training(self) -> list[int]:
         return [k for k, item in enumerate(self.images.items) if item.part in (None, "train")]
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         return [self.images.items[k].name for k in self._training]
+
+    @cached_property
+    def _has_parts(self) -> bool:
+        return any(item.part is not None for item in self.images.items)
+
+    @property
+    def fingerprint(self) -> str:
+        return ""
 
     def label(self, number: int) -> str | None:
         return self.images.items[self._training[number]].label
 
     def check(self) -> None:
-        """A class fits every picture."""
+        """Lists may name what is not there, and libvips writes no name that is not UTF-8."""
+        for path in self._files:
+            if self.listed and not path.is_file():
+                raise UsageError(f"{shown(path)}: is listed and not there; add it, or remove its line")
+            if shown(path) != str(path):
+                raise UsageError(f"{shown(path)}: its name is no UTF-8; rename it")
 
     def load(self, number: int) -> tuple[Sample, Metadata]:
         position = self._training[number]
@@ -115,8 +135,11 @@ class ClassSet:
             name = Path(item.name)
             if not self.listed:
                 return str(name)
-            return str(Path("images", os.path.relpath(self.folder / name, self._base)))
-        parts = {i.part for i in self.images.items} - {None}
-        top = [item.part or "train"] if parts else []
-        folders = ["images"] if self.listed else [*top, str(item.label).replace("/", "_")]
+            return str(Path("images", os.path.relpath((self.folder / name).resolve(), self._base)))
+        top = [item.part or "train"] if self._has_parts else []
+        folders = ["images"] if self.listed else [*top, str(item.label)]
         return str(Path(*folders, f"{Path(item.name).name}.png"))
+
+
+def _is_a_folder(label: str) -> bool:
+    return bool(label) and not label.startswith(".") and not set("/\\\0") & set(label) and shown(label) == label

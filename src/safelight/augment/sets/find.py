@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from safelight.augment.sets.base import AugmentableSet
+from safelight.augment.sets.base import IMAGES, AugmentableSet
 from safelight.augment.sets.classes import ClassSet
 from safelight.augment.sets.coco import CocoSet
-from safelight.augment.sets.masks import IMAGES, MASKS, MaskSet
+from safelight.augment.sets.masks import MASKS, MaskSet
 from safelight.augment.sets.yolo import LABELS, YoloSet
 from safelight.dataset import open_set
 
@@ -18,11 +18,12 @@ def open_augmentable(path: Path, soft_labels: bool = False) -> AugmentableSet:
     if path.suffix.lower() == ".json" and path.is_file():
         return CocoSet.of(path)
     if path.is_dir():
-        if (path / IMAGES).is_dir() and (path / MASKS).is_dir():
+        inner = {
+            folder.name for folder in path.rglob("*") if folder.is_dir() and folder.name in (IMAGES, MASKS, LABELS)
+        }
+        if {IMAGES, MASKS} <= inner:
             return MaskSet.of(path)
-        if any(
-            folder.is_dir() and folder.name == LABELS and any(folder.rglob("*.txt")) for folder in path.rglob(LABELS)
-        ):
+        if {IMAGES, LABELS} <= inner:
             return YoloSet.of(path)
     images = open_set(path)
     folder = None if path.suffix.lower() == ".npz" else path if path.is_dir() else path.parent

@@ -12,14 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from safelight.augment.chain import Sample
-from safelight.augment.sets.base import Line, Original, load_picture, variant_name, write_whole
+from safelight.augment.sets.base import (
+    IMAGES,
+    OTHER_PARTS,
+    Line,
+    Original,
+    beside_images,
+    files_below,
+    load_picture,
+    variant_name,
+    write_whole,
+)  # fmt: skip
 from safelight.augment.shapes import Shape
 from safelight.errors import UsageError, shown
 from safelight.picture import READABLE
 from safelight.picture.picture import Metadata
 
-IMAGES, LABELS = "images", "labels"
-OTHER_PARTS = frozenset({"val", "valid", "validation", "test"})
+LABELS, CLASSES = "labels", "classes.txt"
 ROUNDING = 1e-3
 """Share of the side by which written numbers may leave the picture."""
 
@@ -37,10 +46,10 @@ class YoloSet:
     @staticmethod
     def of(folder: Path) -> "YoloSet":
         """Raises UsageError for a picture without labels, or labels without a picture."""
-        files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+        files = files_below(folder)
         pictures = [p for p in files if p.suffix.lower() in READABLE and IMAGES in p.parts[:-1]]
         of_pictures = {label_file(p): p for p in pictures}
-        texts = {p for p in files if p.suffix == ".txt" and LABELS in p.parts[:-1]}
+        texts = {p for p in files if p.suffix == ".txt" and LABELS in p.parts[:-1] and p.name != CLASSES}
         for path, problem in [
             *((p, "has no picture") for p in sorted(texts - of_pictures.keys())),
             *(
@@ -61,6 +70,10 @@ class YoloSet:
     @property
     def names(self) -> Sequence[str]:
         return self.pictures
+
+    @property
+    def fingerprint(self) -> str:
+        return ""
 
     def label(self, number: int) -> str | None:
         return None
@@ -106,11 +119,8 @@ class YoloSet:
 
 
 def label_file(picture: Path) -> Path:
-    """The last `images` of its path becomes `labels`."""
-    parts = list(picture.parts)
-    last = len(parts) - 2 - parts[-2::-1].index(IMAGES)
-    parts[last] = LABELS
-    return Path(*parts).with_suffix(".txt")
+    """…/images/a.jpg → …/labels/a.txt."""
+    return beside_images(picture, LABELS).with_suffix(".txt")
 
 
 def _object(row: str, size: tuple[int, int], where: str) -> tuple[str, Shape]:

@@ -9,7 +9,8 @@ classic_pool     classic, and consistent on unlabelled pictures: where the avera
                  must say the same of it when moved (Sohn et al., "FixMatch", NeurIPS 2020)
 classic_vae_pool classic_vae, and consistent on unlabelled pictures and their variants
 
-All arms of a seed have the same labelled pictures, first weights, number of steps and order of batches.
+All arms of a seed have the same labelled pictures, first weights, number of steps and number of labelled pictures in a
+step; all but duplicates have the same order of them. Those that are consistent see 64 unlabelled pictures more.
 """
 
 import copy
@@ -31,7 +32,7 @@ from safelight.learn.downstream.network import SmallCnn
 ARMS = ("none", "duplicates", "classic", "classic_pool", "vae", "classic_vae", "classic_vae_pool")
 BATCH, POOL_BATCH = 32, 64
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 0.05, 0.99
-SURE, TRUSTED_AFTER = 0.95, 0.4
+SURE, TRUSTED_AFTER = 0.8, 0.4
 """Probability above which the averaged network's word on an unlabelled picture is taken; and the share of the steps
 over which its weight rises to 1."""
 LOOKS = 8
@@ -65,8 +66,13 @@ class Arm:
     labels: NDArray[np.int64]
     test: Bytes
     test_labels: NDArray[np.int64]
+    balanced: bool = False
+    """Whether accuracy is the average recall of the test's classes."""
+    copies: int = 1
+    """How often each picture is there."""
     classic: tuple[dict[str, Any], ...] = ()
     """Steps of a recipe."""
+    border: str = "auto"
     variants: Variants | None = None
     pool: Bytes | None = None
     pool_variants: Variants | None = None
@@ -81,15 +87,11 @@ class ArmResult(NamedTuple):
     seed: int
     noise: float | None
     accuracy: float
-    recalls: list[float]
-    """Of each class that the test has."""
+    """Of all test pictures; balanced if the arm says so."""
     curve: list[tuple[int, float]]
     """(steps, accuracy on the first thousand test pictures)"""
-
-    @property
-    def balanced_accuracy(self) -> float:
-        """The average recall."""
-        return float(np.mean(self.recalls))
+    right: NDArray[np.bool_]
+    """(P,): which test pictures it gets right."""
 
 
 def train_arm(arm: Arm) -> ArmResult:
@@ -101,6 +103,7 @@ def train_arm(arm: Arm) -> ArmResult:
     averaged = copy.deepcopy(model).requires_grad_(False).eval()
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     batches, curve = _Batches(arm), []
+    looks = {round((k + 1) * arm.steps / LOOKS) for k in range(LOOKS)}
     for step in range(arm.steps):
         share = step / arm.steps
         optimiser.param_groups[0]["lr"] = (
@@ -123,12 +126,18 @@ def train_arm(arm: Arm) -> ArmResult:
             decay = min(EMA, (step + 1) / (step + 10))
             for slow, fast in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
                 slow.lerp_(fast, 1 - decay) if slow.is_floating_point() else slow.copy_(fast)
-        if (step + 1) % max(1, arm.steps // LOOKS) == 0:
-            right = _seen(averaged, arm.test[:LOOKED_AT]) == arm.test_labels[:LOOKED_AT]
-            curve.append((step + 1, float(right.mean())))
+        if step + 1 in looks:
+            some = arm.test_labels[:LOOKED_AT]
+            curve.append((step + 1, accuracy(_seen(averaged, arm.test[:LOOKED_AT]) == some, some, arm.balanced)))
     right = _seen(averaged, arm.test) == arm.test_labels
-    recalls = [float(right[arm.test_labels == k].mean()) for k in np.unique(arm.test_labels)]
-    return ArmResult(arm.name, arm.seed, arm.noise, float(right.mean()), recalls, curve)
+    return ArmResult(arm.name, arm.seed, arm.noise, accuracy(right, arm.test_labels, arm.balanced), curve, right)
+
+
+def accuracy(right: NDArray[np.bool_], labels: NDArray[np.int64], balanced: bool) -> float:
+    """Share of right ones, or the average of that over the classes that are there."""
+    if not balanced:
+        return float(right.mean())
+    return float(np.mean([right[labels == k].mean() for k in np.unique(labels)]))
 
 
 class _Batches:
@@ -136,14 +145,14 @@ class _Batches:
 
     def __init__(self, arm: Arm) -> None:
         self.arm = arm
-        self.augment = Augment.of(arm.classic) if arm.classic else None
+        self.augment = Augment.of(arm.classic, border=arm.border) if arm.classic else None
         self.one_hot = np.eye(arm.classes, dtype=np.float32)
 
     def labelled(self, step: int) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) and (B, classes)."""
         arm = self.arm
         rng = randomness.generator(arm.seed, "batch", step, *(["again"] if arm.name == "duplicates" else []))
-        chosen = rng.integers(len(arm.train), size=BATCH)
+        chosen = rng.integers(arm.copies * len(arm.train), size=BATCH) // arm.copies
         pixels, targets = arm.train[chosen].copy(), self.one_hot[arm.labels[chosen]]
         if arm.variants is not None:
             half, which = chosen[::2], rng.integers(arm.variants.pixels.shape[1], size=BATCH // 2)

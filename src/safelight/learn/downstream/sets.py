@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safelight import randomness
 from safelight.augment import AugmentRecipe
 from safelight.dataset import Form, ImageSet, PixelTable, identities, open_set, split
+from safelight.dataset.images import content_hash
 from safelight.dataset.split import DIGITS, UNREADABLE
 from safelight.errors import UsageError
 from safelight.learn.downstream.arms import Bytes
@@ -48,56 +49,45 @@ class DownstreamSettings:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Pictures of one size, with labels and identities."""
+    """Pictures of one size, with labels and two identities of each: of its file, and of its pixels."""
 
     pixels: Bytes
     labels: NDArray[np.int64]
+    """Numbers of the classes; -1 for others and for none."""
     known: tuple[str, ...]
+    contents: tuple[str, ...]
+
+    def chosen(self, numbers: Sequence[int]) -> "Labelled":
+        """Some of them."""
+        known, contents = (tuple(all_of[k] for k in numbers) for all_of in (self.known, self.contents))
+        return Labelled(self.pixels[numbers], self.labels[numbers], known, contents)
 
 
 def open_parts(
     settings: DownstreamSettings, images: ImageSet, form: Form, vae: Vae | None
 ) -> tuple[Labelled, Labelled]:
-    """Pictures to draw labelled ones from, and those to test on."""
-    bare = sum(item.label is None for item in images.items)
-    if bare or len(images.classes) < 2:
-        raise UsageError(
-            f"{settings.dataset}: {bare} pictures have no label, {len(images.classes)} classes; label them all"
-        )
+    """Pictures to draw labelled ones from, and those to test on: what is both is for the test alone."""
+    if len(images.classes) < 2:
+        raise UsageError(f"{settings.dataset}: has {len(images.classes)} classes; a classifier needs two")
     known = identities(images, cores())
     share = vae.card.split.test_share if vae is not None else TEST_SHARE
     own = settings.test is not None
     parts = split(images, known, 0.0, 0.0 if own else share or TEST_SHARE)
-    training = _opened(images, known, (*parts["train"], *parts["validation"]), form, settings.cache, images.classes)
+    training = _opened(images, known, (*parts["train"], *parts["validation"]), form, settings, images.classes)
+    others, of_others, positions = images, known, parts["test"]
     if settings.test is not None:
         others = open_set(settings.test)
-        strange = sorted(set(others.classes) - set(images.classes))
-        if strange:
-            raise UsageError(f"{settings.test}: has classes that {settings.dataset} does not: {', '.join(strange[:5])}")
         of_others = identities(others, cores())
-        test = _opened(others, of_others, range(len(others)), form, settings.cache, images.classes)
-    else:
-        test = _opened(images, known, parts["test"], form, settings.cache, images.classes)
-    twice = set(training.known) & set(test.known)
-    if twice:
-        raise UsageError(f"{len(twice)} test pictures are among those to train on; take them out of one")
-    if len(test.labels) < 2 * len(images.classes):
-        raise UsageError(f"{len(test.labels)} pictures to test on are too few; give --test SET")
-    return training, test
-
-
-def _opened(
-    images: ImageSet, known: Sequence[str], positions: Sequence[int], form: Form, cache: Path, classes: Sequence[str]
-) -> Labelled:
-    table = PixelTable(images, known, form, cache, workers=cores())
-    wanted = sorted((k for k in positions if known[k] != UNREADABLE), key=known.__getitem__)
-    sound = [k for k, fine in zip(wanted, table.sound(wanted), strict=True) if fine] if wanted else []
-    number = {name: k for k, name in enumerate(classes)}
-    labels = np.array([number.get(str(images.items[k].label), -1) for k in sound], dtype=np.int64)
-    pixels = (
-        table.rows(sound).copy() if sound else np.zeros((0, form.height, form.width, form.channels), dtype=np.uint8)
-    )
-    return Labelled(pixels, labels, tuple(known[k] for k in sound))
+        named = [k for k, item in enumerate(others.items) if item.part == "test"]
+        positions = tuple(named or range(len(others)))
+    _check_labels(settings, images, others, positions)
+    test = _opened(others, of_others, positions, form, settings, images.classes)
+    missing = [label for k, label in enumerate(images.classes) if not (test.labels == k).any()]
+    if missing:
+        raise UsageError(f"there is no picture of '{missing[0]}' to test on; give --test SET, or take the class out")
+    tested = set(test.known) | set(test.contents)
+    kept = [k for k, two in enumerate(zip(training.known, training.contents, strict=True)) if not tested & set(two)]
+    return training.chosen(kept), test
 
 
 def open_pool(settings: DownstreamSettings, form: Form, test: Labelled) -> Bytes | None:
@@ -106,41 +96,81 @@ def open_pool(settings: DownstreamSettings, form: Form, test: Labelled) -> Bytes
         return None
     images = open_set(settings.unlabelled)
     known = identities(images, cores())
-    tested = set(test.known)
-    chosen = sorted((k for k in range(len(images)) if known[k] not in tested), key=known.__getitem__)[:MOST_POOL]
-    pool = _opened(images, known, chosen, form, settings.cache, ()).pixels
-    if not len(pool):
+    tested = set(test.known) | set(test.contents)
+    chosen = sorted((k for k in range(len(images)) if known[k] not in {*tested, UNREADABLE}), key=known.__getitem__)
+    found = _opened(images, known, chosen[: MOST_POOL + len(tested)], form, settings)
+    kept = [k for k, content in enumerate(found.contents) if content not in tested][:MOST_POOL]
+    if not kept:
         raise UsageError(f"{settings.unlabelled}: holds no readable picture beside those to test on; give others")
-    return pool
+    return found.pixels[kept]
 
 
 def check_honest(settings: DownstreamSettings, vae: Vae | None, training: Labelled, test: Labelled) -> tuple[str, ...]:
-    """What a reader must know of what the VAE has seen. Raises UsageError if that is the test."""
+    """What a reader must know of what was seen. Raises UsageError if the VAE saw the test, or labels that arms lack."""
+    notes = []
+    if settings.per_class is None:
+        notes.append("All seeds have the same labelled pictures: --per-class would draw others for each.")
     if vae is None:
-        return ()
-    tested = len({int(known[:DIGITS], 16) for known in test.known} & vae.seen)
+        return tuple(notes)
+    of_test, of_training = ({int(known[:DIGITS], 16) for known in some.known} for some in (test, training))
+    tested = len(of_test & vae.seen)
     if tested:
         raise UsageError(
             f"{vae.card.name} was trained on {tested} of the {len(test.known)} test pictures; train it without them "
             "(data.test_share, or a set without them)"
         )
-    notes = []
-    if settings.per_class is not None:
-        notes.append(f"The VAE was trained on {len(vae.seen)} pictures without their labels; the arms have few labels.")
+    more = len(vae.seen - of_training)
+    if vae.card.classes and more:
+        raise UsageError(
+            f"{vae.card.name} was trained with the labels of {more} pictures that the arms do not have; "
+            "train it with data.ignore_labels = true"
+        )
+    if not of_training & vae.seen:
+        notes.append("The VAE saw none of these files: whether it saw the same pictures in other files is not known.")
+    if settings.per_class is not None or more:
+        notes.append(f"The VAE was trained on {len(vae.seen)} pictures without their labels; the arms have fewer.")
     return tuple(notes)
 
 
-def draw_labelled(settings: DownstreamSettings, training: Labelled, classes: int, seed: int) -> NDArray[np.int64]:
+def draw_labelled(
+    settings: DownstreamSettings, training: Labelled, classes: Sequence[str], seed: int
+) -> NDArray[np.int64]:
     """So many of each class. Raises UsageError if a class has fewer."""
-    if settings.per_class is None:
-        return np.arange(len(training.labels))
     found = []
-    for number in range(classes):
+    for number, label in enumerate(classes):
         members = np.flatnonzero(training.labels == number)
-        if len(members) < settings.per_class:
-            raise UsageError(
-                f"a class has {len(members)} pictures to train on; use --per-class {len(members)} or fewer"
-            )
-        rng = randomness.generator(seed, "labelled", number)
-        found.append(np.sort(rng.choice(members, settings.per_class, replace=False)))
+        if len(members) < (settings.per_class or 1):
+            raise UsageError(f"class '{label}' has {len(members)} pictures to train on; add some, or lower --per-class")
+        if settings.per_class is not None:
+            rng = randomness.generator(seed, "labelled", number)
+            members = np.sort(rng.choice(members, settings.per_class, replace=False))
+        found.append(members)
     return np.concatenate(found)
+
+
+def _opened(
+    images: ImageSet,
+    known: Sequence[str],
+    positions: Sequence[int],
+    form: Form,
+    settings: DownstreamSettings,
+    classes: Sequence[str] = (),
+) -> Labelled:
+    table = PixelTable(images, known, form, settings.cache, workers=cores())
+    wanted = sorted((k for k in positions if known[k] != UNREADABLE), key=known.__getitem__)
+    sound = [k for k, fine in zip(wanted, table.sound(wanted), strict=True) if fine] if wanted else []
+    empty = np.zeros((0, form.height, form.width, form.channels), dtype=np.uint8)
+    pixels = table.rows(sound).copy() if sound else empty
+    number = {label: k for k, label in enumerate(classes)}
+    labels = np.array([number.get(str(images.items[k].label), -1) for k in sound], dtype=np.int64)
+    return Labelled(pixels, labels, tuple(known[k] for k in sound), tuple(map(content_hash, pixels)))
+
+
+def _check_labels(settings: DownstreamSettings, images: ImageSet, others: ImageSet, positions: Sequence[int]) -> None:
+    """Raises UsageError for pictures without labels, and classes that cannot be learned."""
+    bare = sum(item.label is None for item in images.items) + sum(others.items[k].label is None for k in positions)
+    if bare:
+        raise UsageError(f"{bare} pictures to train or test on have no label; label them all")
+    strange = sorted({str(others.items[k].label) for k in positions} - set(images.classes))
+    if strange:
+        raise UsageError(f"{settings.test}: has classes that {settings.dataset} does not: {', '.join(strange[:5])}")

@@ -1,0 +1,210 @@
+"""Does augmentation with a VAE help? Five data sets, few labels, all arms, and the verdicts checked on fresh seeds.
+
+    python benchmarks/augment.py [--data ../shared/data] [--only digits10] [--page]
+
+Trains a VAE of each set without labels and without its test pictures (runs/augment; kept if they are there), compares
+the arms by `safelight evaluate --downstream`, once with seeds 0 to 4 and once, fewer
+arms, with seeds 10 to 14; then once with noise that is far too strong. Writes benchmarks/results/augment.json, contact
+sheets in docs/images, and the tables in docs/augment.md; `--page` only the latter. About an hour on two cores.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sets import DATA, ROOT
+
+from safelight.runtime.machine import processor
+
+RESULTS, PAGE = ROOT / "benchmarks" / "results" / "augment.json", ROOT / "docs" / "augment.md"
+RUNS, RECIPES, IMAGES = ROOT / "runs" / "augment", ROOT / "benchmarks" / "augment", ROOT / "docs" / "images"
+FRESH_SEED, SEEDS = 10, 5
+WILD = "spread = [2.5, 3.0]\nfine = 1.0\ndetail = 0.0\n"
+TRAIN = """
+task = "images"
+name = "{name}"
+seed = 1
+validate_every = 400
+patience = 0
+[card]
+summary = "For docs/augment.md: trained without labels."
+data_licences = "See the set."
+[data]
+ignore_labels = true
+flip = {flip}
+test_share = {test_share}
+validation_share = 0.05
+size_px = {side}
+[model]
+size = "{size}"
+[[stages]]
+steps = 100000
+batch = 128
+learning_rate = 3e-3
+warmup_steps = 50
+kl_warmup_share = 0
+ema_decay = 0.995
+precision = "bfloat16"
+optimiser = "muon"
+"""
+
+
+class Model(NamedTuple):
+    """How a VAE of a set is trained."""
+
+    file: str
+    budget: str
+    side: int
+    size: str
+    flip: bool
+    test_share: float
+
+
+class Case(NamedTuple):
+    """One comparison."""
+
+    title: str
+    model: str
+    per_class: int
+    steps: int
+    test: str | None = None
+    sweep: str = ""
+
+
+MODELS = {
+    "digits": Model("mnist_train.npz", "90s", 28, "tiny", False, 0.0),
+    "xray": Model("pneumonia_mnist.npz", "90s", 28, "tiny", False, 0.0),
+    "steel": Model("neu_defects_64.npz", "4m", 64, "small", True, 0.3),
+    "flowers": Model("flowers5", "8m", 64, "small", True, 0.3),
+}
+CASES = {
+    "digits10": Case("MNIST, 10 per class", "digits", 10, 500, "mnist_test.npz", "0.25,0.5,2,3.5"),
+    "digits50": Case("MNIST, 50 per class", "digits", 50, 500, "mnist_test.npz"),
+    "xray50": Case("PneumoniaMNIST, 50 per class", "xray", 50, 300),
+    "steel10": Case("NEU steel defects, 10 per class", "steel", 10, 300),
+    "flowers50": Case("flowers, 50 per class", "flowers", 50, 300),
+}
+
+
+def main() -> None:
+    """Train, compare, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--only", choices=CASES, nargs="*", default=list(CASES))
+    parser.add_argument("--page", action="store_true")
+    arguments = parser.parse_args()
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if not arguments.page:
+        for name in arguments.only:
+            found[name] = compare(arguments.data / "labelled", CASES[name])
+            RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
+        if "digits10" in arguments.only:
+            found["wild"] = wild(arguments.data / "labelled")
+            RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
+        sheets(arguments.data / "labelled")
+    write_page(found)
+
+
+def safelight(*arguments: object) -> str:
+    """`safelight ...`, its standard output."""
+    command = [sys.executable, "-m", "safelight", *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+
+
+def trained(data: Path, name: str) -> Path:
+    """The bundle of a set's VAE."""
+    model, run = MODELS[name], RUNS / name
+    if not (run / "bundle" / "card.json").exists():
+        RUNS.mkdir(parents=True, exist_ok=True)
+        recipe = RUNS / f"{name}.toml"
+        facts = model._asdict() | {"flip": str(model.flip).lower()}
+        recipe.write_text(TRAIN.format(name=name, **facts))
+        safelight("train", recipe, "--data", data / model.file, "--run", run, "--budget", model.budget)
+    return run / "bundle"
+
+
+def compare(data: Path, case: Case) -> dict[str, Any]:
+    """All arms on seeds 0 to 4; the arms of the verdict again on fresh ones."""
+    source = data / MODELS[case.model].file
+    shared: list[object] = ["--downstream", source, "--recipe", RECIPES / f"{case.model}.toml", "--json"]
+    shared += ["--model", trained(data, case.model), "--per-class", case.per_class, "--unlabelled", source]
+    shared += ["--steps", case.steps, "--seeds", SEEDS, *(["--test", data / case.test] if case.test else [])]
+    first = json.loads(safelight("evaluate", *shared, "--sweep", case.sweep))
+    arms = "classic,classic_vae" + (",classic_pool,classic_vae_pool" if case.model == "digits" else "")
+    fresh = json.loads(safelight("evaluate", *shared, "--seed", FRESH_SEED, "--arms", arms))
+    return {"first": first, "fresh": {key: value for key, value in fresh.items() if key != "results"}}
+
+
+def wild(data: Path) -> dict[str, Any]:
+    """Harmful on purpose: latents moved by three times the prior's spread, nothing of the picture put back."""
+    text = re.sub(r"spread = .*\nfine = .*\n", WILD, (RECIPES / "digits.toml").read_text())
+    recipe = RUNS / "wild.toml"
+    recipe.write_text(text)
+    case = CASES["digits10"]
+    options = ["--downstream", data / MODELS["digits"].file, "--test", data / str(case.test), "--recipe", recipe]
+    options += ["--model", trained(data, "digits"), "--per-class", case.per_class, "--steps", case.steps]
+    told = json.loads(safelight("evaluate", *options, "--arms", "none,classic,vae,classic_vae", "--json"))
+    return {key: value for key, value in told.items() if key != "results"}
+
+
+def sheets(data: Path) -> None:
+    """A contact sheet of each set."""
+    for name, model in MODELS.items():
+        options = ["--recipe", RECIPES / f"{name}.toml", "--model", trained(data, name), "--copies", 5]
+        source = data / model.file
+        if model.side == 64 and source.is_dir():
+            text = (RECIPES / f"{name}.toml").read_text()
+            sized = RUNS / f"{name}-sized.toml"
+            sized.write_text(f"size_px = {model.side}\n{text}")
+            options[1] = sized
+        safelight("augment", source, *options, "--preview", IMAGES / f"augment-{name}.png")
+
+
+def write_page(found: dict[str, Any]) -> None:
+    """Tables between the marks of docs/augment.md."""
+    known = {name: found[name] for name in CASES if name in found}
+    arms = ("none", "duplicates", "classic", "vae", "classic_vae", "classic_pool", "classic_vae_pool")
+    rows = [f"| accuracy in % | {' | '.join(CASES[name].title for name in known)} |", f"|---|{'---|' * len(known)}"]
+    for arm in arms:
+        cells = (_accuracy(one["first"]["arms"].get(arm)) for one in known.values())
+        rows.append(f"| {arm} | {' | '.join(cells)} |")
+    rows += ["", f"| paired difference, points ± standard error | {' | '.join(CASES[name].title for name in known)} |"]
+    rows.append(f"|---|{'---|' * len(known)}")
+    for pair in ("classic_vae - classic", "classic_vae_pool - classic", "classic_vae_pool - classic_pool"):
+        rows.append(
+            f"| {pair} | {' | '.join(_difference(one['first']['differences'][pair]) for one in known.values())} |"
+        )
+        cells = (_difference(one["fresh"]["differences"].get(pair)) for one in known.values())
+        rows.append(f"| the same on fresh seeds | {' | '.join(cells)} |")
+    rows.append("")
+    for name, one in known.items():
+        rows += [f"- {CASES[name].title}: *{one['first']['verdict']}* On fresh seeds: *{one['fresh']['verdict']}*"]
+    if "wild" in found:
+        rows += [f"- MNIST, 10 per class, noise that is far too strong: *{found['wild']['verdict']}*"]
+    sweep = known.get("digits10", {}).get("first", {}).get("sweep")
+    if sweep:
+        own = known["digits10"]["first"]["arms"]["classic_vae"]
+        by_noise = sorted([*((float(noise), one) for noise, one in sweep.items()), (1.0, own)])
+        rows += ["", f"| noise, in multiples of the recipe's | {' | '.join(f'{noise:g}' for noise, _ in by_noise)} |"]
+        rows += [f"|---|{'---|' * len(by_noise)}"]
+        rows += [f"| classic_vae, MNIST, 10 per class | {' | '.join(_accuracy(one) for _, one in by_noise)} |"]
+    begin, end = "<!-- numbers: made by benchmarks/augment.py -->", "<!-- end of numbers -->"
+    text = PAGE.read_text()
+    before, after = text[: text.index(begin) + len(begin)], text[text.index(end) :]
+    PAGE.write_text(f"{before}\n\n" + "\n".join(rows) + f"\n\n{after}")
+
+
+def _accuracy(one: dict[str, float] | None) -> str:
+    return "" if one is None else f"{100 * one['mean']:.1f} ± {100 * one['standard_error']:.1f}"
+
+
+def _difference(one: dict[str, float] | None) -> str:
+    return "" if one is None else f"{100 * one['mean']:+.1f} ± {100 * one['standard_error']:.1f}"
+
+
+if __name__ == "__main__":
+    main()
