@@ -32,7 +32,7 @@ def write_sheet(maker: Maker, path: Path) -> int:
     rows, count = [], 0
     for number in numbers:
         label = maker.pictures.label(number)
-        cells = [_cell(maker.load(number)[0], [maker.pictures.names[number], *([label] if label else [])])]
+        cells = [_cell(maker.load(number)[0], [maker.pictures.names[number], *([f"class {label}"] if label else [])])]
         for variant in maker.make(by_number[number]):
             count += 1
             if variant.sample is None or variant.record is None:
@@ -103,4 +103,7 @@ def _drawn(sample: Sample) -> Sheet:
 
 
 def _joined(cells: Sequence[Sheet]) -> Sheet:
-    return np.concatenate(cells, axis=1)
+    """Side by side, without the empty lines below all of them."""
+    row = np.concatenate(cells, axis=1)
+    used = np.flatnonzero((row != PAPER).any(axis=(1, 2)))
+    return row[: max(int(used[-1]), CELL_PX) + LINE_PX]
