@@ -47,7 +47,7 @@ def augment(
     try:
         import cv2  # noqa: F401
     except ModuleNotFoundError:
-        raise RefusedError("augmentation needs OpenCV; pip install 'safelight[augment]'") from None
+        raise RefusedError("augmentation needs OpenCV; see 'Augment a data set' in the README") from None
     if operations:
         _list_operations(as_json)
         return

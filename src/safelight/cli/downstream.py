@@ -40,7 +40,7 @@ def downstream(
         from safelight.learn.downstream.job import run_downstream
         from safelight.learn.downstream.sets import DownstreamSettings
     except ModuleNotFoundError as error:
-        raise RefusedError(f"--downstream needs '{error.name}'; pip install 'safelight[augment,train]'") from None
+        raise RefusedError(f"--downstream needs '{error.name}'; see 'Augment a data set' in the README") from None
     settings = DownstreamSettings(
         dataset, load_recipe(recipe), model, test, unlabelled, per_class, seeds, first_seed, steps, copies,
         tuple(word.strip() for word in arms.split(",") if word.strip()), _numbers(sweep), cache,

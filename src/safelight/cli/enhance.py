@@ -139,7 +139,7 @@ def _operations(texts: list[str], uncertainty: bool) -> tuple[str, ...]:
         try:
             from safelight.augment.catalog import parse
         except ModuleNotFoundError:
-            raise RefusedError("--op needs OpenCV; pip install 'safelight[augment]'") from None
+            raise RefusedError("--op needs OpenCV; see 'Augment a data set' in the README") from None
         for text in texts:
             parse(text)
     return tuple(texts)
