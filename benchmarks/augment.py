@@ -16,8 +16,17 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from sets import DATA, ROOT
 
+from safelight import load
+from safelight.augment import Bank, Record, Sample, apply, sheet
+from safelight.augment.draw import Applied
+from safelight.augment.latent import LatentSpace
+from safelight.classic import CLASSIC
+from safelight.dataset import Form, ImageSet, open_set
+from safelight.dataset.form import fitted
+from safelight.picture import Picture, read, write
 from safelight.runtime.machine import processor
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "augment.json", ROOT / "docs" / "augment.md"
@@ -106,6 +115,7 @@ def main() -> None:
             found["wild"] = wild(arguments.data / "labelled")
             RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
         sheets(arguments.data / "labelled")
+        operations()
     write_page(found)
 
 
@@ -162,6 +172,52 @@ def sheets(data: Path) -> None:
             sized.write_text(f"size_px = {model.side}\n{text}")
             options[1] = sized
         safelight("augment", source, *options, "--preview", IMAGES / f"augment-{name}.png")
+
+
+def operations() -> None:
+    """Every classic operation at both ends of its usual range, and latent ones on a digit."""
+    photograph = fitted(read(ROOT / "examples" / "samples" / "roman_colosseum.webp").pixels, Form(168, 168, 3))
+    cells = [sheet.cell(Sample(photograph), ["as it is"])]
+    for name, operation in CLASSIC.items():
+        for end in (0, 1) if operation.parameters else (0,):
+            numbers = {parameter: known.usual[end] for parameter, known in operation.parameters.items()}
+            steps = (Applied(name, numbers, 0),)
+            cells.append(sheet.cell(*_shown(Sample(photograph), steps)))
+    _write_cells(cells, IMAGES / "augment-operations.jpg")
+    vae = load(str(RUNS / "digits" / "bundle"))
+    digits = open_set(DATA / "labelled" / MODELS["digits"].file)
+    bank = Bank(*zip(*((i.name, str(i.label)) for i in digits.items[:300]), strict=True), _pixels(digits, 300))
+    space = LatentSpace(vae, bank)
+    tried = [
+        ("latent_noise", {"temperature": 1, "spread": spread, "fine": 1, "detail": 1}) for spread in (0, 0.3, 0.8, 2)
+    ]
+    tried += [("latent_mix", {"share": share, "detail": 0}) for share in (0.3, 0.6)]
+    tried += [("latent_blend", {"share": share, "detail": 0}) for share in (0.2, 0.4)]
+    tried += [("geometric", {"moves": moves}) for moves in (5, 30)]
+    cells = []
+    for row in (0, 4):
+        sample = Sample(bank.pixels[row], bank.labels[row])
+        cells.append(sheet.cell(sample, [f"class {sample.label}"]))
+        for op, numbers in tried:
+            others = bank.of_others(str(sample.label)) if op == "latent_blend" else bank.of_class(str(sample.label))[1:]
+            partner = others[0] if op in ("latent_mix", "latent_blend") else None
+            cells.append(sheet.cell(*_shown(sample, (Applied(op, numbers, 0, partner),), space)))
+    _write_cells(cells, IMAGES / "augment-latent.jpg")
+
+
+def _shown(sample: Sample, steps: tuple[Applied, ...], space: LatentSpace | None = None) -> tuple[Sample, list[str]]:
+    record = Record(0, ("sheet",), steps)
+    done = apply([sample], [record], space=space)[0]
+    return done, [f"{steps[0].op} {' '.join(f'{value:g}' for value in steps[0].numbers.values())}"]
+
+
+def _pixels(images: ImageSet, count: int) -> np.ndarray:
+    return np.stack([images.load(k).pixels for k in range(count)])
+
+
+def _write_cells(cells: list[np.ndarray], path: Path) -> None:
+    rows = [sheet.joined(cells[k : k + 6]) for k in range(0, len(cells), 6)]
+    write(Picture(sheet.stacked(rows)), path, quality=85)
 
 
 def write_page(found: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ Sheet = NDArray[np.uint8]
 
 def write_sheet(maker: Maker, path: Path) -> int:
     """Variants of a few pictures, evenly spread over the set; returns how many. Raises OutputError and UsageError."""
+    if path.exists() and MARK not in path.read_bytes():
+        raise OutputError(f"{path}: is there, and no contact sheet; choose another --preview")
     numbers = _spread(maker)
     by_number: dict[int, list[Want]] = {number: [] for number in numbers}
     for want in plan(maker):
@@ -32,20 +34,16 @@ def write_sheet(maker: Maker, path: Path) -> int:
     rows, count = [], 0
     for number in numbers:
         label = maker.pictures.label(number)
-        cells = [_cell(maker.load(number)[0], [maker.pictures.names[number], *([f"class {label}"] if label else [])])]
+        cells = [cell(maker.load(number)[0], [maker.pictures.names[number], *([f"class {label}"] if label else [])])]
         for variant in maker.make(by_number[number]):
             count += 1
             if variant.sample is None or variant.record is None:
-                cells.append(_cell(None, ["left out:", *dict.fromkeys(variant.refusals)]))
+                cells.append(cell(None, ["left out:", *dict.fromkeys(variant.refusals)]))
             else:
-                cells.append(_cell(variant.sample, _words(variant.record, variant.sample)))
-        rows.append(_joined(cells))
-    width = max(row.shape[1] for row in rows)
-    whole = np.concatenate([np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=PAPER) for r in rows])
-    if path.exists() and MARK not in path.read_bytes():
-        raise OutputError(f"{path}: is there, and no contact sheet; choose another --preview")
+                cells.append(cell(variant.sample, _words(variant.record, variant.sample)))
+        rows.append(joined(cells))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(Picture(whole.astype(np.uint8)), path, provenance={"Kind": MARK.decode()})
+    write(Picture(stacked(rows)), path, provenance={"Kind": MARK.decode()})
     return count
 
 
@@ -68,17 +66,18 @@ def _words(record: Record, sample: Sample) -> list[str]:
     return lines or ["as it is"]
 
 
-def _cell(sample: Sample | None, lines: Sequence[str]) -> Sheet:
-    cell = np.full((CELL_PX + (MOST_LINES + 1) * LINE_PX, CELL_PX + MARGIN_PX, 3), PAPER, dtype=np.uint8)
+def cell(sample: Sample | None, lines: Sequence[str]) -> Sheet:
+    """A picture, with its mask and boxes, and lines of text below it."""
+    whole = np.full((CELL_PX + (MOST_LINES + 1) * LINE_PX, CELL_PX + MARGIN_PX, 3), PAPER, dtype=np.uint8)
     if sample is not None:
         picture = _drawn(sample)
-        cell[: picture.shape[0], : picture.shape[1]] = picture
+        whole[: picture.shape[0], : picture.shape[1]] = picture
     shown = list(lines) if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "..."]
     for k, line in enumerate(shown):
         place = (1, CELL_PX + (k + 1) * LINE_PX)
         plain = line.encode("ascii", "replace").decode()[:28]
-        cv2.putText(cell, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.33, INK, 1, cv2.LINE_AA)
-    return cell
+        cv2.putText(whole, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.33, INK, 1, cv2.LINE_AA)
+    return whole
 
 
 def _drawn(sample: Sample) -> Sheet:
@@ -102,7 +101,14 @@ def _drawn(sample: Sample) -> Sheet:
     return scaled.astype(np.uint8)
 
 
-def _joined(cells: Sequence[Sheet]) -> Sheet:
+def stacked(rows: Sequence[Sheet]) -> Sheet:
+    """Rows of any width, one below the other."""
+    width = max(row.shape[1] for row in rows)
+    padded = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=PAPER) for r in rows]
+    return np.concatenate(padded).astype(np.uint8)
+
+
+def joined(cells: Sequence[Sheet]) -> Sheet:
     """Side by side, without the empty lines below all of them."""
     row = np.concatenate(cells, axis=1)
     used = np.flatnonzero((row != PAPER).any(axis=(1, 2)))
