@@ -188,9 +188,8 @@ def operations() -> None:
     digits = open_set(DATA / "labelled" / MODELS["digits"].file)
     bank = Bank(*zip(*((i.name, str(i.label)) for i in digits.items[:300]), strict=True), _pixels(digits, 300))
     space = LatentSpace(vae, bank)
-    tried = [
-        ("latent_noise", {"temperature": 1, "spread": spread, "fine": 1, "detail": 1}) for spread in (0, 0.3, 0.8, 2)
-    ]
+    noise = {"temperature": 1, "fine": 1, "detail": 1}
+    tried: list[tuple[str, dict[str, float]]] = [("latent_noise", noise | {"spread": s}) for s in (0, 0.3, 0.8, 2)]
     tried += [("latent_mix", {"share": share, "detail": 0}) for share in (0.3, 0.6)]
     tried += [("latent_blend", {"share": share, "detail": 0}) for share in (0.2, 0.4)]
     tried += [("geometric", {"moves": moves}) for moves in (5, 30)]
@@ -199,7 +198,8 @@ def operations() -> None:
         sample = Sample(bank.pixels[row], bank.labels[row])
         cells.append(sheet.cell(sample, [f"class {sample.label}"]))
         for op, numbers in tried:
-            others = bank.of_others(str(sample.label)) if op == "latent_blend" else bank.of_class(str(sample.label))[1:]
+            some = bank.of_others(str(sample.label)) if op == "latent_blend" else bank.of_class(str(sample.label))
+            others = [name for name in some if name != bank.names[row]]
             partner = others[0] if op in ("latent_mix", "latent_blend") else None
             cells.append(sheet.cell(*_shown(sample, (Applied(op, numbers, 0, partner),), space)))
     _write_cells(cells, IMAGES / "augment-latent.jpg")
