@@ -30,6 +30,7 @@ from safelight.picture import Picture, read, write
 from safelight.runtime.machine import processor
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "augment.json", ROOT / "docs" / "augment.md"
+SPEED = ROOT / "benchmarks" / "results" / "augment_speed.json"
 RUNS, RECIPES, IMAGES = ROOT / "runs" / "augment", ROOT / "benchmarks" / "augment", ROOT / "docs" / "images"
 FRESH_SEED, SEEDS = 10, 5
 WILD = "spread = [2.5, 3.0]\nfine = 1.0\ndetail = 0.0\n"
@@ -248,6 +249,15 @@ def write_page(found: dict[str, Any]) -> None:
         rows += ["", f"| noise, in multiples of the recipe's | {' | '.join(f'{noise:g}' for noise, _ in by_noise)} |"]
         rows += [f"|---|{'---|' * len(by_noise)}"]
         rows += [f"| classic_vae, MNIST, 10 per class | {' | '.join(_accuracy(one) for _, one in by_noise)} |"]
+    if SPEED.exists():
+        speed = json.loads(SPEED.read_text())
+        latent = ", ".join(f"{op}: {rate:.0f}" for op, rate in speed["latent_per_s"].items())
+        rows += [
+            "",
+            f"Speed (`python benchmarks/augment_speed.py`): rotation, scale, shift, colour and blur of {speed['side_px']} px, "
+            f"one thread: {speed['ours_per_s']:.0f} pictures a second, {speed['ratio']:.1f} times as many as "
+            f"{speed['peer']} in the same run; latent steps on two threads, pictures a second: {latent}.",
+        ]
     begin, end = "<!-- numbers: made by benchmarks/augment.py -->", "<!-- end of numbers -->"
     text = PAGE.read_text()
     before, after = text[: text.index(begin) + len(begin)], text[text.index(end) :]
