@@ -252,12 +252,10 @@ def write_page(found: dict[str, Any]) -> None:
     if SPEED.exists():
         speed = json.loads(SPEED.read_text())
         latent = ", ".join(f"{op}: {rate:.0f}" for op, rate in speed["latent_per_s"].items())
-        rows += [
-            "",
-            f"Speed (`python benchmarks/augment_speed.py`): rotation, scale, shift, colour and blur of {speed['side_px']} px, "
-            f"one thread: {speed['ours_per_s']:.0f} pictures a second, {speed['ratio']:.1f} times as many as "
-            f"{speed['peer']} in the same run; latent steps on two threads, pictures a second: {latent}.",
-        ]
+        chain = f"rotation, scale, shift, colour and blur of {speed['side_px']} px, one thread"
+        ours = f"{speed['ours_per_s']:.0f} pictures a second, {speed['ratio']:.1f} times as many as {speed['peer']}"
+        rows += ["", "Speed (`python benchmarks/augment_speed.py`):"]
+        rows += [f"{chain}: {ours} in the same run; latent steps on two threads, pictures a second: {latent}."]
     begin, end = "<!-- numbers: made by benchmarks/augment.py -->", "<!-- end of numbers -->"
     text = PAGE.read_text()
     before, after = text[: text.index(begin) + len(begin)], text[text.index(end) :]
