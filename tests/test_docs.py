@@ -1,5 +1,6 @@
 """What the docs say is run."""
 
+import json
 import re
 from pathlib import Path
 
@@ -62,7 +63,6 @@ def test_pages_are_measured_with_the_shipped_bundle(name, photo):
 
 def test_numbers_in_the_readme_are_the_measured_ones():
     import importlib.util
-    import json
 
     spec = importlib.util.spec_from_file_location("page", ROOT / "benchmarks" / "page.py")
     page = importlib.util.module_from_spec(spec)
@@ -72,7 +72,6 @@ def test_numbers_in_the_readme_are_the_measured_ones():
 
 
 def test_numbers_of_vaes_in_the_readme_are_the_measured_ones():
-    import json
 
     results = ROOT / "benchmarks" / "results"
     mnist, large = (json.loads((results / f"vae_{name}.json").read_text()) for name in ("mnist", "scale"))
@@ -81,3 +80,10 @@ def test_numbers_of_vaes_in_the_readme_are_the_measured_ones():
     assert f"to {mnist['binary']['negative_log_likelihood_nats']:.1f} nats" in readme
     assert f"after {large['large']['first_step_s']:.0f} seconds" in readme
     assert f"{large['large']['peak_resident_gb']:.2f} GB" in readme
+
+
+def test_the_verdicts_on_augmentation_are_the_measured_ones():
+    found = json.loads((ROOT / "benchmarks" / "results" / "augment.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "augment.md").read_text(encoding="utf-8")
+    told = [case["first"]["verdict"] for case in found.values() if isinstance(case, dict) and "first" in case]
+    assert len(told) == 5 and all(verdict in page for verdict in told), "run benchmarks/augment.py --page"
