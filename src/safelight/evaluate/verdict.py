@@ -11,7 +11,7 @@ their number (Bonferroni).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -85,25 +85,35 @@ def judge(scores: Sequence[Score]) -> Verdict:
     judged, others = roles(list(arms))
     pairs = [(arm, other) for arm in by_arm for other in others if arm != other]
     differences = {f"{a} - {b}": difference(by_arm[a], by_arm[b]) for a, b in pairs}
-    best = max(judged, key=lambda arm: arms[arm].mean)
-    strongest = max(others, key=lambda arm: arms[arm].mean)
-    gains = [differences[f"{best} - {other}"] for other in others]
-    level = 1 - (1 - LEVEL) / len(judged)
-    gain = difference(by_arm[best], by_arm[strongest], level)
-    if all(one.mean > 0 and one.p < 1 - level for one in gains):
-        word: Word = "use it"
-    else:
-        word = "do not use" if gain.mean < 0 and gain.p < 1 - level else "no measurable gain"
-    sentence = _sentence(word, best, strongest, gain, len(by_arm[best]))
-    pool = differences.get("classic_pool - classic")
-    if pool is not None and pool.mean > 0 and pool.p < 1 - LEVEL:
-        sentence += f" Unlabelled pictures help without a VAE: {_points(pool)}."
+    word, sentence = decide(arms, differences, len(by_arm[judged[0]]))
     noises = sorted({score.noise for score in scores if score.noise is not None})
     sweep = {noise: interval([s.accuracy for s in scores if s.noise == noise]) for noise in noises}
     return Verdict(word, sentence, arms, differences, sweep)
 
 
-def interval(values: Sequence[float], more_variance: float = 0.0, level: float = LEVEL) -> Interval:
+def decide(arms: Mapping[str, Interval], differences: Mapping[str, Interval], seeds: int) -> tuple[Word, str]:
+    """The word and the sentence, from what was measured of every arm and of their differences."""
+    judged, others = roles(list(arms))
+    level = 1 - (1 - LEVEL) / len(judged)
+    best = max(judged, key=lambda arm: arms[arm].mean)
+    gains = {other: differences[f"{best} - {other}"] for other in others}
+    strongest = max(others, key=lambda arm: arms[arm].mean)
+    weakest = max(others, key=lambda arm: gains[arm].p if gains[arm].mean > 0 else 2 - gains[arm].p)
+    if all(gain.mean > 0 and gain.p < 1 - level for gain in gains.values()):
+        word: Word = "use it"
+    elif gains[strongest].mean < 0 and gains[strongest].p < 1 - level:
+        word = "do not use"
+    else:
+        word = "no measurable gain"
+    against = weakest if word == "no measurable gain" else strongest
+    sentence = _sentence(word, best, against, _widened(gains[against], seeds, level), seeds)
+    pool = differences.get("classic_pool - classic")
+    if pool is not None and pool.mean > 0 and pool.p < 1 - LEVEL:
+        sentence += f" Unlabelled pictures help without a VAE: {_points(pool)}."
+    return word, sentence
+
+
+def interval(values: Sequence[float], more_variance: float = 0.0) -> Interval:
     """Student's, of a mean over seeds; `more_variance` is added to that of the mean. With one value it is all reals."""
     from scipy import stats
 
@@ -111,11 +121,11 @@ def interval(values: Sequence[float], more_variance: float = 0.0, level: float =
     error = math.sqrt(float(np.var(values, ddof=1)) / count + more_variance) if count > 1 else math.inf
     if error == 0 or not math.isfinite(error):
         return Interval(mean, error, -math.inf, math.inf, 1.0)  # nothing is known of its luck
-    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1)) * error
     return Interval(mean, error, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, count - 1)))
 
 
-def difference(a: Sequence[Score], b: Sequence[Score], level: float = LEVEL) -> Interval:
+def difference(a: Sequence[Score], b: Sequence[Score]) -> Interval:
     """Of accuracies, paired by seed."""
     of_b = {score.seed: score for score in b}
     pairs = [(score, of_b[score.seed]) for score in a if score.seed in of_b]
@@ -125,7 +135,7 @@ def difference(a: Sequence[Score], b: Sequence[Score], level: float = LEVEL) -> 
         for one, other in pairs
         if one.right is not None and other.right is not None
     ]
-    return interval(values, _variance(np.mean(by_picture, axis=0), pairs[0][0].weights) if by_picture else 0.0, level)
+    return interval(values, _variance(np.mean(by_picture, axis=0), pairs[0][0].weights) if by_picture else 0.0)
 
 
 def mean_curve(scores: Sequence[Score], arm: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -144,6 +154,14 @@ def _variance(per_picture: NDArray[np.float64], weights: NDArray[np.float64] | N
         some = per_picture[weights == weight]
         total += float(np.var(some, ddof=1)) * float(weight) ** 2 * len(some) if len(some) > 1 else 0.0
     return total
+
+
+def _widened(gain: Interval, seeds: int, level: float) -> Interval:
+    """The same at another level."""
+    from scipy import stats
+
+    half = gain.standard_error * float(stats.t.ppf(0.5 + level / 2, seeds - 1)) if seeds > 1 else math.inf
+    return gain._replace(low=gain.mean - half, high=gain.mean + half)
 
 
 def _points(gain: Interval) -> str:
