@@ -7,7 +7,7 @@ has two parts, luck of the seeds and luck of the test pictures, which all seeds 
 
 (a little too wide: what is left over is in both), and their interval is Student's t with S - 1 degrees of freedom. A
 recipe with a VAE must beat every arm that needs none; where several arms are candidates, the level is divided by
-their number (Bonferroni).
+their number (Bonferroni); for harm it is not, since the best of them is judged.
 """
 
 import math
@@ -101,8 +101,8 @@ def decide(arms: Mapping[str, Interval], differences: Mapping[str, Interval], se
     weakest = max(others, key=lambda arm: gains[arm].p if gains[arm].mean > 0 else 2 - gains[arm].p)
     if all(gain.mean > 0 and gain.p < 1 - level for gain in gains.values()):
         word: Word = "use it"
-    elif gains[strongest].mean < 0 and gains[strongest].p < 1 - level:
-        word = "do not use"
+    elif gains[strongest].mean < 0 and gains[strongest].p < 1 - LEVEL:  # the best of several flatters: no correction
+        word, level = "do not use", LEVEL
     else:
         word = "no measurable gain"
     against = weakest if word == "no measurable gain" else strongest
