@@ -1,6 +1,7 @@
 """safelight evaluate --downstream: whether an augmentation helps a classifier, with a verdict."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,9 @@ def downstream(
         known = {
             "word": verdict.word,
             "verdict": verdict.sentence,
-            "arms": {name: one._asdict() for name, one in verdict.arms.items()},
-            "differences": {name: one._asdict() for name, one in verdict.differences.items()},
-            "sweep": {str(noise): one._asdict() for noise, one in verdict.sweep.items()},
+            "arms": {name: _finite(one) for name, one in verdict.arms.items()},
+            "differences": {name: _finite(one) for name, one in verdict.differences.items()},
+            "sweep": {str(noise): _finite(one) for noise, one in verdict.sweep.items()},
             "counts": found.counts,
             "balanced": found.balanced,
             "notes": notes,
@@ -88,6 +89,11 @@ def _numbers(words: str) -> tuple[float, ...]:
     if not all(0 < number < 100 for number in found):
         raise UsageError(f"--sweep '{words}': give multiples of the recipe's noise above 0 and below 100")
     return found
+
+
+def _finite(one: "Interval") -> dict[str, float | None]:
+    """For JSON, which has no infinity."""
+    return {name: value if math.isfinite(value) else None for name, value in one._asdict().items()}
 
 
 def _tell(rows: "dict[str, Interval]", what: str, sign: str) -> None:

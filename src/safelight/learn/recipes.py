@@ -16,6 +16,8 @@ KINDS: dict[str, type[TrainRecipe] | type[ImageRecipe]] = {"restore": TrainRecip
 def read_recipe(path: Path) -> TrainRecipe | ImageRecipe:
     """Of any task; raises RecipeError with file, key and reason."""
     keys = read_toml(path)
+    if "steps" in keys:
+        raise RecipeError(f"{path}: is a recipe of 'safelight augment', not of training; name another")
     task = keys.get("task", "restore")
     if task not in KINDS:
         raise RecipeError(f"{path}: task '{task}' is not known; use {' or '.join(KINDS)}")
