@@ -106,3 +106,12 @@ def test_the_page_shows_all(tmp_path):
     write_verdict(tmp_path / "a.html", "<title>", verdict, known, ["a note"])
     page = (tmp_path / "a.html").read_text()
     assert verdict.sentence in page and page.count("<svg") == 2 and "&lt;title&gt;" in page and "a note" in page
+
+
+def test_a_page_of_unknown_intervals_has_no_infinite_lines(tmp_path):
+    known = [Score(arm, seed, None, 0.5, ((10, 0.5),)) for arm in ("none", "vae") for seed in range(2)]
+    known += [Score("vae", seed, 2.0, 0.5) for seed in range(2)]
+    verdict = judge(known)
+    assert verdict.word == "no measurable gain"
+    write_verdict(tmp_path / "a.html", "a", verdict, known, [])
+    assert 'points="' in (tmp_path / "a.html").read_text() and "nan" not in (tmp_path / "a.html").read_text()

@@ -1,5 +1,6 @@
 """A verdict as one HTML page that needs no other: the sentence, the arms, accuracy against steps and against noise."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -49,11 +50,12 @@ def _curves(scores: Sequence[Score], arms: Sequence[str]) -> str:
 
 
 def _sweep(verdict: Verdict) -> str:
+    """An end of an interval that is not known is left out."""
     noises = list(verdict.sweep)
     lines = [
         (name, noises, [getattr(found, name) for found in verdict.sweep.values()]) for name in ("mean", "low", "high")
     ]
-    return _plot(lines)
+    return _plot([line for line in lines if all(map(math.isfinite, line[2]))])
 
 
 def _plot(lines: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> str:
