@@ -58,13 +58,13 @@ def apply(
     Raises UsageError for a latent step without a model, on a picture of another form, or on boxes and masks.
     """
     done = list(samples)
-    runs = [[(kind, list(steps)) for kind, steps in itertools.groupby(r.steps, _kind)] for r in records]
+    runs = [[(kind, list(steps)) for kind, steps in itertools.groupby(r.steps, kind_of)] for r in records]
     places = [0] * len(done)
     while True:
         waiting: list[int] = []
         for k, own in enumerate(runs):
             while places[k] < len(own) and own[places[k]][0] != "latent":
-                done[k] = _on_pixels(done[k], *own[places[k]], records[k], border, keep_visible)
+                done[k] = on_pixels(done[k], *own[places[k]], records[k], border, keep_visible)
                 places[k] += 1
             if places[k] < len(own):
                 waiting.append(k)
@@ -87,7 +87,8 @@ def apply(
             places[k] += not runs[k][places[k]][1]
 
 
-def _kind(step: Applied) -> str:
+def kind_of(step: Applied) -> str:
+    """geometry, colour, pixels or latent."""
     return OPERATIONS[step.op].kind
 
 
@@ -95,27 +96,28 @@ def _rng(record: Record, step: Applied) -> np.random.Generator:
     return randomness.generator(record.seed, *record.identity, step.position, step.op)
 
 
-def _on_pixels(
-    sample: Sample, kind: str, steps: Sequence[Applied], record: Record, border: str, keep_visible: float
+def on_pixels(
+    sample: Sample, kind: str, steps: Sequence[Applied], record: Record, border: str, keep_visible: float = 0.0
 ) -> Sample:
+    """Steps of one kind, in a row; none of them latent."""
     image = sample.image
     height, width = image.shape[:2]
     if kind == "geometry":
-        whole = product(OPERATIONS[step.op].function((width, height), **step.numbers) for step in steps)
+        whole = _product(OPERATIONS[step.op].function((width, height), **step.numbers) for step in steps)
         chosen: Border = "reflect" if border == "reflect" or (border == "auto" and sample.bare) else "constant"
         mask = None if sample.mask is None else warp(sample.mask, whole, "constant", nearest=True)
         shapes = tuple(s and move(s, whole, (width, height), keep_visible) for s in sample.shapes)
         points = None if sample.points is None else moved(sample.points, whole)
         return replace(sample, image=warp(image, whole, chosen), mask=mask, shapes=shapes, points=points)
     if kind == "colour":
-        matrix = product(OPERATIONS[step.op].function(**step.numbers) for step in steps)
+        matrix = _product(OPERATIONS[step.op].function(**step.numbers) for step in steps)
         return replace(sample, image=recolour(image, matrix))
     for step in steps:
         image = OPERATIONS[step.op].function(image, _rng(record, step), **step.numbers)
     return replace(sample, image=image)
 
 
-def product(matrices: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _product(matrices: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Of a chain: what comes later is multiplied from the left."""
     return reduce(lambda before, matrix: matrix @ before, matrices)
 

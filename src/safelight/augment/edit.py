@@ -3,11 +3,9 @@
 import itertools
 from collections.abc import Sequence
 
-from safelight import randomness
-from safelight.augment.catalog import OPERATIONS, parse
-from safelight.augment.chain import product
-from safelight.classic.colour import recolour
-from safelight.classic.geometry import warp
+from safelight.augment.catalog import parse
+from safelight.augment.chain import Sample, kind_of, on_pixels
+from safelight.augment.draw import Applied, Record
 from safelight.picture import Picture
 
 
@@ -16,18 +14,12 @@ def edit(picture: Picture, operations: Sequence[str], seed: int = 0) -> Picture:
 
     Raises RecipeError for what is no operation.
     """
-    pixels, alpha = picture.pixels, picture.alpha
-    width, height = picture.size
-    steps = [(position, *parse(text)) for position, text in enumerate(operations)]
-    for kind, group in itertools.groupby(steps, lambda step: OPERATIONS[step[1]].kind):
+    parsed = [parse(text) for text in operations]
+    steps = tuple(Applied(name, numbers, position) for position, (name, numbers) in enumerate(parsed))
+    record, pixels, alpha = Record(seed, ("edit",), steps), picture.pixels, picture.alpha
+    for kind, group in itertools.groupby(steps, kind_of):
         row = list(group)
-        if kind == "geometry":
-            whole = product(OPERATIONS[name].function((width, height), **numbers) for _, name, numbers in row)
-            pixels = warp(pixels, whole)
-            alpha = alpha if alpha is None else warp(alpha, whole, "constant")
-        elif kind == "colour":
-            pixels = recolour(pixels, product(OPERATIONS[name].function(**numbers) for _, name, numbers in row))
-        else:
-            for position, name, numbers in row:
-                pixels = OPERATIONS[name].function(pixels, randomness.generator(seed, "edit", position), **numbers)
+        pixels = on_pixels(Sample(pixels), kind, row, record, "reflect").image
+        if alpha is not None and kind == "geometry":
+            alpha = on_pixels(Sample(alpha), kind, row, record, "constant").image
     return picture.with_(pixels=pixels, alpha=alpha)

@@ -88,7 +88,7 @@ def latent_noise(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Ar
     noise = (*(fine * rung for rung in noise[:-1]), noise[-1])
     latents = space.vae.encode(pictures, of_class, noise=tuple(temperature * rung for rung in noise))
     moved = space.vae.decode([z + spread * rung for z, rung in zip(latents, noise, strict=True)], of_class)
-    return _with_detail(space, pictures, asks, moved, space.vae.encode(pictures, of_class), of_class)
+    return _with_detail(space, pictures, asks, moved, None if temperature.any() else latents, of_class)
 
 
 def latent_mix(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
@@ -140,13 +140,19 @@ def _mixed(space: LatentSpace, pictures: Batch, asks: Sequence[Ask]) -> Array:
 
 
 def _with_detail(
-    space: LatentSpace, pictures: Batch, asks: Sequence[Ask], moved: Array, own: Rungs, of_class: list[int] | None
+    space: LatentSpace,
+    pictures: Batch,
+    asks: Sequence[Ask],
+    moved: Array,
+    own: Rungs | None,
+    of_class: list[int] | None,
 ) -> Array:
-    """`moved`, and the pictures' own detail where it is asked for; `own` are the latents of the pictures."""
+    """`moved`, and the pictures' own detail where it is asked for; `own` are their posteriors' means, if at hand."""
     share = _column([ask.numbers["detail"] for ask in asks])
     if not share.any():
         return moved
-    lost = pictures / np.float32(255) - space.vae.decode(own, of_class)
+    means = space.vae.encode(pictures, of_class) if own is None else own
+    lost = pictures / np.float32(255) - space.vae.decode(means, of_class)
     whole: Array = (moved + share * lost).clip(0, 1)
     return whole
 

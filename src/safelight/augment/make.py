@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ from safelight.augment.sets.classes import ClassSet
 from safelight.augment.settings import AugmentSettings
 from safelight.dataset import Form, choose_form
 from safelight.dataset.form import fitted
-from safelight.dataset.images import content_hash
 from safelight.errors import PictureError, UsageError
 from safelight.picture.picture import Metadata
 from safelight.runtime.models import load
@@ -136,15 +136,11 @@ class Maker:
         return None if self.vae is None else LatentSpace(self.vae, self.bank)
 
     def set_sha256(self) -> str:
-        """Of every picture and every label."""
-        found = hashlib.sha256(self.pictures.fingerprint.encode())
+        """Of every picture and every label: a list, an array or COCO's JSON holds what no other file does."""
+        found, dataset = hashlib.sha256(), self.settings.dataset
+        found.update((_file_sha256(dataset) if dataset.is_file() else "").encode())
         for original in self.pictures.originals():
-            if original.source is None:
-                assert isinstance(self.pictures, ClassSet)
-                content = content_hash(self.pictures.array(original).image)
-            else:
-                with original.source.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").hexdigest()
+            content = _file_sha256(original.source) if original.source else None
             found.update(repr((original.output, original.label, content)).encode())
         return found.hexdigest()
 
@@ -226,3 +222,8 @@ class Maker:
                 f"{vae.card.name} was trained on {form.width}x{form.height} with {form.channels} channels, and the "
                 f"pictures are {width}x{height} with {channels}; set size_px = {form.width}, or train another model"
             )
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,7 @@ from safelight.errors import RefusedError, UsageError
 if TYPE_CHECKING:
     from safelight.augment.job import Report
     from safelight.augment.settings import AugmentSettings
+    from safelight.classic import Operation
 
 INTERRUPTED = 130
 FORMATS = {"png": ".png", "jpeg": ".jpg"}
@@ -45,11 +46,11 @@ def augment(
     test go along unchanged. Whether it helps, 'safelight evaluate --downstream' tells.
     """
     try:
-        import cv2  # noqa: F401
+        from safelight.augment import OPERATIONS
     except ModuleNotFoundError:
         raise RefusedError("augmentation needs OpenCV; see 'Augment a data set' in the README") from None
     if operations:
-        _list_operations(as_json)
+        _list_operations(OPERATIONS, as_json)
         return
     if dataset is None or (recipe is None) == (replay is None) or (output is None) == (preview is None):
         raise UsageError("give DATASET, --recipe or --replay, and -o FOLDER or --preview SHEET.png; see --help")
@@ -142,12 +143,10 @@ def _tell(report: "Report", output: Path, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _list_operations(as_json: bool) -> None:
+def _list_operations(operations: "dict[str, Operation]", as_json: bool) -> None:
     from dataclasses import asdict
 
-    from safelight.augment import OPERATIONS
-
-    for name, operation in OPERATIONS.items():
+    for name, operation in operations.items():
         takes = {parameter: asdict(known) for parameter, known in operation.parameters.items()}
         if as_json:
             fact = {"op": name, "kind": operation.kind, "summary": operation.summary, "labels": operation.labels}

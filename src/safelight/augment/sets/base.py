@@ -42,10 +42,6 @@ class AugmentableSet(Protocol):
     def names(self) -> Sequence[str]:
         """Of the pictures that are augmented; the randomness of each hangs on its name."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Of labels that are in no file of `originals`."""
-
     def label(self, number: int) -> str | None:
         """Of a picture."""
 

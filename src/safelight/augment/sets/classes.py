@@ -62,10 +62,6 @@ class ClassSet:
     def _has_parts(self) -> bool:
         return any(item.part is not None for item in self.images.items)
 
-    @property
-    def fingerprint(self) -> str:
-        return ""
-
     def label(self, number: int) -> str | None:
         return self.images.items[self._training[number]].label
 

@@ -133,10 +133,6 @@ class CocoSet:
     def names(self) -> Sequence[str]:
         return [image.file_name for image in self.known.images]
 
-    @property
-    def fingerprint(self) -> str:
-        return self.known.model_dump_json()
-
     def label(self, number: int) -> str | None:
         return None
 

@@ -58,10 +58,6 @@ class MaskSet:
     def names(self) -> Sequence[str]:
         return [picture for picture, _ in self.pairs]
 
-    @property
-    def fingerprint(self) -> str:
-        return ""
-
     def label(self, number: int) -> str | None:
         return None
 

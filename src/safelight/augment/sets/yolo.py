@@ -71,10 +71,6 @@ class YoloSet:
     def names(self) -> Sequence[str]:
         return self.pictures
 
-    @property
-    def fingerprint(self) -> str:
-        return ""
-
     def label(self, number: int) -> str | None:
         return None
 
