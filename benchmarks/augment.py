@@ -1,11 +1,12 @@
 """Does augmentation with a VAE help? Five data sets, few labels, all arms, and the verdicts checked on fresh seeds.
 
-    python benchmarks/augment.py [--data ../shared/data] [--only digits10] [--page]
+    python benchmarks/augment.py [--data ../shared/data] [--only digits10] [--add ARM] [--page]
 
 Trains a VAE of each set without labels and without its test pictures (runs/augment; kept if they are there), compares
 the arms by `safelight evaluate --downstream`, once with seeds 0 to 4 and once, fewer
 arms, with seeds 10 to 14; then once with noise that is far too strong. Writes benchmarks/results/augment.json, contact
-sheets in docs/images, and the tables in docs/augment.md; `--page` only the latter. About an hour on two cores.
+sheets in docs/images, and the tables in docs/augment.md; `--page` only the latter. An hour and a quarter on two cores.
+`--add` measures one arm, and again those that it is compared with, which must do as well as before to the last digit.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from safelight.augment.latent import LatentSpace
 from safelight.classic import CLASSIC
 from safelight.dataset import Form, ImageSet, open_set
 from safelight.dataset.form import fitted
+from safelight.evaluate.verdict import WITHOUT, Interval, decide
+from safelight.learn.downstream.arms import ARMS
 from safelight.picture import Picture, read, write
 from safelight.runtime.machine import processor
 
@@ -105,14 +108,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--only", choices=CASES, nargs="*", default=list(CASES))
+    parser.add_argument("--add", choices=[arm for arm in ARMS if ARMS[arm].needs_vae])
     parser.add_argument("--page", action="store_true")
     arguments = parser.parse_args()
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if not arguments.page:
         for name in arguments.only:
-            found[name] = compare(arguments.data / "labelled", CASES[name])
+            data, case = arguments.data / "labelled", CASES[name]
+            found[name] = add(data, case, arguments.add, found[name]) if arguments.add else compare(data, case)
             RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
-        if "digits10" in arguments.only:
+        if "digits10" in arguments.only and not arguments.add:
             found["wild"] = wild(arguments.data / "labelled")
             RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
         sheets(arguments.data / "labelled")
@@ -140,14 +145,40 @@ def trained(data: Path, name: str) -> Path:
 
 def compare(data: Path, case: Case) -> dict[str, Any]:
     """All arms on seeds 0 to 4; the arms of the verdict again on fresh ones."""
+    shared = asked(data, case)
+    first = json.loads(safelight("evaluate", *shared, "--sweep", case.sweep))
+    fresh = json.loads(safelight("evaluate", *shared, "--seed", FRESH_SEED, "--arms", ",".join(fresh_arms(case))))
+    return {name: {k: v for k, v in of.items() if k != "results"} for name, of in (("first", first), ("fresh", fresh))}
+
+
+def asked(data: Path, case: Case) -> list[object]:
+    """The options of a comparison, but for its arms and seeds."""
     source = data / MODELS[case.model].file
     shared: list[object] = ["--downstream", source, "--recipe", RECIPES / f"{case.model}.toml", "--json"]
     shared += ["--model", trained(data, case.model), "--per-class", case.per_class, "--unlabelled", source]
-    shared += ["--steps", case.steps, "--seeds", SEEDS, *(["--test", data / case.test] if case.test else [])]
-    first = json.loads(safelight("evaluate", *shared, "--sweep", case.sweep))
-    arms = "classic,classic_vae" + (",classic_pool,classic_vae_pool" if case.model == "digits" else "")
-    fresh = json.loads(safelight("evaluate", *shared, "--seed", FRESH_SEED, "--arms", arms))
-    return {"first": first, "fresh": {key: value for key, value in fresh.items() if key != "results"}}
+    return [*shared, "--steps", case.steps, "--seeds", SEEDS, *(["--test", data / case.test] if case.test else [])]
+
+
+def fresh_arms(case: Case) -> list[str]:
+    """What is trained again on fresh seeds."""
+    pool = ["classic_pool", "classic_vae_pool"] if case.model == "digits" else []
+    return ["classic", "classic_vae", *pool, "classic_vae_taught"]
+
+
+def add(data: Path, case: Case, arm: str, known: dict[str, Any]) -> dict[str, Any]:
+    """What is known, and one arm more; every verdict is made again."""
+    merged = {}
+    for name, seed, arms in (("first", 0, WITHOUT), ("fresh", FRESH_SEED, fresh_arms(case))):
+        others = [other for other in WITHOUT if other in arms]
+        told = json.loads(safelight("evaluate", *asked(data, case), "--seed", seed, "--arms", ",".join([*others, arm])))
+        before = known[name]
+        for other in others:
+            assert told["arms"][other] == before["arms"][other], f"{other}: {case.title} is no longer what it was"
+        union = {part: before[part] | told[part] for part in ("arms", "differences")}
+        arms_of, differences = ({k: Interval(**one) for k, one in union[part].items()} for part in union)
+        word, verdict = decide(arms_of, differences, SEEDS)
+        merged[name] = before | union | {"word": word, "verdict": verdict}
+    return merged
 
 
 def wild(data: Path) -> dict[str, Any]:
@@ -224,14 +255,14 @@ def _write_cells(cells: list[np.ndarray], path: Path) -> None:
 def write_page(found: dict[str, Any]) -> None:
     """Tables between the marks of docs/augment.md."""
     known = {name: found[name] for name in CASES if name in found}
-    arms = ("none", "duplicates", "classic", "vae", "classic_vae", "classic_pool", "classic_vae_pool")
     rows = [f"| accuracy in % | {' | '.join(CASES[name].title for name in known)} |", f"|---|{'---|' * len(known)}"]
-    for arm in arms:
+    for arm in ARMS:
         cells = (_accuracy(one["first"]["arms"].get(arm)) for one in known.values())
         rows.append(f"| {arm} | {' | '.join(cells)} |")
     rows += ["", f"| paired difference, points ± standard error | {' | '.join(CASES[name].title for name in known)} |"]
     rows.append(f"|---|{'---|' * len(known)}")
-    for pair in ("classic_vae - classic", "classic_vae_pool - classic", "classic_vae_pool - classic_pool"):
+    against_classic = (f"{arm} - classic" for arm in ("classic_vae", "classic_vae_pool", "classic_vae_taught"))
+    for pair in (*against_classic, "classic_vae_pool - classic_pool"):
         rows.append(
             f"| {pair} | {' | '.join(_difference(one['first']['differences'][pair]) for one in known.values())} |"
         )

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from safelight.errors import UsageError
 
 Word = Literal["use it", "no measurable gain", "do not use"]
-WITH_VAE, WITHOUT = ("vae", "classic_vae", "classic_vae_pool"), ("none", "classic", "classic_pool")
+WITH_VAE = ("vae", "classic_vae", "classic_vae_pool", "classic_vae_taught")
+WITHOUT = ("none", "classic", "classic_pool")
 """Arms that are judged, and those that they must beat. Without any of the former, classic is judged against none."""
 LEVEL = 0.95
 

@@ -7,6 +7,8 @@ import pytest
 
 from blobs import RECIPE, blobs
 from safelight.learn.downstream.arms import Arm, Variants, train_arm
+from safelight.learn.downstream.lessons import lessons
+from safelight.runtime import load
 from support import run_cli
 
 AUG = """
@@ -52,7 +54,8 @@ def test_every_arm_is_trained_and_judged(home):
     assert not done.returncode, done.stderr
     known = json.loads(done.stdout)
     assert set(known["arms"]) == {
-        *("none", "duplicates", "classic", "classic_pool", "vae", "classic_vae", "classic_vae_pool")
+        *("none", "duplicates", "classic", "classic_pool"),
+        *("vae", "classic_vae", "classic_vae_pool", "classic_vae_taught"),
     }
     assert known["counts"] == {
         "labelled": 16,
@@ -61,7 +64,7 @@ def test_every_arm_is_trained_and_judged(home):
         "seen_by_vae": known["counts"]["seen_by_vae"],
     }
     assert known["counts"]["seen_by_vae"] > 100 and set(known["sweep"]) == {"0.5", "4.0"}
-    assert len(known["results"]) == 2 * (7 + 2) and all(0 <= r["accuracy"] <= 1 for r in known["results"])
+    assert len(known["results"]) == 2 * (8 + 2) and all(0 <= r["accuracy"] <= 1 for r in known["results"])
     assert known["word"] in known["verdict"].lower() or known["word"] in ("use it", "no measurable gain", "do not use")
     assert (home / "page.html").read_text().count("<svg") == 2
     assert any("without their labels" in note for note in known["notes"])
@@ -78,6 +81,35 @@ def test_equal_seeds_train_equal_classifiers():
     arm = Arm("none", 4, 2, 12, pixels, labels, pixels, labels)
     one, same = train_arm(arm), train_arm(arm)
     assert one.curve == same.curve and np.array_equal(one.right, same.right)
+
+
+def test_lessons_are_what_the_vae_knows(home):
+    vae = load(str(home / "run" / "bundle"))
+    pixels, _ = blobs(50, 5)
+    found = lessons(vae, pixels)
+    channels = sum(rung[0] for rung in vae.card.latents)
+    assert channels <= found[0].shape[1] <= 2 * channels
+    for part in found:
+        assert np.abs(part).max() <= 4 and np.abs(part.mean(axis=0)).max() < 0.1
+    first = vae.encode(pixels)[0].mean(axis=(2, 3))
+    assert np.corrcoef(first[:, 0], found[0][:, 0])[0, 1] > 0.99
+
+
+def test_lessons_of_unlabelled_pictures_reach_the_classifier():
+    """Eight labelled pictures; lessons that tell the class of the others, and lessons that tell nothing."""
+    pixels, labels = blobs(8, 3)
+    pool, of_pool = blobs(200, 6)
+    test, test_labels = blobs(200, 7)
+    telling = np.repeat(2.0 * of_pool[:, None] - 1, 4, axis=1).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal(telling.shape).astype(np.float32)
+    rights = []
+    for overall in (telling, noise):
+        arms = (
+            Arm("classic_vae_taught", s, 2, 150, pixels, labels, test, test_labels, pool=pool, lessons=(overall,))
+            for s in (0, 1)
+        )
+        rights.append(np.mean([train_arm(arm).accuracy for arm in arms]))
+    assert rights[0] > rights[1] + 0.08
 
 
 def test_harm_done_on_purpose_shows():

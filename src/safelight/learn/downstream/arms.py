@@ -1,16 +1,17 @@
 """One classifier, trained in one arm: with which pictures, moved how.
 
-none             the labelled pictures
-duplicates       the same, written several times
-classic          moved by the recipe's classic steps, anew at each sight
-vae              half of each batch are variants from the recipe's latent steps
-classic_vae      those, moved by the classic steps as well
-classic_pool     classic, and consistent on unlabelled pictures: where the averaged network is sure of one, the network
-                 must say the same of it when moved (Sohn et al., "FixMatch", NeurIPS 2020)
-classic_vae_pool classic_vae, and consistent on unlabelled pictures and their variants
+none               the labelled pictures
+duplicates         the same, written several times
+classic            moved by the recipe's classic steps, anew at each sight
+vae                half of each batch are variants from the recipe's latent steps
+classic_vae        those, moved by the classic steps as well
+classic_pool       classic, and consistent on unlabelled pictures: where the averaged network is sure of one, the
+                   network must say the same of it when moved (Sohn et al., "FixMatch", NeurIPS 2020)
+classic_vae_pool   classic_vae, and consistent on unlabelled pictures and their variants
+classic_vae_taught classic, and taught by the VAE: of moved unlabelled pictures the network must tell the latents
 
 All arms of a seed have the same labelled pictures, first weights, number of steps and number of labelled pictures in a
-step; all but duplicates have the same order of them. Those that are consistent see 64 unlabelled pictures more.
+step; all but duplicates have the same order of them. Those of unlabelled pictures see 64 of them more.
 """
 
 import copy
@@ -22,19 +23,51 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from safelight import randomness
 from safelight.augment import Augment, Sample, apply, draw
 from safelight.dataset.form import unit
+from safelight.learn.downstream.lessons import Lesson
 from safelight.learn.downstream.network import SmallCnn
 
-ARMS = ("none", "duplicates", "classic", "classic_pool", "vae", "classic_vae", "classic_vae_pool")
+
+class Kind(NamedTuple):
+    """What an arm is made of."""
+
+    classic: bool = False
+    variants: bool = False
+    consistent: bool = False
+    taught: bool = False
+
+    @property
+    def needs_vae(self) -> bool:
+        """Whether the recipe must have latent steps."""
+        return self.variants or self.taught
+
+    @property
+    def needs_pool(self) -> bool:
+        """Whether there must be unlabelled pictures."""
+        return self.consistent or self.taught
+
+
+ARMS = {
+    "none": Kind(),
+    "duplicates": Kind(),
+    "classic": Kind(classic=True),
+    "classic_pool": Kind(classic=True, consistent=True),
+    "vae": Kind(variants=True),
+    "classic_vae": Kind(classic=True, variants=True),
+    "classic_vae_pool": Kind(classic=True, variants=True, consistent=True),
+    "classic_vae_taught": Kind(classic=True, taught=True),
+}
 BATCH, POOL_BATCH = 32, 64
 LEARNING_RATE, WEIGHT_DECAY, EMA = 2e-3, 0.05, 0.99
 SURE, TRUSTED_AFTER = 0.8, 0.4
 """Probability above which the averaged network's word on an unlabelled picture is taken; and the share of the steps
 over which its weight rises to 1."""
+TAUGHT = 2.0
+"""Weight of each lesson: a smooth absolute error in standard deviations (docs/lab-notebook.md)."""
 LOOKS = 8
 """Times that accuracy is measured during training."""
 LOOKED_AT = 1000
@@ -76,6 +109,8 @@ class Arm:
     variants: Variants | None = None
     pool: Bytes | None = None
     pool_variants: Variants | None = None
+    lessons: tuple[Lesson, ...] = ()
+    """Of the pool, if the arm is taught instead of consistent."""
     noise: float | None = None
     """How many times the recipe's latent noise, in a sweep of it."""
 
@@ -101,7 +136,10 @@ def train_arm(arm: Arm) -> ArmResult:
     height, width, channels = arm.train.shape[1:]
     model = SmallCnn(channels, arm.classes, min(height, width)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(model).requires_grad_(False).eval()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    heads = nn.ModuleList(nn.Linear(model.tail.in_features, part.shape[1]) for part in arm.lessons)
+    optimiser = torch.optim.AdamW(
+        [*model.parameters(), *heads.parameters()], lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+    )
     batches, curve = _Batches(arm), []
     looks = {round((k + 1) * arm.steps / LOOKS) for k in range(LOOKS)}
     for step in range(arm.steps):
@@ -111,14 +149,18 @@ def train_arm(arm: Arm) -> ArmResult:
         )
         x, targets = batches.labelled(step)
         if arm.pool is None:
-            loss = F.cross_entropy(model(x), targets, label_smoothing=0.05)
-        else:
+            loss = _told(model(x), targets)
+        elif not arm.lessons:
             plain, moved = batches.unlabelled(step)
             sure, guess = averaged(plain).softmax(dim=1).max(dim=1)
             told, says = model(torch.cat([x, moved])).split([len(x), len(moved)])
             agrees = F.cross_entropy(says, guess, reduction="none") * (sure >= SURE)
-            loss = F.cross_entropy(told, targets, label_smoothing=0.05)
-            loss = loss + min(1.0, share / TRUSTED_AFTER) * agrees.mean()
+            loss = _told(told, targets) + min(1.0, share / TRUSTED_AFTER) * agrees.mean()
+        else:
+            moved, parts = batches.taught(step)
+            told, shown = model.features(torch.cat([x, moved])).split([len(x), len(moved)])
+            errors = [F.smooth_l1_loss(head(shown), part) for head, part in zip(heads, parts, strict=True)]
+            loss = _told(model.classify(told), targets) + TAUGHT * torch.stack(errors).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -131,6 +173,10 @@ def train_arm(arm: Arm) -> ArmResult:
             curve.append((step + 1, accuracy(_seen(averaged, arm.test[:LOOKED_AT]) == some, some, arm.balanced)))
     right = _seen(averaged, arm.test) == arm.test_labels
     return ArmResult(arm.name, arm.seed, arm.noise, accuracy(right, arm.test_labels, arm.balanced), curve, right)
+
+
+def _told(logits: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(logits, targets, label_smoothing=0.05)
 
 
 def accuracy(right: NDArray[np.bool_], labels: NDArray[np.int64], balanced: bool) -> float:
@@ -162,14 +208,24 @@ class _Batches:
 
     def unlabelled(self, step: int) -> tuple[Tensor, Tensor]:
         """Pictures of the pool as they are, and moved; (B, C, H, W) each."""
-        arm, rng = self.arm, randomness.generator(self.arm.seed, "pool", step)
-        assert arm.pool is not None
-        chosen = rng.integers(len(arm.pool), size=POOL_BATCH)
-        pixels = arm.pool[chosen]
+        arm = self.arm
+        pixels, chosen, rng = self._of_pool(step)
         other = pixels
         if arm.pool_variants is not None:
             other = arm.pool_variants.pixels[chosen, rng.integers(arm.pool_variants.pixels.shape[1], size=POOL_BATCH)]
         return torch.from_numpy(unit(pixels)), torch.from_numpy(unit(self._moved(other, step, "pool")))
+
+    def taught(self, step: int) -> tuple[Tensor, list[Tensor]]:
+        """Pictures of the pool, moved, (B, C, H, W), and what is to be told of them, (B, D) for each lesson."""
+        pixels, chosen, _ = self._of_pool(step)
+        told = [torch.from_numpy(part[chosen]) for part in self.arm.lessons]
+        return torch.from_numpy(unit(self._moved(pixels, step, "pool"))), told
+
+    def _of_pool(self, step: int) -> tuple[Bytes, NDArray[np.int64], np.random.Generator]:
+        assert self.arm.pool is not None
+        rng = randomness.generator(self.arm.seed, "pool", step)
+        chosen = rng.integers(len(self.arm.pool), size=POOL_BATCH)
+        return self.arm.pool[chosen], chosen, rng
 
     def _moved(self, pixels: Bytes, step: int, stream: str) -> Bytes:
         if self.augment is None:

@@ -45,8 +45,12 @@ def check(settings: DownstreamSettings) -> None:
 def available_arms(settings: DownstreamSettings) -> tuple[str, ...]:
     """Names of all arms that the recipe and the pictures allow."""
     classic, latent = (bool(steps_of(settings.recipe, latent=kind)) for kind in (False, True))
-    needs = {"classic": classic, "vae": latent, "pool": settings.unlabelled is not None}
-    return tuple(arm for arm in ARMS if all(given for part, given in needs.items() if part in arm))
+    pool = settings.unlabelled is not None
+    return tuple(
+        name
+        for name, kind in ARMS.items()
+        if classic >= kind.classic and latent >= kind.needs_vae and pool >= kind.needs_pool
+    )
 
 
 def steps_of(recipe: AugmentRecipe, latent: bool) -> tuple[Step, ...]:

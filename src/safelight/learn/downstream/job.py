@@ -13,8 +13,9 @@ from safelight.augment import Bank, Sample, apply, draw
 from safelight.augment.latent import LatentSpace
 from safelight.augment.recipe import Step
 from safelight.dataset import choose_form, open_set
-from safelight.learn.downstream.arms import Arm, ArmResult, Bytes, Variants, train_arm
+from safelight.learn.downstream.arms import ARMS, Arm, ArmResult, Bytes, Variants, train_arm
 from safelight.learn.downstream.check import CLASSLESS, available_arms, check, open_vae, steps_of, times
+from safelight.learn.downstream.lessons import Lesson, lessons
 from safelight.learn.downstream.sets import (
     DownstreamSettings,
     Labelled,
@@ -104,12 +105,13 @@ class _Comparison:
         moved = replace(plain, classic=self._classic)
         found = []
         for name in asked:
-            arm = replace(moved if "classic" in name else plain, name=name)
+            kind = ARMS[name]
+            arm = replace(moved if kind.classic else plain, name=name)
             arm = replace(arm, copies=settings.copies + 1) if name == "duplicates" else arm
-            arm = replace(arm, variants=self._variants(bank, self._latent, seed)) if "vae" in name else arm
-            if name.endswith("pool"):
-                arm = replace(arm, pool=self.pool, pool_variants=self._pool_variants if "vae" in name else None)
-            found.append(arm)
+            arm = replace(arm, variants=self._variants(bank, self._latent, seed)) if kind.variants else arm
+            arm = replace(arm, pool=self.pool) if kind.needs_pool else arm
+            arm = replace(arm, pool_variants=self._pool_variants) if kind.consistent and kind.variants else arm
+            found.append(replace(arm, lessons=self._lessons) if kind.taught else arm)
         for factor in settings.sweep:
             variants = self._variants(bank, times(self._latent, factor), seed)
             name = "classic_vae" if self._classic else "vae"
@@ -132,6 +134,11 @@ class _Comparison:
             {"op": step.op, "probability": step.probability, **{name: list(ends) for name, ends in step.ranges.items()}}
             for step in steps_of(self.settings.recipe, latent=False)
         )
+
+    @cached_property
+    def _lessons(self) -> tuple[Lesson, ...]:
+        assert self.pool is not None and self.vae is not None
+        return lessons(self.vae, self.pool)
 
     @cached_property
     def _pool_variants(self) -> Variants:

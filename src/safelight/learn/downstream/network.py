@@ -23,11 +23,18 @@ class SmallCnn(nn.Module):
         self.second = nn.ModuleList(nn.BatchNorm2d(b) for _, b in pairs)
         self.tail = nn.Linear(widths[-1], classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """(B, width): what is seen, averaged over places."""
         h = 2 * x - 1
         for down, first, after, second in zip(self.down, self.first, self.after, self.second, strict=True):
             h = F.relu(first(down(h)))
             h = F.relu(h + second(after(h)))
-        pooled = F.dropout(h.mean(dim=(2, 3)), 0.2, self.training)
-        logits: Tensor = self.tail(pooled)
+        return h.mean(dim=(2, 3))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """(B, width) → logits (B, classes)."""
+        logits: Tensor = self.tail(F.dropout(features, 0.2, self.training))
         return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.features(x))
