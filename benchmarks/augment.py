@@ -264,7 +264,7 @@ def write_page(found: dict[str, Any]) -> None:
     against_classic = (f"{arm} - classic" for arm in ("classic_vae", "classic_vae_pool", "classic_vae_taught"))
     for pair in (*against_classic, "classic_vae_pool - classic_pool"):
         rows.append(
-            f"| {pair} | {' | '.join(_difference(one['first']['differences'][pair]) for one in known.values())} |"
+            f"| {pair} | {' | '.join(_difference(one['first']['differences'].get(pair)) for one in known.values())} |"
         )
         cells = (_difference(one["fresh"]["differences"].get(pair)) for one in known.values())
         rows.append(f"| the same on fresh seeds | {' | '.join(cells)} |")

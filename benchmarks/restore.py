@@ -119,8 +119,10 @@ def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[s
     """The whole command on a 12-megapixel JPEG, and the networks alone, in turns with FFDNet's network."""
     run_ffdnet = ffdnet_in_onnxruntime(peers)
     bundle = find_bundle("photo")
+    expert = bundle.card.experts[0]  # all are of the same sizes
     graphs = {
-        p: open_graph(bundle.path(f), "cpu", cores()) for p, f in (("fp32", "mean.onnx"), ("int8", "mean_int8.onnx"))
+        precision: open_graph(bundle.path(f"{expert}/{file}"), "cpu", cores())
+        for precision, file in (("fp32", "mean.onnx"), ("int8", "mean_int8.onnx"))
     }
     times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from safelight.learn.optimise import build_optimiser, guarded_step
 from safelight.learn.recipes import read_recipe
 from safelight.learn.restore.data import Pair, loader, training_pairs
 from safelight.learn.restore.store import build_store
-from safelight.learn.restore.task import RestoreObjective, freeze_all_but
+from safelight.learn.restore.task import RestoreObjective, unfreeze
 from safelight.learn.task import Moment
 
 RESULTS = Path(__file__).parent / "results" / "train_speed.json"
@@ -56,7 +56,8 @@ def main() -> None:
     for objective, stage in first_of_each.items():
         for precision, optimiser_name in (("float32", "adamw"), ("bfloat16", "adamw"), ("bfloat16", "muon")):
             variant = stage.model_copy(update={"precision": precision, "optimiser": optimiser_name})
-            parameters, progress = freeze_all_but(model, variant), Progress()
+            model.requires_grad_(False)
+            parameters, progress = unfreeze(model, variant), Progress()
             optimiser, whole = build_optimiser(parameters, variant), RestoreObjective(model, variant, recipe.seed)
 
             def step(whole=whole, parameters=parameters, progress=progress, optimiser=optimiser) -> int:

@@ -27,27 +27,35 @@ def photo() -> Bundle:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """An exported bundle with random weights of ordinary size: it changes pictures a lot, and runs fast."""
+    """An exported bundle with random weights of ordinary size: it changes pictures a lot, and runs fast. Of its two
+    experts the first serves all pictures.
+    """
     import torch
 
     from safelight.bundle import Calibration, Card, Familiar, NoiseInput, save_restorer
-    from safelight.ladder.restorer import build_restorer
-    from safelight.learn.restore.export import export_graphs
+    from safelight.ladder.restorer import build_experts
+    from safelight.learn.restore.export import export_graphs, halved
     from safelight.runtime.look import OF_PATTERNS, OF_REMOVED
     from safelight.runtime.tiling import padded
 
     torch.manual_seed(0)
-    model = build_restorer((8, 8, 16), (1, 1, 1), (1, 1), (8, 8, 8), (3, 2, 2), (1, 0, 1))
-    for name, parameter in model.named_parameters():
+    sizes = {"widths": (8, 8, 16), "blocks_down": (1, 1, 1), "blocks_up": (1, 1)}
+    sizes |= {"ladder_widths": (8, 8, 8), "latents": (3, 2, 2), "ladder_blocks": (1, 0, 1)}
+    experts = build_experts(("one", "other"), sizes)
+    for name, parameter in experts.named_parameters():
         if name.endswith(("tail.weight", "prior.weight")):
             torch.nn.init.normal_(parameter, std=0.05)
     folder = tmp_path_factory.mktemp("tiny") / "tiny"
-    folder.mkdir()
-    export_graphs(model, folder)
-    shutil.copy(folder / "mean.onnx", folder / "mean_int8.onnx")  # what it computes in is tested with a trained model
+    for name in halved(experts):
+        own = folder / name
+        own.mkdir(parents=True)
+        export_graphs(experts[name], own)
+        shutil.copy(own / "mean.onnx", own / "mean_int8.onnx")  # what it computes in is tested with a trained model
+    model = experts.first
     card = Card(
         name="tiny",
         task="restore",
+        experts=tuple(experts),
         summary="random weights",
         size_multiple=model.trunk.size_multiple,
         mean_halo_px=padded(model.mean_reach_px, 8),
@@ -73,7 +81,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         projection=np.full((size, 2), 0.01, np.float32),
         reference=known,
         limit=np.float32(100),
-        correction=np.tile(np.float32([0.1, 0.3, 0]), (5, 1)),
+        error=np.tile(np.float32([-8, -7]), (5, 1)),
+        correction=np.tile(np.float32([0.1, 0.3, 0]), (5, 2, 1)),
     )
     return save_restorer(folder, card, calibration, familiar)
 

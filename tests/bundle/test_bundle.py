@@ -11,12 +11,12 @@ import pytest
 
 from safelight.bundle import available, find_bundle, open_bundle, read_calibration, zip_bundle
 from safelight.bundle import bundle as bundles
-from safelight.bundle.card import SCHEMA_VERSION
+from safelight.bundle.card import SCHEMAS
 from safelight.errors import BundleError, OutputError
 from safelight.picture import Picture
 from safelight.runtime import Model, Session
 
-FILES = bundles.FILES["restore"]
+FILES = bundles.files("restore", ("one", "other"))
 
 
 @pytest.mark.parametrize("name", [*FILES, bundles.SUMS])
@@ -45,12 +45,63 @@ def reseal(folder, **changes):
 
 
 def test_newer_schema_says_update(tiny_copy):
-    reseal(tiny_copy, schema_version=SCHEMA_VERSION + 1, something_new=1)
+    reseal(tiny_copy, schema_version=SCHEMAS["restore"] + 1, something_new=1)
     with pytest.raises(BundleError, match="update Safelight"):
         open_bundle(tiny_copy)
-    (tiny_copy / "scale.onnx").unlink()  # other schemas have other files
+    (tiny_copy / "one" / "scale.onnx").unlink()  # other schemas have other files
     with pytest.raises(BundleError, match="update Safelight"):
         open_bundle(tiny_copy)
+
+
+@pytest.mark.parametrize("experts", [["../one"], ["one", 2], "one", [], {"one": 1}])
+def test_experts_are_named_as_folders_may_be(tiny_copy, experts):
+    reseal(tiny_copy, experts=experts)
+    with pytest.raises(BundleError, match="experts") as caught:
+        open_bundle(tiny_copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_zip_writes_nothing_but_what_a_bundle_has(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    zip_bundle(tiny, tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip", "a") as archive:
+        for name in ("../out.txt", "one/more.txt", "../one/mean.onnx", "one/../../mean.onnx", "a/b/mean.onnx"):
+            archive.writestr(name, b"not asked for")
+    opened = open_bundle(tmp_path / "b.zip")
+    found = {str(p.relative_to(opened.folder)) for p in opened.folder.rglob("*") if p.is_file()}
+    assert found == {*FILES, bundles.SUMS}
+    assert not list(tmp_path.rglob("out.txt"))
+
+
+def test_another_task_has_another_schema(tiny_copy):
+    """A set's model of the last schema still opens; here it lacks its files."""
+    reseal(tiny_copy, schema_version=SCHEMAS["restore"] - 1)
+    with pytest.raises(BundleError, match="update Safelight"):
+        open_bundle(tiny_copy)
+    reseal(tiny_copy, schema_version=SCHEMAS["images"], task="images")
+    with pytest.raises(BundleError, match=r"latents.npz is missing"):
+        open_bundle(tiny_copy)
+
+
+def test_export_packs_nothing_but_the_bundle(tiny_copy, tmp_path):
+    (tmp_path / "secret").write_text("mine")
+    digest = hashlib.sha256(b"mine").hexdigest()
+    with (tiny_copy / bundles.SUMS).open("a") as sums:
+        sums.write(f"{digest}  ../secret\n")
+    zip_bundle(open_bundle(tiny_copy), tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        assert set(archive.namelist()) == {*FILES, bundles.SUMS}
+
+
+def test_experts_of_the_card_and_of_what_is_familiar_must_agree(tiny_copy, rng):
+    reseal(tiny_copy, experts=["one", "one"])
+    with pytest.raises(BundleError, match="different names"):
+        open_bundle(tiny_copy)
+    reseal(tiny_copy, experts=["one"])
+    lines = [line for line in (tiny_copy / bundles.SUMS).read_text().splitlines() if " other/" not in line]
+    (tiny_copy / bundles.SUMS).write_text("\n".join(lines) + "\n")
+    with pytest.raises(BundleError, match="not of the card's experts"):
+        Model(Session(open_bundle(tiny_copy))).enhance(Picture(np.zeros((130, 130, 3), np.uint8)))
 
 
 def test_unknown_key_in_the_card_is_an_error(tiny_copy):
@@ -93,12 +144,16 @@ def test_names(tiny_copy, monkeypatch):
 
 
 def test_shipped_bundle_keeps_its_promises(photo):
-    assert sum((photo.folder / n).stat().st_size for n in FILES) <= 10_000_000
+    names = bundles.files("restore", photo.card.experts)
+    found = {str(p.relative_to(photo.folder)) for p in photo.folder.rglob("*") if p.is_file()}
+    assert found == {*names, bundles.SUMS}
+    assert sum((photo.folder / n).stat().st_size for n in names) <= 10_000_000
     assert photo.card.trained_on and photo.card.training_minutes > 10
     assert photo.card.measured["val_noise25_psnr_db"] > 30
     assert 1.5 <= photo.card.measured["val_sample_mse_ratio"] <= 2.3
     assert 1.2 < read_calibration(photo).quantile(0.9) < 2.2, "near the normal's 1.64"
-    weights = (photo.folder / "weights.safetensors").read_bytes()
-    start = 8 + int.from_bytes(weights[:8], "little")
-    ends = [entry["data_offsets"][1] for name, entry in json.loads(weights[8:start]).items() if name != "__metadata__"]
-    assert start + max(ends) == len(weights), "tensors and nothing else"
+    for expert in photo.card.experts:
+        weights = (photo.folder / expert / "weights.safetensors").read_bytes()
+        start = 8 + int.from_bytes(weights[:8], "little")
+        entries = [entry for name, entry in json.loads(weights[8:start]).items() if name != "__metadata__"]
+        assert start + max(e["data_offsets"][1] for e in entries) == len(weights), "tensors and nothing else"

@@ -45,7 +45,7 @@ def test_the_card_s_halo_is_needed_and_enough(tiny, rng):
     picture = rng.random((1, 3, 256, 256), dtype=np.float32)
     changed = picture.copy()
     changed[..., 128 + tiny.card.mean_halo_px :] += 0.5
-    one, other = session.estimate(picture), session.estimate(changed)
+    one, other = session.estimate("one", picture), session.estimate("one", changed)
     np.testing.assert_array_equal(one.mean[..., :128], other.mean[..., :128])
     np.testing.assert_array_equal(one.scale[..., :128], other.scale[..., :128])
     assert np.abs(one.scale[..., 128:] - other.scale[..., 128:]).max() > 0
@@ -158,11 +158,11 @@ def test_out_of_range_is_refused(model, rng, ask):
 def test_lack_of_memory_shrinks_the_tiles(model, rng, monkeypatch):
     real, sizes = model.session.estimate, []
 
-    def scarce(degraded: np.ndarray, *rest: object, **more: object) -> object:
+    def scarce(expert: str, degraded: np.ndarray, *rest: object, **more: object) -> object:
         sizes.append(degraded.shape[2] * degraded.shape[3])
         if sizes[-1] > 200_000:
             raise MemoryError("too much")
-        return real(degraded, *rest, **more)
+        return real(expert, degraded, *rest, **more)
 
     monkeypatch.setattr(model.session, "estimate", scarce)
     picture = floats(rng, 512, 512)

@@ -99,7 +99,7 @@ def test_the_scale_is_corrected_by_kind(tiny, rng):
     picture = Picture(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8))
     before = Model(session).enhance(picture, samples=1)
     assert look(session, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3, 0]), rel=1e-5)
-    logs = np.tile(np.log([2 * np.exp(0.1), 3, 1]), (5, 1))
+    logs = np.tile(np.log([2 * np.exp(0.1), 3, 1]), (5, 2, 1))
     session.familiar = dataclasses.replace(session.familiar, correction=logs)
     after = Model(session).enhance(picture, samples=1)
     np.testing.assert_allclose(after.std, 2 * before.std, rtol=1e-5)
@@ -117,13 +117,30 @@ def test_the_scale_is_corrected_by_kind(tiny, rng):
     np.testing.assert_allclose(widths[0], 2 * quantile * np.exp(0.3) * unit, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(130, 140), (20, 30)])
+def test_the_chosen_expert_restores_pictures_of_any_size(tiny, rng, size):
+    picture = Picture(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    session = Session(tiny)
+    one = Model(session).enhance(picture, samples=1)
+    session.familiar = dataclasses.replace(session.familiar, error=session.familiar.error[:, ::-1])
+    other = Model(session).enhance(picture, samples=1)
+    assert (one.expert, other.expert) == ("one", "other")
+    assert not np.array_equal(one.mean.pixels, other.mean.pixels)
+    canvas = Canvas.of(picture)
+    size = tuple(-(-n // 8) * 8 for n in size)
+    direct = session.estimate("other", canvas.take((0, size[0]), (0, size[1]))[None]).mean[0]
+    found = canvas.pixels(direct[:, : picture.pixels.shape[0], : picture.pixels.shape[1]], (0, 0), (0, 0))
+    assert np.abs(found.astype(int) - other.mean.pixels).max() <= 1
+
+
 def test_scores_are_distances_over_the_limit():
     familiar = Familiar(
         centre=np.array([1.0], np.float32),
         projection=np.array([[2.0]], np.float32),
         reference=np.array([[0.0], [1.0], [2.0], [50.0]], np.float32),
         limit=np.float32(4),
-        correction=np.zeros((4, 3), np.float32),
+        error=np.zeros((4, 1), np.float32),
+        correction=np.zeros((4, 1, 3), np.float32),
     )
     place = familiar.place(np.array([4.0]))
     assert place == pytest.approx([6])
@@ -131,20 +148,24 @@ def test_scores_are_distances_over_the_limit():
     assert familiar.anomaly(place / 2) < 1
 
 
-def test_the_scale_is_corrected_by_the_nearest_training_pictures():
+def test_the_nearest_training_pictures_choose_the_expert_and_correct_its_scale():
     here, there = np.random.default_rng(0).standard_normal((2, 20, 1)).astype(np.float32) / 10
     familiar = Familiar(
         centre=np.zeros(1, np.float32),
         projection=np.ones((1, 1), np.float32),
         reference=np.concatenate([here, there + 10]),
         limit=np.float32(2),
-        correction=np.repeat(np.log([[0.5, 0.7, 1], [3, 2, 0.9]]), 20, axis=0),
+        error=np.repeat([[-9, -8], [-5, -7]], 20, axis=0).astype(np.float32),
+        correction=np.repeat(np.log([[[0.5, 0.7, 1], [9, 9, 9]], [[9, 9, 9], [3, 2, 0.9]]]), 20, axis=0),
     )
-    assert familiar.corrected(np.float32([0])) == pytest.approx((0.5, 0.7, 1))
-    assert familiar.corrected(np.float32([10])) == pytest.approx((3, 2, 0.9))
+    near, far = np.float32([0]), np.float32([10])
+    assert (familiar.expert(near), familiar.expert(far)) == (0, 1)
+    assert familiar.corrected(near, 0) == pytest.approx((0.5, 0.7, 1))
+    assert familiar.corrected(far, 1) == pytest.approx((3, 2, 0.9))
+    assert familiar.corrected_on_average(1) == pytest.approx((3, 2, 0.9)), "of the pictures that it serves"
     outside = np.float32([-10])
     assert familiar.anomaly(outside) > 1
-    assert familiar.corrected(outside) == pytest.approx((1, 1, 1)), "outside it never promises more"
+    assert familiar.corrected(outside, 0) == pytest.approx((1, 1, 1)), "outside it never promises more"
 
 
 def test_a_broken_file_is_one_line(tmp_path):

@@ -1,43 +1,46 @@
 """A bundle on disk: a folder, or the same as one zip, verified before use. No pickle anywhere.
 
-    always      card.json  weights.safetensors  SHA256SUMS
-    restores    mean.onnx  mean_int8.onnx  scale.onnx  draw.onnx  calibration.json  familiar.npz
-    images      encode.onnx  decode.onnx  score.onnx  latents.npz  seen.npy  features.onnx if there are classes
+    always      card.json  SHA256SUMS
+    restores    calibration.json  familiar.npz, and in a folder for each of the card's experts
+                mean.onnx  mean_int8.onnx  scale.onnx  draw.onnx  weights.safetensors
+    images      encode.onnx  decode.onnx  score.onnx  latents.npz  seen.npy  weights.safetensors,
+                features.onnx if there are classes
 
-The graphs hold no float weights: their initialisers point into weights.safetensors (ONNX external data),
-so every weight is stored once and the file that one trains on is the file that one runs. mean_int8.onnx
-holds its 8-bit copies.
+The graphs, but for features.onnx, hold no kernels: their initialisers point into weights.safetensors (ONNX external
+data), so every kernel is stored once and the file that one trains on is the file that one runs. mean_int8.onnx
+rounds them when it is loaded.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from safelight.bundle.card import SCHEMA_VERSION, Calibration, Card, ImageCard
+from safelight.bundle.card import EXPERT, SCHEMAS, Calibration, Card, ImageCard
 from safelight.bundle.familiar import Familiar
 from safelight.errors import BundleError, OutputError
 
 SUMS = "SHA256SUMS"
 FILES = {
-    "restore": (
-        *("card.json", "calibration.json", "familiar.npz"),
-        *("mean.onnx", "mean_int8.onnx", "scale.onnx", "draw.onnx", "weights.safetensors"),
-    ),
+    "restore": ("card.json", "calibration.json", "familiar.npz"),
     "images": (
         *("card.json", "latents.npz", "seen.npy"),
         *("encode.onnx", "decode.onnx", "score.onnx", "weights.safetensors"),
     ),
 }
 """By task, what a bundle must hold."""
+OF_EXPERT = ("mean.onnx", "mean_int8.onnx", "scale.onnx", "draw.onnx", "weights.safetensors")
+"""What it must hold for each expert."""
 OPTIONAL = ("features.onnx",)
 KNOWN = {SUMS, *OPTIONAL, *(name for names in FILES.values() for name in names)}
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
@@ -106,11 +109,22 @@ def read_calibration(bundle: Bundle[Card]) -> Calibration:
 def seal(folder: Path, card: CardT) -> Bundle[CardT]:
     """Complete a folder that holds everything else: write card and checksums, and read them once."""
     (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    names = (*FILES[card.task], *(name for name in OPTIONAL if (folder / name).exists()))
+    experts: tuple[str, ...] = card.experts if isinstance(card, Card) else ()
+    names = _present(folder, files(card.task, experts))
     sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in names)
     (folder / SUMS).write_text(sums, encoding="utf-8")
     bundle: Bundle[CardT] = open_bundle(folder)  # type: ignore[assignment]
     return bundle
+
+
+def files(task: str, experts: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a bundle must hold, the optional files left out."""
+    return (*FILES[task], *(f"{expert}/{name}" for expert in experts for name in OF_EXPERT))
+
+
+def _present(folder: Path, needed: Iterable[str]) -> tuple[str, ...]:
+    """These, and the optional files that are there."""
+    return (*needed, *(name for name in OPTIONAL if (folder / name).exists()))
 
 
 def save_restorer(folder: Path, card: Card, calibration: Calibration, familiar: Familiar) -> Bundle[Card]:
@@ -127,7 +141,8 @@ def zip_bundle(bundle: AnyBundle, target: Path) -> None:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-            for name in (*_sums(bundle.folder, bundle.folder), SUMS):
+            experts = bundle.card.experts if restores(bundle) else ()
+            for name in (*_present(bundle.folder, files(bundle.card.task, experts)), SUMS):
                 archive.write(bundle.path(name), name)
         part.replace(target)
     except OSError as error:
@@ -142,10 +157,13 @@ def _verify(folder: Path, path: Path) -> str:
     task = _told(folder, "task") or "restore"
     if not isinstance(task, str) or task not in FILES:
         raise BundleError(f"{path}: its task '{task}' is not known; update Safelight or export the bundle again")
-    for name in (*FILES[task], *(name for name in OPTIONAL if name in sums or (folder / name).exists())):
-        if not (folder / name).is_file():
-            raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
+    experts = (_told(folder, "experts") or ()) if task == "restore" else ()
+    if not isinstance(experts, list | tuple) or not all(_names_expert(name) for name in experts):
+        raise BundleError(f"{path}: the names of its experts are damaged; install or export the bundle again")
+    for name in (*files(task, experts), *(name for name in OPTIONAL if name in sums or (folder / name).exists())):
         try:
+            if not (folder / name).is_file():
+                raise BundleError(f"{path}: {name} is missing; install or export the bundle again")
             sha256 = _sha256(folder / name)
         except OSError as error:
             raise BundleError(f"{path}: {name} cannot be read ({error.strerror}); check its permissions") from None
@@ -162,12 +180,17 @@ def _told(folder: Path, key: str) -> Any:
         return None
 
 
+def _names_expert(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(EXPERT, name) is not None
+
+
 def _check_schema(folder: Path, path: Path) -> None:
     """First of all, since other schemas have other files."""
-    version = _told(folder, "schema_version")
-    if version not in (None, SCHEMA_VERSION):
+    version, task = _told(folder, "schema_version"), _told(folder, "task")
+    known = SCHEMAS.get(task) if isinstance(task, str) else None
+    if version is not None and known not in (None, version):
         raise BundleError(
-            f"{path}: has card schema {version}, this program knows {SCHEMA_VERSION}; "
+            f"{path}: has card schema {version}, this program knows {known}; "
             "update Safelight or export the bundle again"
         )
 
@@ -196,6 +219,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _known(name: str) -> bool:
+    """Whether a zip's member may be part of a bundle."""
+    expert, _, file = name.rpartition("/")
+    return (_names_expert(expert) and file in OF_EXPERT) if expert else file in KNOWN
+
+
 def _unpacked(path: Path) -> Path:
     """A zip's files in the user's cache, under the zip's own hash; only the known names are taken."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "safelight" / "bundles"
@@ -207,7 +236,8 @@ def _unpacked(path: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=cache))
         with zipfile.ZipFile(path) as archive:
-            for name in {SUMS, *KNOWN.intersection(archive.namelist())}:
+            for name in {SUMS, *filter(_known, archive.namelist())}:
+                (fresh / name).parent.mkdir(exist_ok=True)
                 with archive.open(name) as source, (fresh / name).open("wb") as target:
                     shutil.copyfileobj(source, target)
         fresh.rename(folder)

@@ -1,11 +1,14 @@
 """The card of a model: what it takes, what it gives, where it comes from, where it ends. One for each task."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-SCHEMA_VERSION = 5
+SCHEMAS = {"restore": 6, "images": 5}
+"""By task, the version of card and files."""
+EXPERT = r"^[a-z0-9][a-z0-9-]*$"
+"""What an expert may be called; a bundle has a folder of that name."""
 
 
 class _Part(BaseModel):
@@ -23,7 +26,7 @@ class NoiseInput(_Part):
 class _Card(_Part):
     """card.json. Every field is a promise; tests try to break each."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int
     name: str
     summary: str
     recipe: str
@@ -42,7 +45,10 @@ class _Card(_Part):
 class Card(_Card):
     """Of a model that restores."""
 
+    schema_version: int = SCHEMAS["restore"]
     task: Literal["restore"]
+    experts: tuple[Annotated[str, Field(pattern=EXPERT)], ...] = Field(min_length=1)
+    """Networks of the same sizes, each for some of the ways in which pictures go bad; the first one looks first."""
     channels: Literal[3] = 3
     value_range: tuple[Literal[0], Literal[1]] = (0, 1)
     size_multiple: int = Field(gt=0)
@@ -56,6 +62,12 @@ class Card(_Card):
     started_from: str | None = None
     """SHA-256 of the bundle whose weights the training began with; None if it began at random."""
 
+    @model_validator(mode="after")
+    def _check(self) -> "Card":
+        if len(set(self.experts)) < len(self.experts):
+            raise ValueError("experts must have different names")
+        return self
+
 
 class Split(_Part):
     """How a set that names no parts was split, by the hash of each picture."""
@@ -67,6 +79,7 @@ class Split(_Part):
 class ImageCard(_Card):
     """Of a VAE of a set of pictures."""
 
+    schema_version: int = SCHEMAS["images"]
     task: Literal["images"]
     height: int = Field(gt=0)
     width: int = Field(gt=0)
@@ -95,7 +108,9 @@ class Calibration(_Part):
     """The same for the scale of draws, over the correction of their spread, so that they vary as much."""
     levels: tuple[float, ...] = Field(min_length=1)
     quantiles: tuple[float, ...]
-    """For each level p: |error| ≤ quantile · the scale, corrected for intervals, for a share p of all pixel values."""
+    """For each level p: |error| ≤ quantile · the scale, corrected for intervals, for a share p of all pixel values of
+    pictures like those of the calibration, or, with a confidence of 0.9, for more.
+    """
     fitted_on: str
 
     @model_validator(mode="after")

@@ -56,9 +56,13 @@ def verify(model: Name = "photo") -> None:
 
     bundle = find_bundle(model)
     if restores(bundle):
-        some = Picture(np.zeros((128, 128, 3), np.uint8))
-        Model(Session(bundle)).enhance(some, samples=1)
-        Model(Session(bundle, "cpu", precision="int8")).enhance(some, uncertainty=False)
+        Model(Session(bundle)).enhance(Picture(np.zeros((128, 128, 3), np.uint8)))
+        floats, integers = Session(bundle, "cpu", precision="fp32"), Session(bundle, "cpu", precision="int8")
+        some = np.zeros((1, 3, 64, 64), np.float32)
+        for expert in bundle.card.experts:
+            integers.estimate(expert, some, scale=False)
+            noise = [np.zeros((1, n.channels, *[64 // n.stride_px] * 2), np.float32) for n in bundle.card.noise_inputs]
+            floats.draw(floats.estimate(expert, some), np.float32(1), noise, 1.0)
     elif is_of_images(bundle):
         vae = Vae(bundle)
         labels = [0] if vae.card.conditional else None

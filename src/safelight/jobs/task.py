@@ -34,6 +34,8 @@ class Outcome:
     megapixels: float = 0.0
     anomaly: float | None = None
     """How far the picture is from what the model was trained on, 1 at the limit; of several pages the farthest."""
+    expert: str | None = None
+    """Which of the model's experts restored it, or its first page."""
     precision: str | None = None
     """What the mean was computed in."""
     warnings: list[str] = field(default_factory=list)
@@ -139,7 +141,7 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
             warnings.append(OUTSIDE.format(anomaly=anomaly))
         seconds = round(sum(r.seconds for r in results) + time.perf_counter() - began, 3)
         megapixels = round(sum(r.before.megapixels for r in results), 3)
-        precision = results[0].after.precision
+        expert, precision = results[0].after.expert, results[0].after.precision
         manifest.finish(
             loaded.key,
             task.outputs,
@@ -150,13 +152,14 @@ def save(loaded: Loaded, results: list[Result], model: Model, settings: EnhanceS
             parameters=_parameters(model, settings),
             seconds=seconds,
             anomaly=anomaly,
+            expert=expert,
             precision=precision,
             warnings=warnings,
         )
     except Exception as error:
         return failure(task, error)
     outputs = [shown(output) for output in task.outputs]
-    return Outcome(shown(task.source), "done", outputs, seconds, megapixels, anomaly, precision, warnings)
+    return Outcome(shown(task.source), "done", outputs, seconds, megapixels, anomaly, expert, precision, warnings)
 
 
 def _read_warnings(loaded: Loaded, settings: EnhanceSettings) -> list[str]:

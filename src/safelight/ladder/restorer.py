@@ -7,7 +7,7 @@ draw takes noise for the likelihood N(decoded(z), σ_obs²) and for every rung's
 multiplies them all, and t = 1 is a draw from the model itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -89,6 +89,28 @@ class Restorer(nn.Module):
         return mean + scale * (self.ladder.sample(features, noise[1:]) + SIGMA_OBS * noise[0])
 
 
+class Experts(nn.ModuleDict):
+    """Name → restorer, all of the same sizes, each for some of the ways in which pictures go bad.
+
+    Which one serves a picture is decided outside, by a first look at it (`bundle.familiar`).
+    """
+
+    def __getitem__(self, name: str) -> Restorer:
+        restorer = super().__getitem__(name)
+        assert isinstance(restorer, Restorer)
+        return restorer
+
+    @property
+    def first(self) -> Restorer:
+        """The one that looks first, and from which the others part."""
+        return self[next(iter(self))]
+
+    def part(self) -> None:
+        """All others become what the first is."""
+        for name in self:
+            self[name].load_state_dict(self.first.state_dict())
+
+
 def build_restorer(
     widths: Sequence[int],
     blocks_down: Sequence[int],
@@ -101,3 +123,8 @@ def build_restorer(
     sizes = zip(ladder_widths, latents, ladder_blocks, widths, strict=True)
     ladder = Ladder([RungSpec(*size) for size in sizes])
     return Restorer(Trunk(widths, blocks_down, blocks_up), Scale(widths[0]), ladder)
+
+
+def build_experts(names: Sequence[str], sizes: Mapping[str, Sequence[int]]) -> Experts:
+    """An expert of each name; `sizes` as `build_restorer` takes them."""
+    return Experts({name: build_restorer(**sizes) for name in names})

@@ -244,7 +244,8 @@ def _preview(training: Training) -> None:
     progress = training.progress
     try:
         with training.ema.applied(training.task.model):
-            training.task.preview(training.run.previews / f"{progress.stage}-{progress.step:06d}.png")
+            name = f"{progress.stage}-{progress.step:06d}.png"
+            training.task.preview(training.run.previews / name, progress.stage)
     except Exception as error:  # whatever a picture's encoder raises
         training.tell(f"no preview at step {progress.step}: {' '.join(str(error).split())}")
 

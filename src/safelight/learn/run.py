@@ -55,7 +55,12 @@ class RunFolder:
             raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
         told = self._told()
         for key, now in _flat(asked).items():
-            then = _flat(told).get(key)
+            if key not in _flat(told):
+                raise UsageError(
+                    f"{self.folder}: was started by a Safelight that did not know {key.removeprefix('recipe.')}; "
+                    "go on with that one, or train anew with --start"
+                )
+            then = _flat(told)[key]
             if then != now and key == "pixels":
                 raise UsageError(f"{self.folder}: was started with other pictures; resume with the same")
             if then != now:

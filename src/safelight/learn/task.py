@@ -81,7 +81,7 @@ class Task(Protocol):
         """What is so wrong that training must not go on, and how to mend it."""
         ...
 
-    def preview(self, path: Path) -> None:
+    def preview(self, path: Path, stage: int) -> None:
         """A picture of how it is going."""
         ...
 

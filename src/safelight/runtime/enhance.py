@@ -49,6 +49,8 @@ class Enhanced:
 
     None if it is too small to say, or was not looked at, since nothing was to be done.
     """
+    expert: str | None = None
+    """Which of the model's experts restored it; None if nothing was computed."""
     precision: str | None = None
     """What the mean was computed in, fp32 or int8; None if nothing was computed."""
     interval_unit: float = 1.0
@@ -63,9 +65,9 @@ class Enhanced:
         return f"<Enhanced {self.mean!r}, {len(self.samples)} samples, std {'yes' if self.std is not None else 'no'}>"
 
     def interval(self, level: float) -> tuple[Array, Array]:
-        """Low and high, (H, W, C) with white at 1, that hold the truth in a share `level` of all pixel values.
+        """Low and high, (H, W, C) with white at 1, that hold the truth in a share `level` of all pixel values, or more.
 
-        The share holds over pictures like those of the calibration; see the bundle's card.
+        The share holds over pictures like those of the calibration, with a confidence of 0.9; see the bundle's card.
         Raises UsageError without std, below full strength, or for a level that was not calibrated.
         """
         if self.strength < 1:
@@ -167,7 +169,7 @@ def _enhance_tiled(
             rows[0] - tile.rows.start : rows[1] - tile.rows.start,
             columns[0] - tile.columns.start : columns[1] - tile.columns.start,
         ]
-        restored, scale = _restore(session, canvas, tile, request, draw_factor)
+        restored, scale = _restore(session, seen.expert, canvas, tile, request, draw_factor)
         for output, planar in zip(outputs, restored, strict=True):
             output[slice(*rows), slice(*columns)] = canvas.pixels(planar[inner], rows, columns)
         if std is not None:
@@ -184,6 +186,7 @@ def _enhance_tiled(
         tile_px=tile_px,
         strength=request.strength,
         anomaly=seen.anomaly,
+        expert=seen.expert,
         precision=session.precision_of_mean(_needs_scale(request)),
         interval_unit=seen.correction.interval / std_factor,
     )
@@ -201,7 +204,7 @@ def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int
 
 
 def _restore(
-    session: Session, canvas: Canvas, tile: Tile, request: Request, draw_factor: np.float32
+    session: Session, expert: str, canvas: Canvas, tile: Tile, request: Request, draw_factor: np.float32
 ) -> tuple[list[Array], Array | None]:
     """Mean and samples of one tile at the asked strength, and the scale if it is needed; each (3, H, W).
 
@@ -211,7 +214,7 @@ def _restore(
     degraded = canvas.take(rows, columns)
     shrink = canvas.picture.full_scale / canvas.white
     sigma_01 = None if request.sigma_01 is None else request.sigma_01 * shrink
-    estimate = session.estimate(degraded[None], sigma_01, scale=_needs_scale(request))
+    estimate = session.estimate(expert, degraded[None], sigma_01, scale=_needs_scale(request))
     restored = [estimate.mean[0]]
     for sample in range(request.samples):
         if request.temperature == 0:

@@ -1,6 +1,6 @@
-"""A first look at a picture: how far it is from what the model was trained on.
+"""A first look at a picture: which expert restores its kind best, and how far it is from what they were trained on.
 
-A few small windows go through the trunk before the picture does. Their statistics say what kind of
+A few small windows go through the first expert's trunk before the picture does. Their statistics say what kind of
 picture it is: the mean and spread of the coarsest features (what is shown); variance, kurtosis and
 autocorrelation of what was removed (whether it looks like noise that the model knows); and patterns that
 photographs do not have: lines along rows or columns, noise without colour in a coloured scene, a single wave,
@@ -34,21 +34,27 @@ class Look(NamedTuple):
 
     anomaly: float | None
     """1 is the limit of what the model was trained on (`bundle.familiar`); None if the picture is too small to say."""
+    expert: str
+    """Which one is to restore it."""
     correction: Correction
     """Of the predicted scale, for this kind of picture."""
 
 
 def look(session: Session, canvas: Canvas) -> Look:
-    """Sizes as the picture's; a picture that is too small to say gets the correction of an average one."""
+    """A picture smaller than a window is mirrored to fill it: enough to choose an expert by, not to judge it, and
+    its correction is that of the expert's average picture.
+    """
     height, width, _ = canvas.picture.pixels.shape
-    if min(height, width) < WINDOW_PX:
-        return Look(None, session.familiar.corrected(session.familiar.average))
-    batch = np.stack(
-        [canvas.take((row, row + WINDOW_PX), (column, column + WINDOW_PX)) for row, column in corners(height, width)]
-    )
+    small = min(height, width) < WINDOW_PX
+    places = corners(max(height, WINDOW_PX), max(width, WINDOW_PX))
+    batch = np.stack([canvas.take((row, row + WINDOW_PX), (column, column + WINDOW_PX)) for row, column in places])
     familiar = session.familiar
     place = familiar.place(statistics(batch, *session.mean_and_coarsest(batch)))
-    return Look(familiar.anomaly(place), familiar.corrected(place))
+    expert = familiar.expert(place)
+    name = session.bundle.card.experts[expert]
+    if small:
+        return Look(None, name, familiar.corrected_on_average(expert))
+    return Look(familiar.anomaly(place), name, familiar.corrected(place, expert))
 
 
 def corners(height: int, width: int) -> list[tuple[int, int]]:

@@ -22,6 +22,8 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class Estimate(NamedTuple):
     """What is known of a batch before anything is drawn: see `ladder.restorer.Estimate`."""
 
+    expert: str
+    """By which."""
     mean: Array
     scale: Array | None
     """None, and no features, unless asked for."""
@@ -59,9 +61,10 @@ class Session:
         self.bundle = bundle
         self.device = "cpu" if device == "auto" and precision == "int8" else choose_device(device)
         self.threads = threads or cores()
+        self._graphs: dict[str, Any] = {}
         if device == "auto" and self.device != "cpu":
             try:
-                self._mean  # noqa: B018  (loads the graph: the device may be known and yet not work)
+                self._graph(self.first, "mean.onnx")  # the device may be known and yet not work
             except DeviceError:
                 self.device = "cpu"
         if precision == "int8" and self.device != "cpu":
@@ -69,28 +72,35 @@ class Session:
         self.precision = precision
         self.calibration: Calibration = read_calibration(bundle)
 
+    @property
+    def first(self) -> str:
+        """The expert that looks first."""
+        return self.bundle.card.experts[0]
+
     def precision_of_mean(self, scale: bool) -> Literal["fp32", "int8"]:
         """What the trunk computes in; a scale and samples are calibrated on what float gives."""
         if self.precision != "auto":
             return self.precision
         return "fp32" if scale else auto_precision(self.device)
 
-    def estimate(self, degraded: Array, sigma_01: float | None = None, scale: bool = True) -> Estimate:
+    def estimate(self, expert: str, degraded: Array, sigma_01: float | None = None, scale: bool = True) -> Estimate:
         """(B, 3, H, W) with H, W multiples of the card's → mean, and if asked for scale, of the same shape."""
         sigma = np.full(degraded.shape[0], -1.0 if sigma_01 is None else sigma_01, dtype=np.float32)  # < 0: not told
         names = [f"feature_{k + 1}" for k in range(len(self.bundle.card.noise_inputs) - 1)] if scale else []
-        graph = self._mean_int8 if self.precision_of_mean(scale) == "int8" else self._mean
+        graph = self._graph(expert, "mean_int8.onnx" if self.precision_of_mean(scale) == "int8" else "mean.onnx")
         mean, *features = run_graph(graph, ["mean", *names], {"degraded": degraded, "sigma_01": sigma})
         if not scale:
-            return Estimate(mean, None, ())
+            return Estimate(expert, mean, None, ())
         feeds = {"degraded": degraded, "mean": mean, "feature_1": features[0]}
-        return Estimate(mean, run_graph(self._scale, ["scale"], feeds)[0], tuple(features))
+        scaled = run_graph(self._graph(expert, "scale.onnx"), ["scale"], feeds)[0]
+        return Estimate(expert, mean, scaled, tuple(features))
 
     def mean_and_coarsest(self, degraded: Array) -> tuple[Array, Array]:
-        """(B, 3, H, W) → the mean in float and the coarsest features, for a first look."""
+        """(B, 3, H, W) → the first expert's mean in float and its coarsest features, for a first look."""
         sigma = np.full(degraded.shape[0], -1, dtype=np.float32)
         coarsest = f"feature_{len(self.bundle.card.noise_inputs) - 1}"
-        mean, features = run_graph(self._mean, ["mean", coarsest], {"degraded": degraded, "sigma_01": sigma})
+        graph = self._graph(self.first, "mean.onnx")
+        mean, features = run_graph(graph, ["mean", coarsest], {"degraded": degraded, "sigma_01": sigma})
         return mean, features
 
     def draw(self, estimate: Estimate, factor: np.float32, noise: Sequence[Array], temperature: float) -> Array:
@@ -106,32 +116,23 @@ class Session:
         }
         feeds |= {f"feature_{k + 1}": array for k, array in enumerate(estimate.features)}
         feeds |= {f"noise_{k}": array for k, array in enumerate(noise)}
-        sample: Array = run_graph(self._draw, ["sample"], feeds)[0]
+        sample: Array = run_graph(self._graph(estimate.expert, "draw.onnx"), ["sample"], feeds)[0]
         return sample
 
     @cached_property
     def familiar(self) -> Familiar:
-        """What the model was trained on."""
-        return Familiar.load(self.bundle.path("familiar.npz"))
+        """What the model was trained on. Raises BundleError if it is of other experts."""
+        path = self.bundle.path("familiar.npz")
+        familiar = Familiar.load(path)
+        if familiar.error.shape[1:] != (len(self.bundle.card.experts),):
+            raise BundleError(f"{path}: is not of the card's experts; export the bundle again")
+        return familiar
 
-    @cached_property
-    def _mean(self) -> Any:
-        return self._load("mean.onnx")
-
-    @cached_property
-    def _mean_int8(self) -> Any:
-        return self._load("mean_int8.onnx")
-
-    @cached_property
-    def _scale(self) -> Any:
-        return self._load("scale.onnx")
-
-    @cached_property
-    def _draw(self) -> Any:
-        return self._load("draw.onnx")
-
-    def _load(self, file: str) -> Any:
-        return open_graph(self.bundle.path(file), self.device, self.threads)
+    def _graph(self, expert: str, file: str) -> Any:
+        name = f"{expert}/{file}"
+        if name not in self._graphs:
+            self._graphs[name] = open_graph(self.bundle.path(name), self.device, self.threads)
+        return self._graphs[name]
 
 
 def run_graph(graph: Any, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:

@@ -16,7 +16,7 @@ def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     again, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)
     assert again == store
-    pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, 1, 0.5, 0.3)
+    pairs = RestorationPairs(store, settings.degrade, settings.mixture(), 1, "s", 16, 8, 1, 0.5, 0.3)
 
     def batches(start, count, batch, workers):
         return itertools.islice(loader(pairs, start, batch, workers), count)
@@ -34,7 +34,7 @@ def test_of_several_patches_the_most_detailed_is_taken(recipe, pictures, tmp_pat
     store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
     detail = []
     for candidates in (1, 4):
-        pairs = RestorationPairs(store, settings.degrade, 1, "s", 16, 8, candidates, 0.0, 0.0)
+        pairs = RestorationPairs(store, settings.degrade, settings.mixture(), 1, "s", 16, 8, candidates, 0.0, 0.0)
         detail.append(np.mean([float(pairs[k].clean.diff(dim=2).abs().mean()) for k in range(60)]))
     assert detail[1] > 1.3 * detail[0]
 

@@ -138,9 +138,9 @@ def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_
     recipe.write_text(recipe.read_text().replace("warmup_steps = 5", "warmup_steps = 1000000"))
     assert not train_recipe(job, told.append)
     begun = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
-    given = load_file(finished / "bundle" / "weights.safetensors")
-    assert all((begun[name] - given[name]).abs().max() < 1e-5 for name in given)
-    assert any(line.startswith("starting from") and "new" not in line for line in told)
+    given = load_file(finished / "bundle" / "main" / "weights.safetensors")
+    assert all((begun[f"main.{name}"] - given[name]).abs().max() < 1e-5 for name in given)
+    assert any(line.startswith("main starts from tiny's main") and "new" not in line for line in told)
     recipe.write_text(recipe.read_text().replace("widths = [8, 16]", "widths = [8, 24]"))
     other = TrainJob(recipe, pictures, tmp_path / "other", tmp_path / "cache", start=str(finished / "bundle"))
     with pytest.raises(UsageError, match="other sizes"):
@@ -160,11 +160,11 @@ def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
     from safelight.learn.restore.finish import load_model
     from safelight.learn.run import RunFolder
 
-    model = load_model(recipe, RunFolder(finished))
+    model = export.halved(load_model(recipe, RunFolder(finished)))
     for wrong in (2e-4, float("nan")):
         monkeypatch.setattr(graphs, "differences", lambda *_, wrong=wrong: [0.0, wrong])
         with pytest.raises(BundleError, match="not exported"):
-            export.export_graphs(model, tmp_path)
+            export.export_graphs(model["main"], tmp_path)
 
 
 def test_interrupt_saves_and_resume_goes_on(recipe, pictures, tmp_path):
@@ -239,8 +239,10 @@ def test_a_grown_trunk_computes_what_it_grew_from(finished, recipe, pictures, tm
     model, larger = (
         build_restorer(**read_recipe(path).model.model_dump()) for path in (finished.parent / "tiny.toml", recipe)
     )
-    model.load_state_dict(load_file(finished / "bundle" / "weights.safetensors"), strict=False)
-    larger.load_state_dict(load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors"))
+    given = load_file(finished / "bundle" / "main" / "weights.safetensors")
+    model.load_state_dict({name: tensor.float() for name, tensor in given.items()}, strict=False)
+    grown = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
+    larger.load_state_dict({name.removeprefix("main."): tensor for name, tensor in grown.items()})
     y, unknown = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.tensor([-1.0])
     torch.testing.assert_close(larger(y, unknown).mean, model(y, unknown).mean, rtol=0, atol=1e-4)
     assert sum(p.numel() for p in larger.parameters()) > sum(p.numel() for p in model.parameters())

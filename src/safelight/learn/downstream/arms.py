@@ -150,7 +150,7 @@ def train_arm(arm: Arm) -> ArmResult:
         x, targets = batches.labelled(step)
         if arm.pool is None:
             loss = _told(model(x), targets)
-        elif not arm.lessons:
+        elif ARMS[arm.name].consistent:
             plain, moved = batches.unlabelled(step)
             sure, guess = averaged(plain).softmax(dim=1).max(dim=1)
             told, says = model(torch.cat([x, moved])).split([len(x), len(moved)])

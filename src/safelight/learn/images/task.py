@@ -68,7 +68,7 @@ class ImageTask:
             )
         return None
 
-    def preview(self, path: Path) -> None:
+    def preview(self, path: Path, stage: int) -> None:
         write_preview(self.model.vae, self.validation, self.classes, path)
 
 

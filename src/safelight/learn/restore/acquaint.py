@@ -5,6 +5,7 @@ far from those a picture of the same kind may lie.
 """
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from safelight.bundle import Correction, Familiar
-from safelight.ladder.restorer import Restorer
+from safelight.ladder.restorer import Experts, Restorer
 from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn.restore.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.restore.objectives import draw_noise
@@ -35,7 +36,7 @@ EVERY = 7
 AT_LEVEL = 0.9
 """Of the interval that the second correction makes right."""
 LEAST = 1e-3
-"""Of a correction that is needed: a patch without any error says nothing more."""
+"""Of a correction that is needed, and of an error: a patch without any error says nothing more."""
 
 Vector = NDArray[np.float64]
 
@@ -52,24 +53,26 @@ def looking_pairs(
     return training_pairs(recipe, known, "familiar", side), training_pairs(recipe, held_out, "calibration", side)
 
 
-def acquaint(model: Restorer, known: RestorationPairs, held_out: RestorationPairs) -> Familiar:
+def acquaint(model: Experts, known: RestorationPairs, held_out: RestorationPairs) -> Familiar:
     """Fit everything in `Familiar`; see `looking_pairs` for the patches.
 
     Corrections are those of training pictures: they are many more than the held-out ones, and a trunk this small
     restores both alike. `finish.calibrate` then sees to it that levels are kept on held-out ones.
     """
-    kinds, needed = [], []
+    kinds, errors, needed = [], [], []
     for index in range(KNOWN):
         pair = known[index]
-        kinds.append(kind(model, pair))
-        needed.append(needed_correction(*evidence(model, pair)))
-    seen, correction = np.stack(kinds), np.log(np.maximum(needed, LEAST))
+        kinds.append(kind(model.first, pair))
+        shown = [evidence(model[name], pair) for name in model]
+        errors.append([np.mean(one.error**2) for one in shown])
+        needed.append([needed_correction(*one) for one in shown])
+    seen = np.stack(kinds)
     centre, projection = _project(seen)
-    reference = (seen - centre) @ projection
-    unlimited = _familiar(centre, projection, reference, 1.0, correction)
-    distances = [unlimited.anomaly(unlimited.place(kind(model, held_out[index]))) for index in range(HELD_OUT)]
-    limit = float(np.quantile(distances, 1 - OUTSIDE_SHARE))
-    return _familiar(centre, projection, reference, limit, correction)
+    logs = np.log(np.maximum(errors, LEAST**2)), np.log(np.maximum(needed, LEAST))
+    arrays = (centre, projection, (seen - centre) @ projection, np.array(1.0), *logs)
+    unlimited = Familiar(*(array.astype(np.float32) for array in arrays))
+    distances = [unlimited.anomaly(unlimited.place(kind(model.first, held_out[index]))) for index in range(HELD_OUT)]
+    return replace(unlimited, limit=np.array(np.quantile(distances, 1 - OUTSIDE_SHARE), dtype=np.float32))
 
 
 @torch.inference_mode()
@@ -129,8 +132,3 @@ def _project(seen: Vector) -> tuple[Vector, Vector]:
     projection[: -len(own), :kept] = main / spread[: -len(own), None]
     projection[-len(own) :, kept:] = np.diag(1 / (spread[-len(own) :] * np.sqrt(own)))
     return centre, projection
-
-
-def _familiar(centre: Vector, projection: Vector, reference: Vector, limit: float, correction: Vector) -> Familiar:
-    arrays = (centre, projection, reference, np.array(limit), correction)
-    return Familiar(*(array.astype(np.float32) for array in arrays))

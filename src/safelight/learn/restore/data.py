@@ -43,6 +43,8 @@ class RestorationPairs(Dataset[Pair]):
 
     store: PixelStore
     chains: tuple[ChainSettings, ...]
+    shares: tuple[float, ...]
+    """How often each chain is drawn."""
     seed: int
     stream: str
     patch_px: int
@@ -67,8 +69,7 @@ class RestorationPairs(Dataset[Pair]):
         return Pair(_tensor(patch[window]), _tensor(degraded[window]), torch.tensor(sigma_01, dtype=torch.float32))
 
     def _chain(self, rng: np.random.Generator) -> ChainSettings:
-        weights = np.array([chain.weight for chain in self.chains])
-        return self.chains[int(rng.choice(len(weights), p=weights / weights.sum()))]
+        return self.chains[int(rng.choice(len(self.chains), p=self.shares))]
 
     def _patch(self, rng: np.random.Generator) -> Pixels:
         """A random square of patch and margin, flipped and turned, from any picture at any of its scales."""
@@ -85,13 +86,17 @@ class RestorationPairs(Dataset[Pair]):
 
 
 def training_pairs(
-    recipe: TrainRecipe, store: PixelStore, stream: str, patch_px: int | None = None
+    recipe: TrainRecipe, store: PixelStore, stream: str, patch_px: int | None = None, expert: str | None = None
 ) -> RestorationPairs:
-    """The pairs of a recipe, from pictures that are large enough; `stream` names one sequence of them."""
+    """The pairs of a recipe, from pictures that are large enough; `stream` names one sequence of them.
+
+    Degraded as one expert sees it, or as all of them do.
+    """
     data = recipe.data
     return RestorationPairs(
         store=store.at_least((patch_px or data.patch_px) + data.margin_px),
         chains=recipe.degrade,
+        shares=recipe.mixture(expert),
         seed=recipe.seed,
         stream=stream,
         patch_px=patch_px or data.patch_px,

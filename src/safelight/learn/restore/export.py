@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from safelight.ladder.restorer import Restorer
+from safelight.ladder.restorer import Experts, Restorer
 from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
 from safelight.learn.restore.objectives import draw_noise
 
@@ -58,13 +58,19 @@ class DrawGraph(nn.Module):
         return self.model.draw(mean, scale, features, [temperature * n for n in noise])
 
 
+def halved(model: Experts) -> Experts:
+    """Rounded to float16 and back, in place: what is stored, and so what is to be measured and calibrated."""
+    return model.half().float()
+
+
 def export_graphs(model: Restorer, folder: Path) -> float:
     """Write weights.safetensors, mean.onnx, scale.onnx and draw.onnx into `folder`.
 
-    Returns the largest difference to torch. Raises BundleError if that is too large.
+    The weights must be exact in float16, as they are stored: see `halved`. Returns the largest difference to torch.
+    Raises BundleError if that is too large.
     """
     model = model.eval().requires_grad_(False)
-    save_shared_weights({k: t for k, t in model.state_dict().items() if not TRAINING_ONLY.match(k)}, folder)
+    save_shared_weights({k: t.half() for k, t in model.state_dict().items() if not TRAINING_ONLY.match(k)}, folder)
     cell = model.trunk.size_multiple
     features = [f"feature_{k + 1}" for k in range(len(model.ladder.latents))]
     noise = [f"noise_{k}" for k in range(len(model.noise_inputs))]

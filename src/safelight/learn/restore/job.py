@@ -8,7 +8,7 @@ from torch import Tensor
 
 from safelight.bundle import Bundle, Card, find_restorer
 from safelight.errors import UsageError
-from safelight.ladder.restorer import build_restorer
+from safelight.ladder.restorer import build_experts, build_restorer
 from safelight.learn.job import Tell, TrainJob
 from safelight.learn.loop import train
 from safelight.learn.restore.export import TRAINING_ONLY
@@ -40,12 +40,19 @@ def train_restorer(job: TrainJob, recipe: TrainRecipe, tell: Tell) -> bool:
             f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
             "each needs one: add pictures or change data.validation_share"
         )
+    learning = {stage.expert for stage in recipe.stages if stage.objective == "mean"}
+    idle = [name for name in recipe.experts if name not in learning]
+    if idle and None not in learning and not job.start and not job.resume:
+        raise UsageError(f"{job.recipe}: no stage teaches expert '{idle[0]}' the mean; add one, or give --start BUNDLE")
     run = job.folder(recipe.name)
     start = find_restorer(job.start) if job.start and not job.resume else None
     torch.manual_seed(recipe.seed)
-    model = build_restorer(**recipe.model.model_dump()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build_experts(recipe.experts, recipe.model.model_dump())
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    together = recipe.stages[0].expert is None  # then all begin with what the first has learned
     if start:
-        model.load_state_dict(_fitting_weights(recipe, start, tell), strict=False)
+        for name in recipe.experts[:1] if together else recipe.experts:
+            model[name].load_state_dict(_fitting_weights(recipe, start, name, tell), strict=False)
     if job.resume:
         run.resume(_asked(recipe, store))
     else:
@@ -65,8 +72,9 @@ def _asked(recipe: TrainRecipe, store: PixelStore) -> Asked:
     return {"recipe": asked, "pixels": store.path.stem}
 
 
-def _fitting_weights(recipe: TrainRecipe, start: Bundle[Card], tell: Tell) -> dict[str, Tensor]:
-    """What of a bundle's weights fits the recipe's model, part by part. Raises UsageError if the trunk does not.
+def _fitting_weights(recipe: TrainRecipe, start: Bundle[Card], expert: str, tell: Tell) -> dict[str, Tensor]:
+    """What of a bundle's weights fits an expert of the recipe, part by part: those of the bundle's expert of that name,
+    or else of its first. Raises UsageError if the trunk does not fit.
 
     Residual blocks that only the recipe has begin silent, so that the grown trunk computes what the given one does
     (Chen et al., "Net2Net", ICLR 2016). What a bundle goes without, the ladder's view of the clean picture, is learned
@@ -74,7 +82,8 @@ def _fitting_weights(recipe: TrainRecipe, start: Bundle[Card], tell: Tell) -> di
     """
     torch.manual_seed(recipe.seed)
     wanted = build_restorer(**recipe.model.model_dump()).state_dict()
-    given = load_file(start.path("weights.safetensors"))
+    teacher = expert if expert in start.card.experts else start.card.experts[0]
+    given = {name: t.float() for name, t in load_file(start.path(f"{teacher}/weights.safetensors")).items()}
     grown = [name for name in wanted.keys() - given.keys() if re.fullmatch(r"trunk\..*\.conv\d\.(weight|bias)", name)]
     given |= {name: tensor for name, tensor in wanted.items() if TRAINING_ONLY.match(name)}
     given |= {name: torch.zeros_like(wanted[name]) if ".conv2." in name else wanted[name] for name in grown}
@@ -84,7 +93,8 @@ def _fitting_weights(recipe: TrainRecipe, start: Bundle[Card], tell: Tell) -> di
     if "trunk" in fresh:
         raise UsageError(f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to its own")
     blocks = f"; {len(grown) // 4} new blocks in the trunk" if grown else ""
-    tell(f"starting from {start.card.name}{blocks}" + (f"; new: {', '.join(fresh)}" if fresh else ""))
+    new = f"; new: {', '.join(fresh)}" if fresh else ""
+    tell(f"{expert} starts from {start.card.name}'s {teacher}{blocks}{new}")
     return {name: given[name] for name in wanted if name.partition(".")[0] not in fresh}  # a part whole, or not at all
 
 

@@ -25,7 +25,7 @@ from onnxruntime.quantization import (
 )
 
 from safelight.errors import BundleError
-from safelight.learn.graphs import point_into
+from safelight.learn.graphs import load_plain, point_into, prepend
 from safelight.learn.restore.data import RestorationPairs
 
 IN_FLOAT = re.compile(r"trunk\.(head|tail|down\.0|(encode|decode)\.0\.\d+\.conv[12])\.weight")
@@ -36,13 +36,14 @@ CALIBRATION_PATCHES = 48
 
 def quantise(mean: Path, target: Path, pairs: RestorationPairs) -> None:
     """Write `target`, with the inputs and outputs of `mean`; `pairs` show the ranges."""
-    graph = onnx.load(str(mean), load_external_data=False).graph
+    graph = load_plain(mean).graph
+    floats = {t.name: t for t in graph.initializer}
     in_float = [node.name for node in graph.node if any(IN_FLOAT.fullmatch(name) for name in node.input)]
     if not in_float:
         raise BundleError(f"{mean}: names no weight that must stay in float; the exporter's names have changed")
     with _quiet():
         quantize_static(
-            str(mean),
+            load_plain(mean),  # another copy, since it is changed
             str(target),
             _Patches(pairs),
             quant_format=QuantFormat.QDQ,
@@ -55,8 +56,33 @@ def quantise(mean: Path, target: Path, pairs: RestorationPairs) -> None:
             extra_options={"CalibPercentile": PERCENTILE},
         )
     proto = onnx.load(str(target))
-    point_into(proto, target.with_name("weights.safetensors"), strict=False)  # what stayed in float is there already
+    _round_when_loaded(proto.graph, floats)
+    point_into(proto, target.with_name("weights.safetensors"), only=floats)  # steps and biases are the quantiser's own
     onnx.save(proto, str(target))
+
+
+def _round_when_loaded(graph: Any, floats: dict[str, Any]) -> None:
+    """Replace every 8-bit kernel by the float one that it was rounded from, and by the rounding, which onnxruntime
+    does once, when it loads the graph. Raises BundleError if that would give another kernel.
+    """
+    initialisers = {t.name: t for t in graph.initializer}
+    added = []
+    for node in graph.node:
+        kernel = initialisers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if kernel is None or len(kernel.dims) != 4:
+            continue
+        name = kernel.name.removesuffix("_quantized")
+        (axis,) = (a.i for a in node.attribute if a.name == "axis")
+        values, step, rounded = (
+            onnx.numpy_helper.to_array(t) for t in (floats[name], initialisers[node.input[1]], kernel)
+        )
+        again = np.rint(values / np.expand_dims(step, tuple(k for k in range(4) if k != axis)))
+        if not np.array_equal(np.clip(again, -128, 127), rounded):
+            raise BundleError(f"{name}: is not rounded as the 8-bit graph has it; the quantiser has changed")
+        added.append(onnx.helper.make_node("QuantizeLinear", [name, *node.input[1:]], [kernel.name], axis=axis))
+        graph.initializer.remove(kernel)
+        graph.initializer.append(floats[name])
+    prepend(graph, added)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,17 @@
 """A restoration recipe, such as `recipes/photo.toml`. An unknown key is an error."""
 
+import itertools
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from safelight.bundle.card import EXPERT
 from safelight.degrade import Chain, Step
 from safelight.errors import RecipeError
+from safelight.ladder.restorer import Experts
 from safelight.learn.settings import CardSettings, Schedule
 from safelight.settings import NotNegative, Positive, Settings
 
@@ -50,10 +54,18 @@ class StepSettings(BaseModel):
         return self
 
 
+Name = Annotated[str, Field(pattern=EXPERT)]
+Weight = Annotated[float, Field(gt=0)]
+
+
 class ChainSettings(Settings):
     """One way for a picture to go bad."""
 
-    weight: float = Field(gt=0)
+    weight: Annotated[
+        Annotated[Weight, Tag("number")] | Annotated[dict[str, Weight], Tag("table")],
+        Discriminator(lambda given: "table" if isinstance(given, dict) else "number"),
+    ]
+    """How often it is drawn: by all experts alike, or by each of those that are named."""
     steps: tuple[StepSettings, ...] = Field(min_length=1)
     tell_sigma: float = Field(0.0, ge=0, le=1)
     """How often the model is told σ of the chain's `gaussian_noise` (it must also work untold)."""
@@ -72,10 +84,16 @@ class ChainSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> "ChainSettings":
+        if self.weight == {}:
+            raise ValueError("weight names no expert")
         kinds = [step.kind for step in self.steps]
         if self.tell_sigma and kinds.count("gaussian_noise") != 1:
             raise ValueError("tell_sigma needs exactly one gaussian_noise step")
         return self
+
+    def weight_of(self, expert: str) -> float:
+        """0 if the expert never draws it."""
+        return self.weight.get(expert, 0.0) if isinstance(self.weight, dict) else self.weight
 
 
 class ModelSettings(Settings):
@@ -103,6 +121,8 @@ class StageSettings(Schedule):
     """One stage: what is learned, and its schedule."""
 
     objective: Literal["mean", "posterior"]
+    expert: Name | None = None
+    """Which one learns, from its own mixture. If none is named, the first learns from all; the others begin there."""
     loss: Literal["l1", "rmse"] = "l1"
     """Of a mean stage; see `objectives.mean_objective`."""
     patch_px: Positive | None = None
@@ -116,6 +136,7 @@ class TrainRecipe(Settings):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 1
     card: CardSettings
+    experts: tuple[Name, ...] = Field(("main",), min_length=1)
     data: DataSettings
     degrade: tuple[ChainSettings, ...] = Field(min_length=1)
     model: ModelSettings
@@ -130,4 +151,29 @@ class TrainRecipe(Settings):
         multiple = 2 ** len(self.model.widths)
         if any(stage.patch_px and stage.patch_px % multiple for stage in self.stages) or self.data.patch_px % multiple:
             raise ValueError(f"patch_px must be a multiple of {multiple}, the coarsest scale of the model")
+        self._check_experts()
         return self
+
+    def _check_experts(self) -> None:
+        if len(set(self.experts)) < len(self.experts):
+            raise ValueError("experts must have different names")
+        for name in set(self.experts).intersection(dir(Experts())):
+            raise ValueError(f"expert '{name}' has the name of something in torch; choose another")
+        named = {name for chain in self.degrade if isinstance(chain.weight, dict) for name in chain.weight}
+        own = [stage.expert for stage in self.stages]
+        for name in sorted(named.union(name for name in own if name is not None) - set(self.experts)):
+            raise ValueError(f"expert '{name}' is not among experts ({', '.join(self.experts)})")
+        for name in self.experts:
+            if not any(chain.weight_of(name) for chain in self.degrade):
+                raise ValueError(f"expert '{name}' has no way of going bad; give it a weight in [[degrade]]")
+        if any(late is None and early is not None for early, late in itertools.pairwise(own)):
+            raise ValueError("a stage of all experts comes before those of one")
+        if len(self.experts) > 1 and own[-1] is None:
+            raise ValueError("no stage names an expert, so that all would be the same; name one, or have one expert")
+
+    def mixture(self, expert: str | None = None) -> tuple[float, ...]:
+        """Of `degrade`, the share of each chain in what an expert sees, or in what all of them see, each as much."""
+        of = self.experts if expert is None else (expert,)
+        weights = np.array([[chain.weight_of(name) for chain in self.degrade] for name in of])
+        shares: list[float] = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0).tolist()
+        return tuple(shares)

@@ -63,6 +63,11 @@ class PixelStore:
         """The entries that a square of this side fits into."""
         return PixelStore(self.path, tuple(e for e in self.entries if min(e.height, e.width) >= side_px))
 
+    def each(self) -> list["PixelStore"]:
+        """One store for every picture, with all its scales."""
+        digests = dict.fromkeys(entry.digest for entry in self.entries)
+        return [PixelStore(self.path, tuple(e for e in self.entries if e.digest == digest)) for digest in digests]
+
     @property
     def pictures(self) -> int:
         """How many different pictures there are, whatever their scales."""

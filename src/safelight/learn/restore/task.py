@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from safelight.errors import UsageError
-from safelight.ladder.restorer import Restorer
+from safelight.ladder.restorer import Experts, Restorer
 from safelight.learn.restore.data import Pair, loader, training_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
@@ -42,7 +42,7 @@ class RestoreTask:
 
     patience = 0
 
-    def __init__(self, recipe: TrainRecipe, store: PixelStore, model: Restorer) -> None:
+    def __init__(self, recipe: TrainRecipe, store: PixelStore, model: Experts) -> None:
         self.recipe, self.model = recipe, model
         self.seed, self.validate_every, self.log_every = recipe.seed, recipe.validate_every, recipe.log_every
         share = recipe.data.validation_share
@@ -53,23 +53,32 @@ class RestoreTask:
     def stages(self) -> Sequence[StageSettings]:
         return self.recipe.stages
 
+    def learner(self, stage: int) -> Restorer:
+        """Which of the experts a stage trains."""
+        name = self.stages[stage].expert
+        return self.model.first if name is None else self.model[name]
+
     def trained(self, stage: int) -> list[nn.Parameter]:
-        return freeze_all_but(self.model, self.stages[stage])
+        self.model.requires_grad_(False)
+        return unfreeze(self.learner(stage), self.stages[stage])
 
     def begin(self, stage: int) -> None:
-        """Rungs that are silent begin with what the first batch shows; see `Rung.wake`."""
+        """Experts part after what they learned together; silent rungs begin with what the first batch shows."""
+        if stage and self.stages[stage].expert is not None and self.stages[stage - 1].expert is None:
+            self.model.part()
         if self.stages[stage].objective == "posterior":
             batch = next(self.batches(stage, 0, Group()))
-            self.model.wake(*batch, torch_generator(self.seed, "wake", stage))
+            self.learner(stage).wake(*batch, torch_generator(self.seed, "wake", stage))
 
     def objective(self, stage: int, group: Group) -> nn.Module:
-        return RestoreObjective(self.model, self.stages[stage], self.seed)
+        return RestoreObjective(self.learner(stage), self.stages[stage], self.seed)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Pair]:
         if group.size > 1:
             raise UsageError("restoration trains in one process in this version; start it without a launcher")
         settings = self.stages[stage]
-        pairs = training_pairs(self.recipe, self.store, f"{stage}:{settings.objective}", settings.patch_px)
+        stream = f"{stage}:{settings.objective}"
+        pairs = training_pairs(self.recipe, self.store, stream, settings.patch_px, settings.expert)
         for batch in loader(pairs, start, settings.batch, self.recipe.data.workers):
             clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
             yield Pair(clean, degraded, batch.sigma_01)
@@ -78,21 +87,21 @@ class RestoreTask:
         return None
 
     def validate(self, stage: int) -> dict[str, float]:
-        scores = validate_mean(self.model, self.validation)
+        learner = self.learner(stage)
+        scores = validate_mean(learner, self.validation)
         if self.stages[stage].objective == "posterior":
-            scores |= validate_posterior(self.model, self.validation)
+            scores |= validate_posterior(learner, self.validation)
         return scores
 
     def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
         return None
 
-    def preview(self, path: Path) -> None:
-        write_preview(self.model, self.validation, path)
+    def preview(self, path: Path, stage: int) -> None:
+        write_preview(self.learner(stage), self.validation, path)
 
 
-def freeze_all_but(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
+def unfreeze(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
     """What a stage trains: trunk and scale learn the mean; on them, finished, the ladder learns the residual."""
-    model.requires_grad_(False)
     parts = (model.trunk, model.scale) if stage.objective == "mean" else (model.ladder,)
     for part in parts:
         part.requires_grad_(True)

@@ -1,9 +1,7 @@
 """How a run is doing, on pictures that it never trains on."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,10 +10,9 @@ from safelight.ladder.restorer import Restorer
 from safelight.learn.restore.data import Pair, validation_batch
 from safelight.learn.restore.objectives import draw_noise
 from safelight.learn.restore.store import PixelStore
-from safelight.runtime.machine import cores
-from safelight.runtime.session import open_graph
 
 CROP_PX = 128
+SAMPLES = 4
 PART = 8
 """Of a batch, at a time."""
 CHAINS: dict[str, Chain] = {
@@ -46,36 +43,24 @@ def validate_mean(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]
 
 
 @torch.inference_mode()
-def validate_posterior(
-    model: Restorer, batches: dict[str, Pair], factors: Tensor | None = None, samples: int = 4
-) -> dict[str, float]:
+def validate_posterior(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]:
     """The 3 dB law at σ = 25: squared errors of one sample and of the mean of several, over the mean's.
 
-    An exact posterior has 2 and 1 + 1/samples. `factors` (B, 1, 1, 1) multiply the scale, as the runtime does.
+    An exact posterior has 2 and 1 + 1/SAMPLES.
     """
     generator = torch.Generator().manual_seed(0)
     totals = torch.zeros(3)
-    batch = batches["noise25"]
-    factors = torch.ones(len(batch.clean), 1, 1, 1) if factors is None else factors
-    for part, factor in zip(_parts(batch), torch.split(factors, PART), strict=True):
+    for part in _parts(batches["noise25"]):
         output = model(part.degraded, part.sigma_01)
-        scale = factor * output.log_scale.exp()
+        scale = output.log_scale.exp()
         draws = [
             model.draw(output.mean, scale, output.features, draw_noise(model, part.degraded.shape, generator))
-            for _ in range(samples)
+            for _ in range(SAMPLES)
         ]
         average = torch.stack(draws).mean(0)
         totals += torch.stack([_mse(e, part.clean).sum() for e in (output.mean, draws[0], average)])
     one, many = float(totals[1] / totals[0]), float(totals[2] / totals[0])
-    return {"val_sample_mse_ratio": one, f"val_mean_of_{samples}_mse_ratio": many}
-
-
-def graph_psnr_db(path: Path, batch: Pair) -> float:
-    """PSNR of an exported mean in dB, averaged over pictures."""
-    graph = open_graph(path, "cpu", cores())
-    feeds = ({"degraded": part.degraded.numpy(), "sigma_01": part.sigma_01.numpy()} for part in _parts(batch))
-    means = np.concatenate([graph.run(["mean"], feed)[0] for feed in feeds])
-    return float((-10 * torch.log10(_mse(torch.from_numpy(means), batch.clean))).mean())
+    return {"val_sample_mse_ratio": one, f"val_mean_of_{SAMPLES}_mse_ratio": many}
 
 
 def _parts(batch: Pair) -> Iterator[Pair]:
