@@ -112,15 +112,15 @@ def main() -> None:
     parser.add_argument("--page", action="store_true")
     arguments = parser.parse_args()
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    data = arguments.data / "labelled"
     if not arguments.page:
         for name in arguments.only:
-            data, case = arguments.data / "labelled", CASES[name]
+            case = CASES[name]
             found[name] = add(data, case, arguments.add, found[name]) if arguments.add else compare(data, case)
+            if name == "digits10" and not arguments.add:
+                found["wild"] = wild(data)
             RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
-        if "digits10" in arguments.only and not arguments.add:
-            found["wild"] = wild(arguments.data / "labelled")
-            RESULTS.write_text(json.dumps({"processor": processor(), **found}, indent=1) + "\n")
-        sheets(arguments.data / "labelled")
+        sheets(data)
         operations()
     write_page(found)
 
@@ -146,9 +146,13 @@ def trained(data: Path, name: str) -> Path:
 def compare(data: Path, case: Case) -> dict[str, Any]:
     """All arms on seeds 0 to 4; the arms of the verdict again on fresh ones."""
     shared = asked(data, case)
-    first = json.loads(safelight("evaluate", *shared, "--sweep", case.sweep))
-    fresh = json.loads(safelight("evaluate", *shared, "--seed", FRESH_SEED, "--arms", ",".join(fresh_arms(case))))
-    return {name: {k: v for k, v in of.items() if k != "results"} for name, of in (("first", first), ("fresh", fresh))}
+    first = evaluated(*shared, "--sweep", case.sweep)
+    return {"first": first, "fresh": evaluated(*shared, "--seed", FRESH_SEED, "--arms", ",".join(fresh_arms(case)))}
+
+
+def evaluated(*arguments: object) -> dict[str, Any]:
+    """What `safelight evaluate --json` tells, single classifiers left out."""
+    return {key: value for key, value in json.loads(safelight("evaluate", *arguments)).items() if key != "results"}
 
 
 def asked(data: Path, case: Case) -> list[object]:
@@ -170,7 +174,7 @@ def add(data: Path, case: Case, arm: str, known: dict[str, Any]) -> dict[str, An
     merged = {}
     for name, seed, arms in (("first", 0, WITHOUT), ("fresh", FRESH_SEED, fresh_arms(case))):
         others = [other for other in WITHOUT if other in arms]
-        told = json.loads(safelight("evaluate", *asked(data, case), "--seed", seed, "--arms", ",".join([*others, arm])))
+        told = evaluated(*asked(data, case), "--seed", seed, "--arms", ",".join([*others, arm]))
         before = known[name]
         for other in others:
             assert told["arms"][other] == before["arms"][other], f"{other}: {case.title} is no longer what it was"
@@ -189,8 +193,7 @@ def wild(data: Path) -> dict[str, Any]:
     case = CASES["digits10"]
     options = ["--downstream", data / MODELS["digits"].file, "--test", data / str(case.test), "--recipe", recipe]
     options += ["--model", trained(data, "digits"), "--per-class", case.per_class, "--steps", case.steps]
-    told = json.loads(safelight("evaluate", *options, "--arms", "none,classic,vae,classic_vae", "--json"))
-    return {key: value for key, value in told.items() if key != "results"}
+    return evaluated(*options, "--arms", "none,classic,vae,classic_vae", "--json")
 
 
 def sheets(data: Path) -> None:
@@ -255,50 +258,42 @@ def _write_cells(cells: list[np.ndarray], path: Path) -> None:
 def write_page(found: dict[str, Any]) -> None:
     """Tables between the marks of docs/augment.md."""
     known = {name: found[name] for name in CASES if name in found}
-    rows = [f"| accuracy in % | {' | '.join(CASES[name].title for name in known)} |", f"|---|{'---|' * len(known)}"]
+    titles = " | ".join(CASES[name].title for name in known)
+    rows = [f"| accuracy in % | {titles} |", f"|---|{'---|' * len(known)}"]
     for arm in ARMS:
-        cells = (_accuracy(one["first"]["arms"].get(arm)) for one in known.values())
-        rows.append(f"| {arm} | {' | '.join(cells)} |")
-    rows += ["", f"| paired difference, points ± standard error | {' | '.join(CASES[name].title for name in known)} |"]
-    rows.append(f"|---|{'---|' * len(known)}")
+        rows.append(f"| {arm} | {' | '.join(_points(one['first']['arms'].get(arm)) for one in known.values())} |")
+    rows += ["", f"| paired difference, points ± standard error | {titles} |", f"|---|{'---|' * len(known)}"]
     against_classic = (f"{arm} - classic" for arm in ("classic_vae", "classic_vae_pool", "classic_vae_taught"))
     for pair in (*against_classic, "classic_vae_pool - classic_pool"):
-        rows.append(
-            f"| {pair} | {' | '.join(_difference(one['first']['differences'].get(pair)) for one in known.values())} |"
-        )
-        cells = (_difference(one["fresh"]["differences"].get(pair)) for one in known.values())
-        rows.append(f"| the same on fresh seeds | {' | '.join(cells)} |")
+        for title, seeds in ((pair, "first"), ("the same on fresh seeds", "fresh")):
+            cells = (_points(one[seeds]["differences"].get(pair), "+") for one in known.values())
+            rows.append(f"| {title} | {' | '.join(cells)} |")
     rows.append("")
     for name, one in known.items():
         rows += [f"- {CASES[name].title}: *{one['first']['verdict']}* On fresh seeds: *{one['fresh']['verdict']}*"]
     if "wild" in found:
         rows += [f"- MNIST, 10 per class, noise that is far too strong: *{found['wild']['verdict']}*"]
-    sweep = known.get("digits10", {}).get("first", {}).get("sweep")
-    if sweep:
+    if sweep := known.get("digits10", {}).get("first", {}).get("sweep"):
         own = known["digits10"]["first"]["arms"]["classic_vae"]
         by_noise = sorted([*((float(noise), one) for noise, one in sweep.items()), (1.0, own)])
         rows += ["", f"| noise, in multiples of the recipe's | {' | '.join(f'{noise:g}' for noise, _ in by_noise)} |"]
         rows += [f"|---|{'---|' * len(by_noise)}"]
-        rows += [f"| classic_vae, MNIST, 10 per class | {' | '.join(_accuracy(one) for _, one in by_noise)} |"]
+        rows += [f"| classic_vae, MNIST, 10 per class | {' | '.join(_points(one) for _, one in by_noise)} |"]
     if SPEED.exists():
         speed = json.loads(SPEED.read_text())
         latent = ", ".join(f"{op}: {rate:.0f}" for op, rate in speed["latent_per_s"].items())
         chain = f"rotation, scale, shift, colour and blur of {speed['side_px']} px, one thread"
         ours = f"{speed['ours_per_s']:.0f} pictures a second, {speed['ratio']:.1f} times as many as {speed['peer']}"
-        rows += ["", "Speed (`python benchmarks/augment_speed.py`):"]
-        rows += [f"{chain}: {ours} in the same run; latent steps on two threads, pictures a second: {latent}."]
+        told = f"{chain}: {ours} in the same run; latent steps on two threads, pictures a second: {latent}."
+        rows += ["", "Speed (`python benchmarks/augment_speed.py`):", told]
     begin, end = "<!-- numbers: made by benchmarks/augment.py -->", "<!-- end of numbers -->"
     text = PAGE.read_text()
     before, after = text[: text.index(begin) + len(begin)], text[text.index(end) :]
     PAGE.write_text(f"{before}\n\n" + "\n".join(rows) + f"\n\n{after}")
 
 
-def _accuracy(one: dict[str, float] | None) -> str:
-    return "" if one is None else f"{100 * one['mean']:.1f} ± {100 * one['standard_error']:.1f}"
-
-
-def _difference(one: dict[str, float] | None) -> str:
-    return "" if one is None else f"{100 * one['mean']:+.1f} ± {100 * one['standard_error']:.1f}"
+def _points(one: dict[str, float] | None, sign: str = "") -> str:
+    return "" if one is None else f"{100 * one['mean']:{sign}.1f} ± {100 * one['standard_error']:.1f}"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from safelight.bundle import Bundle, find_bundle, open_bundle
+from safelight.bundle import Bundle, Calibration, Familiar, find_bundle, open_bundle
 from support import DATA
 
 
@@ -32,7 +32,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """
     import torch
 
-    from safelight.bundle import Calibration, Card, Familiar, NoiseInput, save_restorer
+    from safelight.bundle import Card, NoiseInput, save_restorer
     from safelight.ladder.restorer import build_experts
     from safelight.learn.restore.export import export_graphs, halved
     from safelight.runtime.look import OF_PATTERNS, OF_REMOVED
@@ -71,20 +71,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         measured={},
         limits=(),
     )
+    return save_restorer(folder, card, *_worth(2 * model.ladder.specs[-1].condition + OF_REMOVED + OF_PATTERNS))
+
+
+def _worth(statistics: int) -> tuple[Calibration, Familiar]:
+    """What the scale of `tiny` is said to be worth, and what it is said to know, in so many statistics of a look."""
     calibration = Calibration(
         std_factor=1.5, draw_factor=1.2, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing"
     )
     known = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
-    size = 2 * model.ladder.specs[-1].condition + OF_REMOVED + OF_PATTERNS
     familiar = Familiar(
-        centre=np.zeros(size, np.float32),
-        projection=np.full((size, 2), 0.01, np.float32),
+        centre=np.zeros(statistics, np.float32),
+        projection=np.full((statistics, 2), 0.01, np.float32),
         reference=known,
         limit=np.float32(100),
         error=np.tile(np.float32([-8, -7]), (5, 1)),
         correction=np.tile(np.float32([0.1, 0.3, 0]), (5, 2, 1)),
     )
-    return save_restorer(folder, card, calibration, familiar)
+    return calibration, familiar
 
 
 @pytest.fixture
