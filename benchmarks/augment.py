@@ -5,7 +5,7 @@
 Trains a VAE of each set without labels and without its test pictures (runs/augment; kept if they are there), compares
 the arms by `safelight evaluate --downstream`, once with seeds 0 to 4 and once, fewer
 arms, with seeds 10 to 14; then once with noise that is far too strong. Writes benchmarks/results/augment.json, contact
-sheets in docs/images, and the tables in docs/augment.md; `--page` only the latter. An hour and a quarter on two cores.
+sheets in docs/images, and the tables in docs/augment.md; `--page` only the latter. More than an hour on two cores.
 `--add` measures one arm, and again those that it is compared with, which must do as well as before to the last digit.
 """
 
