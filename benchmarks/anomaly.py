@@ -130,7 +130,7 @@ UNSEEN: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 """Thought of after the statistics had been chosen with the other kinds at hand."""
 
 
-def measure_anomaly(model: safelight.Model, data: Path) -> dict[str, dict[str, float]]:
+def measure_anomaly(model: safelight.Restorer, data: Path) -> dict[str, dict[str, float]]:
     """For each kind of picture the share that is said to be outside, and the median score (1 is the limit)."""
     kinds = {name: [make(rng(name, k)) for k in range(COUNT)] for name, make in STRANGE.items()}
     photos = [photo for _, photo in pictures(data / "bench" / "kodak24")]
@@ -147,11 +147,11 @@ def measure_anomaly(model: safelight.Model, data: Path) -> dict[str, dict[str, f
     return {f"Outside? {name}": told(model, some) for name, some in kinds.items()}
 
 
-def told(model: safelight.Model, some: list[np.ndarray]) -> dict[str, float]:
+def told(model: safelight.Restorer, some: list[np.ndarray]) -> dict[str, float]:
     """What the model says of some pictures, rounded to 8 bits as in files."""
     outs = [model.enhance(safelight.Picture(stored(pixels)), uncertainty=False) for pixels in some]
-    scores = [out.anomaly for out in outs if out.anomaly is not None]
-    share = float(np.mean([out.outside for out in outs]))
+    scores = [out.ood_score for out in outs if out.ood_score is not None]
+    share = float(np.mean([out.out_of_distribution for out in outs]))
     return {"pictures": len(outs), "outside": round(share, 3), "median_anomaly": round(float(np.median(scores)), 3)}
 
 

@@ -27,8 +27,8 @@ from safelight.augment.latent import LatentSpace
 from safelight.classic import CLASSIC
 from safelight.dataset import Form, ImageSet, open_set
 from safelight.dataset.form import fitted
-from safelight.evaluate.verdict import WITHOUT, Interval, decide
-from safelight.learn.downstream.arms import ARMS
+from safelight.downstream.arms import ARMS
+from safelight.downstream.verdict import WITHOUT, Interval, decide
 from safelight.picture import Picture, read, write
 from safelight.runtime.machine import processor
 

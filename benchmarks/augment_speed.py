@@ -88,7 +88,7 @@ def main() -> None:
 
 def latent(model: Path) -> dict[str, float]:
     """Pictures a second for each latent operation that the model can do, on two threads."""
-    vae = safelight.load(str(model), threads=2)
+    vae = safelight.Vae.load(model, threads=2)
     assert isinstance(vae, safelight.Vae)
     form, found = vae.form, {}
     pixels = np.random.default_rng(0).integers(0, 255, (256, form.height, form.width, form.channels), dtype=np.uint8)

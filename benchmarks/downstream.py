@@ -28,8 +28,8 @@ from torch.nn.functional import cross_entropy, interpolate
 import safelight
 from safelight import randomness
 from safelight.degrade import Step, draw, replay
+from safelight.runtime.graphs import open_graph
 from safelight.runtime.machine import cores, processor
-from safelight.runtime.session import open_graph
 
 RESULTS = ROOT / "benchmarks" / "results" / "downstream.json"
 PAGE = ROOT / "docs" / "downstream.md"
@@ -169,7 +169,7 @@ def degraded_8bit(flower: Flower, clean: np.ndarray, chain: list[Step]) -> np.nd
     return np.rint(255 * degraded).astype(np.uint8)
 
 
-def enhanced_8bit(model: safelight.Model, degraded: np.ndarray) -> np.ndarray:
+def enhanced_8bit(model: safelight.Restorer, degraded: np.ndarray) -> np.ndarray:
     """Blind; (H, W, 3) uint8 → uint8, as the command line does it."""
     return model.enhance(safelight.Picture(degraded), uncertainty=False).mean.pixels
 
@@ -209,7 +209,7 @@ def share_beyond(pictures: Iterable[np.ndarray], cycles: int = 16) -> float:
     return beyond / whole
 
 
-def measure(model: safelight.Model, folder: Path, pictures: int, training: int) -> dict[str, dict]:
+def measure(model: safelight.Restorer, folder: Path, pictures: int, training: int) -> dict[str, dict]:
     """Every degradation, every measurement, on the same pictures."""
     pool = flowers(folder)
     taught = choose([f for f in pool if f.position < TRAINING_SHARE], training, "training")
@@ -235,7 +235,7 @@ def measure(model: safelight.Model, folder: Path, pictures: int, training: int) 
             "held_out_pictures": len(chosen),
             "head_right_on_training": round(float(np.mean(head(lesson.features) == [f.label for f in taught])), 4),
             "variance_beyond_16_cycles": round(share_beyond(originals), 4),
-            "model": f"{model.card.name} {model.session.bundle.sha256[:12]}",
+            "model": f"{model.card.name} {model.bundle.sha256[:12]}",
         }
     }
 
@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--training", type=int, default=5000, help="pictures for the head, at most")
     ask, began = parser.parse_args(), time.perf_counter()
     torch.set_num_threads(1)  # onnxruntime has the cores
-    results = measure(safelight.load("photo"), ask.data / "labelled" / "flowers5", ask.pictures, ask.training)
+    results = measure(safelight.Restorer.load("photo"), ask.data / "labelled" / "flowers5", ask.pictures, ask.training)
     machine = {"cpu": processor(), "threads": cores(), "seconds": round(time.perf_counter() - began)}
     results = {"machine": machine, "protocol": results.pop("protocol")} | results
     RESULTS.parent.mkdir(exist_ok=True)

@@ -65,15 +65,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     photos = parser.parse_args().data / "photos"
-    model = safelight.load("photo")
+    model = safelight.Restorer.load("photo")
     IMAGES.mkdir(parents=True, exist_ok=True)
     told = [
         show(model, row, photos / f"budgie_{row.picture}.webp", IMAGES / f"{k:02}.jpg") for k, row in enumerate(ROWS, 1)
     ]
-    PAGE.write_text(page(f"photo {model.session.bundle.sha256[:12]}", told), encoding="utf-8")
+    PAGE.write_text(page(f"photo {model.bundle.sha256[:12]}", told), encoding="utf-8")
 
 
-def show(model: safelight.Model, row: Row, source: Path, target: Path) -> str:
+def show(model: safelight.Restorer, row: Row, source: Path, target: Path) -> str:
     """One strip of panels; returns what stands above it."""
     clean = safelight.read(source).as_float()
     degraded = replay(clean, draw(row.chain, 0, row.picture, row.what)).astype(np.float32)
@@ -86,7 +86,7 @@ def show(model: safelight.Model, row: Row, source: Path, target: Path) -> str:
     to_vips(np.rint(np.clip(strip, 0, 1) * 255).astype(np.uint8)).jpegsave(str(target), Q=90)
     before, after = (psnr_db(np.clip(p, 0, 1)[window], clean[window]) for p in (degraded, out.mean.pixels))
     rule = "the worst window" if row.worst else "a window of middling error"
-    outside = "; said to be outside what the model was trained on" if out.outside else ""
+    outside = "; said to be outside what the model was trained on" if out.out_of_distribution else ""
     return f"{row.picture.replace('_', ' ')}, {row.what}: {rule}, {before:.1f} → {after:.1f} dB{outside}"
 
 

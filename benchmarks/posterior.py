@@ -55,7 +55,7 @@ class Table:
 class Judge:
     """Compares restored pictures with the truth; LPIPS only if its weights are at hand."""
 
-    def __init__(self, model: safelight.Model, data: Path, samples: int) -> None:
+    def __init__(self, model: safelight.Restorer, data: Path, samples: int) -> None:
         self.model, self.samples = model, samples
         weights = data / "lpips" / "alexnet_lpips.npz"
         self.lpips = Lpips(weights) if weights.exists() else None
@@ -67,21 +67,21 @@ class Judge:
         table.errors.append((out.mean.pixels - clean).ravel()[::EVERY])
         table.add(**self._mean(out, clean, degraded), **self._samples(out, clean))
 
-    def _mean(self, out: safelight.Enhanced, clean: np.ndarray, degraded: np.ndarray) -> dict[str, float]:
+    def _mean(self, out: safelight.Restored, clean: np.ndarray, degraded: np.ndarray) -> dict[str, float]:
         numbers = {
             "input_db": psnr_db(np.clip(degraded, 0, 1), clean),
             "ours_db": psnr_db(np.clip(out.mean.pixels, 0, 1), clean),
             "mse_of_mean": mse(out.mean.pixels, clean),
             "mse_predicted": float(np.mean(out.std**2)),
             "crps_of_mean_and_std_255": 255 * crps_of_gaussian(out.mean.pixels, out.std, clean),
-            "outside": float(out.outside),
+            "outside": float(out.out_of_distribution),
         }
         for level in (0.5, 0.9):
             low, high = out.interval(level)
             numbers[f"inside_{round(100 * level)}"] = float(np.mean((low <= clean) & (clean <= high)))
         return numbers
 
-    def _samples(self, out: safelight.Enhanced, clean: np.ndarray) -> dict[str, float]:
+    def _samples(self, out: safelight.Restored, clean: np.ndarray) -> dict[str, float]:
         draws = np.stack([sample.pixels for sample in out.samples])
         truth = gradient_energy(clean)
         numbers = {

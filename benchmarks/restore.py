@@ -32,8 +32,8 @@ from safelight.bundle import find_bundle
 from safelight.degrade import Step, draw, replay
 from safelight.metrics import mse, psnr_db
 from safelight.picture.vips import to_vips
+from safelight.runtime.graphs import open_graph
 from safelight.runtime.machine import cores, processor
-from safelight.runtime.session import open_graph
 
 RESULTS = ROOT / "benchmarks" / "results" / "restore.json"
 RELIABILITY = ROOT / "docs" / "images" / "reliability.png"
@@ -43,7 +43,7 @@ SAMPLES = 8
 
 def noise_table(judge: Judge, data: Path, peers: Path | None, ask_peers: list[str]) -> Iterator[tuple[str, Table]]:
     """CBSD68 at three noise levels, beside the peers."""
-    eight_bits = safelight.load("photo", precision="int8")
+    eight_bits = safelight.Restorer.load("photo", precision="int8")
     for sigma in (15, 25, 50):
         table = Table()
         for name, clean in pictures(data / "bench" / "cbsd68"):
@@ -58,7 +58,7 @@ def noise_table(judge: Judge, data: Path, peers: Path | None, ask_peers: list[st
         yield f"CBSD68, noise {sigma}", table
 
 
-def restored_db(model: safelight.Model, degraded: np.ndarray, clean: np.ndarray, **options: float) -> float:
+def restored_db(model: safelight.Restorer, degraded: np.ndarray, clean: np.ndarray, **options: float) -> float:
     """PSNR of the mean alone."""
     out = model.enhance(safelight.Picture(degraded.astype(np.float32)), uncertainty=False, **options)
     return psnr_db(np.clip(out.mean.pixels, 0, 1), clean)
@@ -86,7 +86,7 @@ def peer_module(folder: Path) -> object:
 
 def other_tables(judge: Judge, data: Path) -> Iterator[tuple[str, Table]]:
     """JPEG on LIVE1, noise and JPEG on Kodak24, real camera noise on CC15, and pictures that need nothing."""
-    eight_bits = safelight.load("photo", precision="int8")
+    eight_bits = safelight.Restorer.load("photo", precision="int8")
     chains = {
         **{("LIVE1", f"JPEG {quality}"): Step.fixed("jpeg", quality=quality) for quality in (10, 20, 30)},
         ("Kodak24", "noise 25"): Step.fixed("gaussian_noise", sigma_255=25),
@@ -229,7 +229,7 @@ def main() -> None:
     peers = ask.peers if ask.peers.is_dir() else None
     parts: dict[str, Callable[[], dict[str, dict[str, float]]]] = {
         "quality": lambda: measure_quality(ask.data, peers, ask.against),
-        "anomaly": lambda: measure_anomaly(safelight.load("photo"), ask.data),
+        "anomaly": lambda: measure_anomaly(safelight.Restorer.load("photo"), ask.data),
         "speed": lambda: measure_speed(ask.data, ask.peers),
         "memory": lambda: measure_memory(ask.data),
         "start": measure_start,
@@ -240,7 +240,7 @@ def main() -> None:
 
 def measure_quality(data: Path, peers: Path | None, ask_peers: list[str]) -> dict[str, dict[str, float]]:
     """All restoration tables, and the reliability diagram of them."""
-    judge = Judge(safelight.load("photo", precision="fp32"), data, SAMPLES)
+    judge = Judge(safelight.Restorer.load("photo", precision="fp32"), data, SAMPLES)
     tables = {}
     for title, table in itertools.chain(noise_table(judge, data, peers, ask_peers), other_tables(judge, data)):
         tables[title] = table

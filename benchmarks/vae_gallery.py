@@ -24,8 +24,8 @@ import safelight
 from safelight.dataset import Form, PixelTable, identities, open_set, split
 from safelight.evaluate.page import grid_picture
 from safelight.picture import Picture, write
+from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores, processor
-from safelight.runtime.vae import Vae
 
 RESULTS = ROOT / "benchmarks" / "results" / "vae_gallery.json"
 PAGE, IMAGES = ROOT / "docs" / "vae-gallery.md", ROOT / "docs" / "images"
@@ -229,7 +229,7 @@ def main() -> None:
     for run in ALL:
         if ask.only in (None, run.name):
             bundle = train(run, ask.data, ask.scale)
-            vae = safelight.load(str(bundle))
+            vae = safelight.Vae.load(bundle)
             results[run.name] = measure(run, bundle, ask.data) | {"minutes": vae.card.training_minutes}
             pixels, labels = held_out(vae, ask.data / "labelled" / run.source)
             show(run, vae, pixels, labels)

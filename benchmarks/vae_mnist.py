@@ -20,8 +20,8 @@ from sets import DATA, ROOT
 
 import safelight
 from safelight.dataset import PixelTable, identities, open_set
+from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores, processor
-from safelight.runtime.vae import Vae
 
 RESULTS = ROOT / "benchmarks" / "results" / "vae_mnist.json"
 DRAWS, PICTURES, AT_ONCE = 1000, 1000, 100
@@ -35,7 +35,7 @@ def quick(data: Path, folder: Path) -> dict[str, float]:
     began = time.perf_counter()
     subprocess.run([*map(str, command)], check=True)
     seconds = time.perf_counter() - began
-    vae = safelight.load(str(run / "bundle"))
+    vae = safelight.Vae.load(run / "bundle")
     test = np.load(data / "labelled" / "mnist_test.npz")["images"][..., None]
     error = np.square(vae.reconstruct(test) - test / np.float32(255)).mean(dtype=np.float64)
     return {"seconds_of_the_command": seconds, "test_mse": float(error), "latents": vae.card.measured["val_latents"]}
@@ -45,7 +45,7 @@ def likelihood(vae: Vae, data: Path, folder: Path) -> dict[str, float]:
     """Of binarised test pictures, in nats; none of them was trained on."""
     images = open_set(data / "labelled" / "mnist_test.npz")
     known = identities(images, cores())
-    assert not any(int(identity[:16], 16) in vae.seen for identity in known)
+    assert not any(int(identity[:16], 16) in vae.training_identities for identity in known)
     table = PixelTable(images, known, vae.form, folder / "cache", vae.card.binarise_seed, cores())
     rows = table.rows(range(len(table)))
     found = []
@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         results["quick"] = quick(ask.data, Path(place))
         print(json.dumps(results, indent=2))
-        results["binary"] = likelihood(safelight.load(str(ask.binary)), ask.data, Path(place))
+        results["binary"] = likelihood(safelight.Vae.load(ask.binary), ask.data, Path(place))
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=2))
 

@@ -94,7 +94,7 @@ def ours(folder: Path, test: np.ndarray, budget_s: float) -> dict[str, float]:
     command += ["--cache", folder / "cache", "--budget", f"{budget_s:.0f}s"]
     subprocess.run([*map(str, command)], check=True, capture_output=True, env=os.environ)
     seconds = time.perf_counter() - began
-    vae = safelight.load(str(run / "bundle"))
+    vae = safelight.Vae.load(run / "bundle")
     error = float(np.square(vae.reconstruct(test) - test / 255).mean())
     parameters = sum(np.prod(s) for s in _shapes(run / "bundle" / "weights.safetensors"))
     return {

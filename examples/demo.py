@@ -91,7 +91,7 @@ def main() -> None:
     ask = parser.parse_args()
     for folder in ("before", "after"):
         (OUT / folder).mkdir(parents=True, exist_ok=True)
-    model = safelight.load("photo")
+    model = safelight.Restorer.load("photo")
     header = ["picture", "what happened", "before", "after", "gain", "in 90 %"]
     pictures, rows, halves = [], [], []
     for name, extension, what, chain in CASES:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from safelight.bundle import Bundle, Calibration, Familiar, find_bundle, open_bundle
+from safelight.bundle import Bundle, Calibration, OodReference, find_bundle, open_bundle
 from support import DATA
 
 
@@ -32,11 +32,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """
     import torch
 
-    from safelight.bundle import Card, NoiseInput, save_restorer
+    from safelight.bundle import NoiseInput, RestorerCard, save_restorer
     from safelight.ladder.restorer import build_experts
     from safelight.learn.restore.export import export_graphs, halved
-    from safelight.runtime.look import OF_PATTERNS, OF_REMOVED
-    from safelight.runtime.tiling import padded
+    from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED
+    from safelight.runtime.restore.tiling import padded
 
     torch.manual_seed(0)
     sizes = {"widths": (8, 8, 16), "blocks_down": (1, 1, 1), "blocks_up": (1, 1)}
@@ -52,7 +52,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         export_graphs(experts[name], own)
         shutil.copy(own / "mean.onnx", own / "mean_int8.onnx")  # what it computes in is tested with a trained model
     model = experts.first
-    card = Card(
+    card = RestorerCard(
         name="tiny",
         task="restore",
         experts=tuple(experts),
@@ -74,13 +74,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return save_restorer(folder, card, *_worth(2 * model.ladder.specs[-1].condition + OF_REMOVED + OF_PATTERNS))
 
 
-def _worth(statistics: int) -> tuple[Calibration, Familiar]:
+def _worth(statistics: int) -> tuple[Calibration, OodReference]:
     """What the scale of `tiny` is said to be worth, and what it is said to know, in so many statistics of a look."""
     calibration = Calibration(
         std_factor=1.5, draw_factor=1.2, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing"
     )
     known = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
-    familiar = Familiar(
+    familiar = OodReference(
         centre=np.zeros(statistics, np.float32),
         projection=np.full((statistics, 2), 0.01, np.float32),
         reference=known,

@@ -1,17 +1,19 @@
 """Safelight: variational autoencoders that restore photographs and learn sets of pictures, and say how sure they are.
 
 import safelight
-model = safelight.load("photo")
-out = model.enhance(safelight.read("a.tif"), samples=8, seed=7)
-out.mean, out.std, out.samples, out.interval(0.9)
-safelight.write(out.mean, "a_restored.tif")
+restorer = safelight.Restorer.load("photo")
+restored = restorer.enhance(safelight.read("a.tif"), samples=8, seed=7)
+restored.mean, restored.std, restored.samples, restored.interval(0.9)
+safelight.write(restored.mean, "a_restored.tif")
 
-run = safelight.fit("recipes/dataset.toml", data="flowers/")
-vae = safelight.load(str(run.bundle))
+run = safelight.train(safelight.TrainSettings(recipe="recipes/dataset.toml", data="flowers/"))
+vae = safelight.Vae.load(run.bundle)
 vae.encode(x), vae.decode(z), vae.perturb(x, temperature=0.5), vae.sample(64), vae.elbo(x)
 
-aug = safelight.Augment.load("recipes/augment.toml")
-aug(image=x, mask=m, bboxes=b, seed=("set", 17))
+augment = safelight.Augment.load("recipes/augment.toml")
+augment(image=x, mask=m, bboxes=b, seed=("set", 17))
+
+Every verb of the command line is a function of one record of settings: `enhance(EnhanceSettings(...))`, and so on.
 """
 
 from importlib import import_module
@@ -22,34 +24,30 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from safelight.augment import Augment, AugmentedSet
     from safelight.errors import SafelightError
-    from safelight.learn.fit import fit
     from safelight.picture import Picture, read, write
-    from safelight.runtime import Enhanced, Model, Vae, load
+    from safelight.runtime.images import Vae
+    from safelight.runtime.restore import Restored, Restorer
 
 _HOMES = {
     "Augment": "safelight.augment",
     "AugmentedSet": "safelight.augment",
-    "Enhanced": "safelight.runtime",
-    "Model": "safelight.runtime",
     "Picture": "safelight.picture",
+    "Restored": "safelight.runtime.restore",
+    "Restorer": "safelight.runtime.restore",
     "SafelightError": "safelight.errors",
-    "Vae": "safelight.runtime",
-    "fit": "safelight.learn.fit",
-    "load": "safelight.runtime",
+    "Vae": "safelight.runtime.images",
     "read": "safelight.picture",
     "write": "safelight.picture",
 }
 __all__ = [
     "Augment",
     "AugmentedSet",
-    "Enhanced",
-    "Model",
     "Picture",
+    "Restored",
+    "Restorer",
     "SafelightError",
     "Vae",
     "__version__",
-    "fit",
-    "load",
     "read",
     "write",
 ]

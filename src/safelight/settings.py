@@ -1,22 +1,78 @@
-"""What all settings have in common: closed to unknown keys, read from TOML, and refused in one line."""
+"""What all settings have in common: closed to unknown keys, read from TOML, refused in one line, listed once.
+
+A field that `option` or `argument` makes is also an option of the command line: `cli.options` builds commands from it.
+"""
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
-from safelight.errors import RecipeError
+from safelight.errors import RecipeError, UsageError
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 _Recipe = TypeVar("_Recipe", bound=BaseModel)
+_Settings = TypeVar("_Settings", bound="Settings")
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def of(cls: type[_Settings], **values: Any) -> _Settings:
+        """Checked settings. Raises UsageError that names the option in the words of the command line."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = first["msg"].removeprefix("Value error, ")
+            if not first["loc"]:
+                raise UsageError(reason) from None
+            name = flag_of(str(first["loc"][0]), cls.model_fields[str(first["loc"][0])])
+            raise UsageError(f"{name} '{first['input']}': {reason}; see --help") from None
+
+
+class OnCommandLine(NamedTuple):
+    """How a field of settings looks on the command line."""
+
+    flags: tuple[str, ...] = ()
+    """Such as "-o" and "--output"; if empty, two dashes and the field's name. The last one names it in messages."""
+    is_argument: bool = False
+    metavar: str | None = None
+    group: str | None = None
+    """The heading that `--help` lists it under."""
+
+
+def option(default: Any, help: str, *flags: str, group: str | None = None, **limits: Any) -> Any:  # noqa: A002
+    """A field that is an option of the command line; `limits` are those of `pydantic.Field`."""
+    shown = OnCommandLine(flags, group=group)
+    return Field(default, description=help, json_schema_extra={"command_line": shown._asdict()}, **limits)
+
+
+def argument(help: str, metavar: str, default: Any = ..., **limits: Any) -> Any:  # noqa: A002
+    """A field that is an argument of the command line: it stands without a flag."""
+    shown = OnCommandLine(is_argument=True, metavar=metavar)
+    return Field(default, description=help, json_schema_extra={"command_line": shown._asdict()}, **limits)
+
+
+def on_command_line(field: FieldInfo) -> OnCommandLine | None:
+    """None for a field that is none of the command line's."""
+    extra = field.json_schema_extra
+    shown: Any = extra.get("command_line") if isinstance(extra, dict) else None
+    return None if shown is None else OnCommandLine(**shown)
+
+
+def flag_of(name: str, field: FieldInfo) -> str:
+    """How messages call a field."""
+    shown = on_command_line(field) or OnCommandLine()
+    if shown.is_argument:
+        return str(shown.metavar)
+    return shown.flags[-1].partition("/")[0] if shown.flags else f"--{name.replace('_', '-')}"
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def bank(small_vae):
 
 @pytest.fixture(scope="module")
 def space(small_vae, bank):
-    return LatentSpace(safelight.load(str(small_vae.bundle)), bank)
+    return LatentSpace(safelight.Vae.load(small_vae.bundle), bank)
 
 
 def test_equal_words_make_equal_variants():

@@ -14,7 +14,7 @@ from safelight.bundle import bundle as bundles
 from safelight.bundle.card import SCHEMAS
 from safelight.errors import BundleError, OutputError
 from safelight.picture import Picture
-from safelight.runtime import Model, Session
+from safelight.runtime import Restorer, RestorerNetworks
 
 FILES = bundles.files("restore", ("one", "other"))
 
@@ -101,7 +101,7 @@ def test_experts_of_the_card_and_of_what_is_familiar_must_agree(tiny_copy, rng):
     lines = [line for line in (tiny_copy / bundles.SUMS).read_text().splitlines() if " other/" not in line]
     (tiny_copy / bundles.SUMS).write_text("\n".join(lines) + "\n")
     with pytest.raises(BundleError, match="not of the card's experts"):
-        Model(Session(open_bundle(tiny_copy))).enhance(Picture(np.zeros((130, 130, 3), np.uint8)))
+        Restorer(RestorerNetworks(open_bundle(tiny_copy))).enhance(Picture(np.zeros((130, 130, 3), np.uint8)))
 
 
 def test_unknown_key_in_the_card_is_an_error(tiny_copy):
@@ -117,7 +117,7 @@ def test_zip_is_the_same_bundle(tiny, tmp_path, monkeypatch):
     assert (opened.card, opened.sha256) == (tiny.card, tiny.sha256)
     assert open_bundle(tmp_path / "b.zip").folder == opened.folder
     picture = Picture(np.full((16, 16, 3), 77, np.uint8))
-    one, other = (Model(Session(b)).enhance(picture).mean.pixels for b in (tiny, opened))
+    one, other = (Restorer(RestorerNetworks(b)).enhance(picture).mean.pixels for b in (tiny, opened))
     np.testing.assert_array_equal(one, other)
     (tmp_path / "c.zip").write_bytes((tmp_path / "b.zip").read_bytes()[:5000])
     with zipfile.ZipFile(tmp_path / "d.zip", "w", zipfile.ZIP_DEFLATED) as archive:

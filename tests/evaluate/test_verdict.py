@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from safelight.downstream.page import write_verdict
+from safelight.downstream.verdict import Score, interval, judge, mean_curve, roles
 from safelight.errors import UsageError
-from safelight.evaluate.verdict import Score, interval, judge, mean_curve, roles
-from safelight.evaluate.verdict_page import write_verdict
 
 
 def scores(rng, seeds=5, **gains):

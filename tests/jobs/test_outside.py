@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 
-from safelight.jobs import EnhanceSettings, make_plan, run
+from safelight.jobs.enhance import EnhanceSettings, make_plan, run
 from safelight.picture import Picture, write
-from safelight.runtime import Model, Session
+from safelight.runtime import Restorer, RestorerNetworks
 
 
 def test_a_strange_picture_is_done_and_told_of(tiny, tmp_path, rng):
@@ -16,14 +16,14 @@ def test_a_strange_picture_is_done_and_told_of(tiny, tmp_path, rng):
     write(Picture(rng.integers(0, 256, (140, 150, 3), dtype=np.uint8)), source)
     told = {}
     for name, limit in (("known", 1e6), ("strange", 1e-6)):
-        session = Session(tiny)
-        session.familiar = dataclasses.replace(session.familiar, limit=np.float32(limit))
+        networks = RestorerNetworks(tiny)
+        networks.familiar = dataclasses.replace(networks.familiar, limit=np.float32(limit))
         plan = make_plan([source], tmp_path / name, EnhanceSettings(), recursive=False)
-        (told[name],) = run(plan, Model(session), EnhanceSettings())
+        (told[name],) = run(plan, Restorer(networks), EnhanceSettings())
         assert (tmp_path / name / "a.png").exists()
-    assert told["known"].anomaly < 1 < told["strange"].anomaly
+    assert told["known"].ood_score < 1 < told["strange"].ood_score
     assert told["known"].warnings == []
     (warning,) = told["strange"].warnings
     assert warning.startswith("outside what this model was trained on")
     line = json.loads((tmp_path / "strange" / "manifest.jsonl").read_text().splitlines()[-1])
-    assert line["anomaly"] == told["strange"].anomaly and line["warnings"] == [warning]
+    assert line["anomaly"] == told["strange"].ood_score and line["warnings"] == [warning]

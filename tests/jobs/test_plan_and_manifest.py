@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import OutputError, UsageError
-from safelight.jobs import EnhanceSettings, Manifest, make_plan
-from safelight.jobs.manifest import task_key
+from safelight.jobs.enhance import EnhanceSettings, Manifest, make_plan
+from safelight.jobs.enhance.manifest import task_key
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -95,7 +95,9 @@ def test_on_linear_gaussian_data_the_bounds_are_the_likelihood():
     model = build_image_vae(4, (2, 2), (32,), (4,), (0,), "gaussian").to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     steps, generator = 2000, torch.Generator().manual_seed(0)
-    model.wake(pictures(256), generator)  # from q = p two of the four latents never wake: docs/lab-notebook.md
+    model.initialise_from_data(
+        pictures(256), generator
+    )  # from q = p two of the four latents never wake: docs/lab-notebook.md
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         x = pictures(256)

@@ -8,13 +8,13 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from safelight.ladder.layers import bounded
-from safelight.ladder.restorer import Restorer, build_restorer
+from safelight.ladder.restorer import RestorerNet, build_restorer
 from safelight.ladder.rung import Rung, kl_relative
 from safelight.learn.restore.data import Pair
 from safelight.learn.restore.objectives import Terms, draw_noise, mean_objective, posterior_objective
 
 
-def small(rungs: int = 3, seed: int = 0) -> Restorer:
+def small(rungs: int = 3, seed: int = 0) -> RestorerNet:
     torch.manual_seed(seed)
     return build_restorer(
         (8, 8, 16, 16)[:rungs],
@@ -26,7 +26,7 @@ def small(rungs: int = 3, seed: int = 0) -> Restorer:
     )
 
 
-def awake(model: Restorer) -> Restorer:
+def awake(model: RestorerNet) -> RestorerNet:
     """Random weights instead of the silent start."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -70,9 +70,9 @@ def test_a_woken_rung_varies_as_its_prior_does():
     torch.manual_seed(0)
     rung = Rung(8, 3, 1)
     h, evidence = 0.01 * torch.randn(6, 8, 16, 16), 0.02 * torch.randn(6, 8, 16, 16)
-    assert rung.silent
-    rung.wake(h, evidence, torch.Generator().manual_seed(0))
-    assert not rung.silent
+    assert rung.collapsed
+    rung.initialise_from_data(h, evidence, torch.Generator().manual_seed(0))
+    assert not rung.collapsed
     with torch.no_grad():
         delta_mean = rung.posterior(torch.cat([h, evidence], dim=1))[:, :3]
         kl = rung(h, evidence, torch.randn(6, 3, 16, 16)).kl_nats
@@ -84,7 +84,7 @@ def test_a_woken_rung_varies_as_its_prior_does():
 def test_waking_without_variation_stays_finite():
     rung = Rung(8, 3, 1)
     for shape in ((1, 8, 1, 1), (4, 8, 2, 2)):
-        rung.wake(torch.ones(shape), torch.zeros(shape), torch.Generator().manual_seed(0))
+        rung.initialise_from_data(torch.ones(shape), torch.zeros(shape), torch.Generator().manual_seed(0))
         assert all(torch.isfinite(p).all() and p.abs().max() < 10 for p in rung.parameters())
 
 
@@ -92,8 +92,8 @@ def test_only_silent_rungs_are_woken():
     model, batch = small(), pair()
     with torch.no_grad():
         model.ladder.rungs[1].posterior[-1].weight.fill_(0.01)
-    model.wake(*batch, torch.Generator().manual_seed(0))
-    assert not any(rung.silent for rung in model.ladder.rungs)
+    model.initialise_from_data(*batch, torch.Generator().manual_seed(0))
+    assert not any(rung.collapsed for rung in model.ladder.rungs)
     assert (model.ladder.rungs[1].posterior[-1].weight == 0.01).all()
     noise = draw_noise(model, batch.degraded.shape, torch.Generator().manual_seed(0))
     awoken = model.posterior(*batch, noise).ladder.kl_nats

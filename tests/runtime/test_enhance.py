@@ -10,15 +10,15 @@ from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, DeviceError, OutputError, UsageError
 from safelight.metrics import mse, psnr_db
 from safelight.picture import Metadata, Picture, read
-from safelight.runtime import Model, Session, check_plausible, load
-from safelight.runtime.session import open_graph
-from safelight.runtime.window import Canvas
+from safelight.runtime import Restorer, RestorerNetworks, check_plausible, load
+from safelight.runtime.graphs import open_graph
+from safelight.runtime.restore.canvas import Canvas
 from support import ROOT
 
 
 @pytest.fixture(scope="module")
-def model(tiny: Bundle) -> Model:
-    return Model(Session(tiny))
+def model(tiny: Bundle) -> Restorer:
+    return Restorer(RestorerNetworks(tiny))
 
 
 def floats(rng, height: int, width: int, channels: int = 3) -> Picture:
@@ -41,11 +41,11 @@ def test_tiles_equal_the_whole(model, rng, strength, height, width):
 
 def test_the_card_s_halo_is_needed_and_enough(tiny, rng):
     """Nothing beyond the halo has an influence; something not far inside it has."""
-    session = Session(tiny)
+    networks = RestorerNetworks(tiny)
     picture = rng.random((1, 3, 256, 256), dtype=np.float32)
     changed = picture.copy()
     changed[..., 128 + tiny.card.mean_halo_px :] += 0.5
-    one, other = session.estimate("one", picture), session.estimate("one", changed)
+    one, other = networks.estimate("one", picture), networks.estimate("one", changed)
     np.testing.assert_array_equal(one.mean[..., :128], other.mean[..., :128])
     np.testing.assert_array_equal(one.scale[..., :128], other.scale[..., :128])
     assert np.abs(one.scale[..., 128:] - other.scale[..., 128:]).max() > 0
@@ -156,7 +156,7 @@ def test_out_of_range_is_refused(model, rng, ask):
 
 
 def test_lack_of_memory_shrinks_the_tiles(model, rng, monkeypatch):
-    real, sizes = model.session.estimate, []
+    real, sizes = model.networks.estimate, []
 
     def scarce(expert: str, degraded: np.ndarray, *rest: object, **more: object) -> object:
         sizes.append(degraded.shape[2] * degraded.shape[3])
@@ -164,7 +164,7 @@ def test_lack_of_memory_shrinks_the_tiles(model, rng, monkeypatch):
             raise MemoryError("too much")
         return real(expert, degraded, *rest, **more)
 
-    monkeypatch.setattr(model.session, "estimate", scarce)
+    monkeypatch.setattr(model.networks, "estimate", scarce)
     picture = floats(rng, 512, 512)
     out = model.enhance(picture, uncertainty=False, tile_area_px=300_000)
     monkeypatch.undo()
@@ -174,10 +174,10 @@ def test_lack_of_memory_shrinks_the_tiles(model, rng, monkeypatch):
 
 def test_devices_and_graphs_that_are_not_there(tiny, tmp_path):
     with pytest.raises(DeviceError, match="use --device cpu"):
-        Session(tiny, "cuda")
+        RestorerNetworks(tiny, "cuda")
     for wrong in ({"device": "gpu"}, {"threads": 0}, {"precision": "int4"}):
         with pytest.raises(UsageError, match="use "):
-            Session(tiny, **wrong)
+            RestorerNetworks(tiny, **wrong)
     (tmp_path / "x.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError, match="onnxruntime refuses it"):
         open_graph(tmp_path / "x.onnx", "cpu", 1)
@@ -206,7 +206,7 @@ def test_wide_gamut_colours_stay_themselves(photo, data):
     profile = profile if isinstance(profile, bytes) else bytes(profile)
     source = Image.open(sorted((data / "bench" / "kodak24").iterdir())[3]).convert("RGB").crop((0, 0, 256, 256))
     picture = Picture(np.asarray(source), metadata=Metadata(icc=profile))
-    out = Model(Session(photo)).enhance(picture, uncertainty=False).mean
+    out = Restorer(RestorerNetworks(photo)).enhance(picture, uncertainty=False).mean
     assert out.metadata.icc == profile
     srgb = ImageCms.createProfile("sRGB")
     import io
@@ -221,7 +221,7 @@ def test_wide_gamut_colours_stay_themselves(photo, data):
 
 def test_the_shipped_bundle_on_the_sample_pictures(photo):
     """It restores, its tiles and samples have no seams, and one sample is about twice as far off as the mean."""
-    model = Model(Session(photo))
+    model = Restorer(RestorerNetworks(photo))
     paths = sorted((ROOT / "examples" / "samples").glob("*.webp"))[1:3]
     clean = np.concatenate([read(path).as_float() for path in paths], axis=1)  # wide enough for tiles and their halos
     noisy = replay(clean, draw([Step.fixed("gaussian_noise", sigma_255=25)], 0, "joined"))
@@ -236,7 +236,7 @@ def test_the_shipped_bundle_on_the_sample_pictures(photo):
 
 def test_a_dark_frame_stays_dark(photo, rng):
     dark = Picture(rng.integers(0, 40, (64, 64, 3), dtype=np.uint16))
-    out = Model(Session(photo)).enhance(dark, uncertainty=False).mean
+    out = Restorer(RestorerNetworks(photo)).enhance(dark, uncertainty=False).mean
     check_plausible(dark, out, "dark")
     assert out.pixels.max() < 1500
 

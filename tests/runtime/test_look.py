@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from safelight.bundle import Familiar
+from safelight.bundle import OodReference
 from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, DeviceError
 from safelight.picture import Picture
-from safelight.runtime import Model, Session
-from safelight.runtime import session as session_module
-from safelight.runtime.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, look, statistics
-from safelight.runtime.window import Canvas
+from safelight.runtime import Restorer, RestorerNetworks
+from safelight.runtime import networks as session_module
+from safelight.runtime.restore.canvas import Canvas
+from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, look, statistics
 
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (129, 400), (321, 481), (3000, 4000), (128, 60000)])
@@ -70,71 +70,71 @@ def test_statistics_know_waves_grey_and_directions(rng):
 
 
 def test_the_look_does_not_depend_on_tiles(tiny, rng):
-    model = Model(Session(tiny))
+    model = Restorer(RestorerNetworks(tiny))
     picture = Picture(rng.integers(0, 256, (200, 300, 3), dtype=np.uint8))
-    scores = {model.enhance(picture, tile_area_px=area).anomaly for area in (2_000_000, 20_000)}
+    scores = {model.enhance(picture, tile_area_px=area).ood_score for area in (2_000_000, 20_000)}
     assert len(scores) == 1
 
 
 def test_small_pictures_are_not_judged(tiny, rng):
     pixels = rng.integers(0, 256, (128, 300, 3), dtype=np.uint8)
-    large, small = (Model(Session(tiny)).enhance(Picture(part)) for part in (pixels, pixels[:127]))
-    assert small.anomaly is None and not small.outside
-    assert large.anomaly is not None
+    large, small = (Restorer(RestorerNetworks(tiny)).enhance(Picture(part)) for part in (pixels, pixels[:127]))
+    assert small.ood_score is None and not small.out_of_distribution
+    assert large.ood_score is not None
     inner = np.s_[:40, :, :]
     np.testing.assert_allclose(small.std[inner], large.std[inner], rtol=1e-4, err_msg="an average correction")
 
 
 def test_what_is_not_finite_is_outside_and_stays_local(tiny, rng):
     pixels = rng.random((160, 160, 3)).astype(np.float32)
-    sound = Model(Session(tiny)).enhance(Picture(pixels.copy()))
+    sound = Restorer(RestorerNetworks(tiny)).enhance(Picture(pixels.copy()))
     pixels[40:44, 40:44] = 1e20
-    out = Model(Session(tiny)).enhance(Picture(pixels))
-    assert out.outside and np.isfinite(out.anomaly)
-    assert np.isfinite(out.std[120:, 120:]).all() and not sound.outside
+    out = Restorer(RestorerNetworks(tiny)).enhance(Picture(pixels))
+    assert out.out_of_distribution and np.isfinite(out.ood_score)
+    assert np.isfinite(out.std[120:, 120:]).all() and not sound.out_of_distribution
 
 
 def test_the_scale_is_corrected_by_kind(tiny, rng):
-    session = Session(tiny)
+    networks = RestorerNetworks(tiny)
     picture = Picture(rng.integers(0, 256, (130, 140, 3), dtype=np.uint8))
-    before = Model(session).enhance(picture, samples=1)
-    assert look(session, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3, 0]), rel=1e-5)
+    before = Restorer(networks).enhance(picture, samples=1)
+    assert look(networks, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3, 0]), rel=1e-5)
     logs = np.tile(np.log([2 * np.exp(0.1), 3, 1]), (5, 2, 1))
-    session.familiar = dataclasses.replace(session.familiar, correction=logs)
-    after = Model(session).enhance(picture, samples=1)
+    networks.familiar = dataclasses.replace(networks.familiar, correction=logs)
+    after = Restorer(networks).enhance(picture, samples=1)
     np.testing.assert_allclose(after.std, 2 * before.std, rtol=1e-5)
     moved = [np.abs(out.samples[0].as_float() - out.mean.as_float()).mean() for out in (before, after)]
     assert moved[1] > 1.5 * moved[0]
     wide = logs + np.log([1, 1, 2])  # draws vary too much by themselves
-    session.familiar = dataclasses.replace(session.familiar, correction=wide)
-    again = Model(session).enhance(picture, samples=1)
+    networks.familiar = dataclasses.replace(networks.familiar, correction=wide)
+    again = Restorer(networks).enhance(picture, samples=1)
     np.testing.assert_array_equal(again.samples[0].pixels, before.samples[0].pixels)
     np.testing.assert_array_equal(again.std, after.std)
     widths = [np.subtract(*reversed(out.interval(0.9))) for out in (before, after)]
     np.testing.assert_allclose(widths[1], np.exp(np.log(3) - 0.3) * widths[0], rtol=1e-3, atol=1e-6)
-    quantile = session.calibration.quantile(0.9)
-    unit = before.std / (np.exp(0.1) * session.calibration.std_factor)  # the scale as predicted
+    quantile = networks.calibration.quantile(0.9)
+    unit = before.std / (np.exp(0.1) * networks.calibration.std_factor)  # the scale as predicted
     np.testing.assert_allclose(widths[0], 2 * quantile * np.exp(0.3) * unit, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(130, 140), (20, 30)])
 def test_the_chosen_expert_restores_pictures_of_any_size(tiny, rng, size):
     picture = Picture(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
-    session = Session(tiny)
-    one = Model(session).enhance(picture, samples=1)
-    session.familiar = dataclasses.replace(session.familiar, error=session.familiar.error[:, ::-1])
-    other = Model(session).enhance(picture, samples=1)
+    networks = RestorerNetworks(tiny)
+    one = Restorer(networks).enhance(picture, samples=1)
+    networks.familiar = dataclasses.replace(networks.familiar, error=networks.familiar.error[:, ::-1])
+    other = Restorer(networks).enhance(picture, samples=1)
     assert (one.expert, other.expert) == ("one", "other")
     assert not np.array_equal(one.mean.pixels, other.mean.pixels)
     canvas = Canvas.of(picture)
     size = tuple(-(-n // 8) * 8 for n in size)
-    direct = session.estimate("other", canvas.take((0, size[0]), (0, size[1]))[None]).mean[0]
+    direct = networks.estimate("other", canvas.take((0, size[0]), (0, size[1]))[None]).mean[0]
     found = canvas.pixels(direct[:, : picture.pixels.shape[0], : picture.pixels.shape[1]], (0, 0), (0, 0))
     assert np.abs(found.astype(int) - other.mean.pixels).max() <= 1
 
 
 def test_scores_are_distances_over_the_limit():
-    familiar = Familiar(
+    familiar = OodReference(
         centre=np.array([1.0], np.float32),
         projection=np.array([[2.0]], np.float32),
         reference=np.array([[0.0], [1.0], [2.0], [50.0]], np.float32),
@@ -144,13 +144,13 @@ def test_scores_are_distances_over_the_limit():
     )
     place = familiar.place(np.array([4.0]))
     assert place == pytest.approx([6])
-    assert familiar.anomaly(place) == pytest.approx((6 + 5 + 4) / 3 / 4)
-    assert familiar.anomaly(place / 2) < 1
+    assert familiar.ood_score(place) == pytest.approx((6 + 5 + 4) / 3 / 4)
+    assert familiar.ood_score(place / 2) < 1
 
 
 def test_the_nearest_training_pictures_choose_the_expert_and_correct_its_scale():
     here, there = np.random.default_rng(0).standard_normal((2, 20, 1)).astype(np.float32) / 10
-    familiar = Familiar(
+    familiar = OodReference(
         centre=np.zeros(1, np.float32),
         projection=np.ones((1, 1), np.float32),
         reference=np.concatenate([here, there + 10]),
@@ -164,7 +164,7 @@ def test_the_nearest_training_pictures_choose_the_expert_and_correct_its_scale()
     assert familiar.corrected(far, 1) == pytest.approx((3, 2, 0.9))
     assert familiar.corrected_on_average(1) == pytest.approx((3, 2, 0.9)), "of the pictures that it serves"
     outside = np.float32([-10])
-    assert familiar.anomaly(outside) > 1
+    assert familiar.ood_score(outside) > 1
     assert familiar.corrected(outside, 0) == pytest.approx((1, 1, 1)), "outside it never promises more"
 
 
@@ -173,27 +173,27 @@ def test_a_broken_file_is_one_line(tmp_path):
     for content in (b"", b"no arrays", b"PK\x03\x04"):
         path.write_bytes(content)
         with pytest.raises(BundleError, match="export the bundle again") as caught:
-            Familiar.load(path)
+            OodReference.load(path)
         assert "\n" not in str(caught.value)
     np.savez(path, centre=np.zeros(1))
     with pytest.raises(BundleError, match="export the bundle again"):
-        Familiar.load(path)
+        OodReference.load(path)
     np.savez(path, centre=np.array([object()], dtype=object))
     with pytest.raises(BundleError, match="export the bundle again"):
-        Familiar.load(path)
+        OodReference.load(path)
 
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_auto_takes_eight_bits_for_the_mean_alone(tiny, monkeypatch, fast):
     monkeypatch.setattr(session_module, "multiplies_int8_fast", lambda: fast)
-    session = Session(tiny)
-    assert session.precision_of_mean(scale=False) == ("int8" if fast else "fp32")
-    assert session.precision_of_mean(scale=True) == "fp32"
-    assert Session(tiny, precision="int8").precision_of_mean(scale=True) == "int8"
-    assert Session(tiny, precision="fp32").precision_of_mean(scale=False) == "fp32"
+    networks = RestorerNetworks(tiny)
+    assert networks.precision_of_mean(scale=False) == ("int8" if fast else "fp32")
+    assert networks.precision_of_mean(scale=True) == "fp32"
+    assert RestorerNetworks(tiny, precision="int8").precision_of_mean(scale=True) == "int8"
+    assert RestorerNetworks(tiny, precision="fp32").precision_of_mean(scale=False) == "fp32"
 
 
 def test_eight_bits_are_refused_elsewhere(tiny, monkeypatch):
     monkeypatch.setattr(session_module, "choose_device", lambda device: "cuda")
     with pytest.raises(DeviceError, match="use --device cpu"):
-        Session(tiny, "cuda", precision="int8")
+        RestorerNetworks(tiny, "cuda", precision="int8")

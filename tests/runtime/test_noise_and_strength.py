@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safelight.runtime.noise import noise_field
-from safelight.runtime.strength import REACH_PX, give_back
+from safelight.runtime.restore.noise import noise_field
+from safelight.runtime.restore.strength import REACH_PX, give_back
 
 
 @given(st.integers(0, 150), st.integers(0, 150), st.integers(1, 90), st.integers(1, 90))

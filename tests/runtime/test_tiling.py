@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.runtime.tiling import best_tile, padded, spans, tiles
+from safelight.runtime.restore.tiling import best_tile, padded, spans, tiles
 
 lengths = st.integers(1, 400).map(lambda n: 8 * n)
 halos = st.integers(0, 12).map(lambda n: 8 * n)

@@ -21,8 +21,7 @@ from safelight.augment.recipe import AugmentRecipe, load_recipe, parse_recipe
 from safelight.augment.shapes import Shape, are_inside
 from safelight.dataset.images import check_range
 from safelight.errors import PictureError, UsageError
-from safelight.runtime.models import load
-from safelight.runtime.vae import Vae
+from safelight.runtime.images.vae import Vae
 
 Array = NDArray[Any]
 
@@ -56,22 +55,20 @@ class Augmented:
 class Augment:
     """A recipe, ready to be used. Pictures are (H, W), (H, W, 1) or (H, W, 3): uint8, uint16, or float32 in [0, 1]."""
 
-    def __init__(self, recipe: AugmentRecipe, model: Vae | str | None = None, bank: Bank | None = None) -> None:
+    def __init__(self, recipe: AugmentRecipe, model: Vae | str | Path | None = None, bank: Bank | None = None) -> None:
         """`bank` is for operations that look at other pictures. Raises UsageError and BundleError."""
         for name, given in (("[guard]", recipe.guard), ("size_px", recipe.size_px)):
             if given is not None:
                 raise UsageError(f"{name} is for whole sets ('safelight augment'); take it out of the recipe")
         self.recipe = recipe
         named = model if model is not None else recipe.model
-        vae = load(named) if isinstance(named, str) and recipe.latent else named
-        if vae is not None and not isinstance(vae, Vae | str):
-            raise UsageError(f"{named} restores pictures; give a VAE of a set of pictures (safelight train)")
+        vae = named if isinstance(named, Vae) or named is None or not recipe.latent else Vae.load(named)
         self.space = LatentSpace(vae, bank) if isinstance(vae, Vae) else None
         if recipe.latent and self.space is None:
             raise UsageError(f"{recipe.latent[0]} needs a model; give model = ..., in the recipe or here")
 
     @staticmethod
-    def load(path: str | Path, model: Vae | str | None = None, bank: Bank | None = None) -> "Augment":
+    def load(path: str | Path, model: Vae | str | Path | None = None, bank: Bank | None = None) -> "Augment":
         """From a TOML file. Raises RecipeError."""
         return Augment(load_recipe(Path(path)), model, bank)
 

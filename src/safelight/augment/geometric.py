@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import UsageError
-from safelight.runtime.vae import Array, Vae
+from safelight.runtime.images.vae import Array, Vae
 
 Doubles = NDArray[np.float64]
 LAMBDA, TAU = 1e-2, 1e-9

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from safelight.augment.bank import Bank
 from safelight.augment.recipe import Guard
 from safelight.errors import UsageError
-from safelight.runtime.vae import Array, Vae
+from safelight.runtime.images.vae import Array, Vae
 
 FEWEST = 20
 """Pictures of a class that give it a radius."""
@@ -28,7 +28,7 @@ class LabelGuard:
     @staticmethod
     def of(vae: Vae, bank: Bank, settings: Guard) -> "LabelGuard":
         """Raises UsageError for a model without a classifier, or of other classes."""
-        if not vae.bundle.has("features.onnx"):
+        if not vae.has_classifier:
             raise UsageError(
                 f"{vae.card.name} has no classifier, so it cannot guard labels; train it on the labelled set"
             )

@@ -18,7 +18,7 @@ from safelight.augment.bank import Bank
 from safelight.augment.geometric import GeometricSampler
 from safelight.classic.catalog import Operation, Parameter
 from safelight.errors import UsageError
-from safelight.runtime.vae import Array, Rungs, Vae
+from safelight.runtime.images.vae import Array, Rungs, Vae
 
 Batch = NDArray[np.uint8]
 """(B, H, W, C), as the model takes it."""

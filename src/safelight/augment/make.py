@@ -22,8 +22,7 @@ from safelight.dataset import Form, choose_form
 from safelight.dataset.form import fitted
 from safelight.errors import PictureError, UsageError
 from safelight.picture.picture import Metadata
-from safelight.runtime.models import load
-from safelight.runtime.vae import Vae
+from safelight.runtime.images.vae import Vae
 
 Want = tuple[int, int]
 """Number of a picture, and of its copy from 1."""
@@ -92,10 +91,7 @@ class Maker:
         """None if nothing needs it. Raises UsageError for a model that restores."""
         if not self.needs_model or self.model_name is None:
             return None
-        model = load(self.model_name, threads=self.settings.threads)
-        if not isinstance(model, Vae):
-            raise UsageError(f"{self.model_name}: restores pictures; give a VAE of a set (safelight train)")
-        return model
+        return Vae.load(self.model_name, threads=self.settings.threads)
 
     @cached_property
     def form(self) -> Form | None:

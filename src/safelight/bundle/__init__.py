@@ -1,41 +1,30 @@
 """What a model file promises: a card, graphs, weights, and the checksum of each."""
 
-from safelight.bundle.bundle import (
-    AnyBundle,
-    Bundle,
-    is_of_images,
-    open_bundle,
-    read_calibration,
-    restores,
-    save_restorer,
-    seal,
-    zip_bundle,
-)
-from safelight.bundle.card import Calibration, Card, ImageCard, NoiseInput, Split
-from safelight.bundle.familiar import Correction, Familiar
-from safelight.bundle.find import available, find_bundle, find_image_model, find_restorer
-from safelight.bundle.latents import Latents
+from safelight.bundle.bundle import Bundle, open_bundle, read_part, seal, zip_bundle
+from safelight.bundle.card import BundleTask, Card, CardPart
+from safelight.bundle.find import available, find_bundle
+from safelight.bundle.images import AggregatePosterior, Split, VaeCard
+from safelight.bundle.restore import Calibration, Correction, NoiseInput, OodReference, RestorerCard
+from safelight.bundle.tasks import TASKS
 
 __all__ = [
-    "AnyBundle",
+    "TASKS",
+    "AggregatePosterior",
     "Bundle",
+    "BundleTask",
     "Calibration",
     "Card",
+    "CardPart",
     "Correction",
-    "Familiar",
-    "ImageCard",
-    "Latents",
     "NoiseInput",
+    "OodReference",
+    "RestorerCard",
     "Split",
+    "VaeCard",
     "available",
     "find_bundle",
-    "find_image_model",
-    "find_restorer",
-    "is_of_images",
     "open_bundle",
-    "read_calibration",
-    "restores",
-    "save_restorer",
+    "read_part",
     "seal",
     "zip_bundle",
 ]

@@ -1,30 +1,63 @@
 """The verbs together, and the one place where errors become a line and an exit code."""
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from safelight import __version__
-from safelight.cli import augment, data, doctor, enhance, evaluate, generate, model, train
 from safelight.errors import SafelightError
 
-app = typer.Typer(
-    name="safelight",
-    help="Restore photographs with variational autoencoders, and know how sure the result is.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("enhance")(enhance.enhance)
-app.command("train")(train.train)
-app.command("data")(data.data)
-app.command("generate")(generate.generate)
-app.command("augment")(augment.augment)
-app.command("evaluate")(evaluate.evaluate)
-app.add_typer(model.app, name="model")
-app.command("doctor")(doctor.doctor)
+VERBS = {
+    "enhance": "Restore pictures: noise, JPEG artefacts, slight blur. Metadata, depth and alpha are kept.",
+    "train": "Train a restorer or a VAE of a set of pictures, from a recipe.",
+    "generate": "Make new pictures with a VAE of a set of pictures.",
+    "augment": "Write a set of pictures with variants of them, and with their labels.",
+    "evaluate": "Measure a VAE of a set of pictures on pictures that it was not trained on.",
+    "verdict": "Train classifiers with and without an augmentation, and say whether it helps.",
+    "data": "Look at a set of pictures before training on it.",
+    "model": "List, show, check and export bundles.",
+    "doctor": "What this machine has, and what Safelight will do with it.",
+}
+"""What `--help` says of each. The file of that name in this folder adds the command (`add_to`), when it is needed."""
+
+
+class Verbs(TyperGroup):
+    """Imports a verb only when it is run: the command line must start at once."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in with the one line for `--help`; None for an unknown verb."""
+        return TyperCommand(cmd_name, help=VERBS[cmd_name]) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return (name, stand_in, rest) if stand_in is None else (name, _loaded(str(name)), rest)
+
+
+def _loaded(verb: str) -> Any:
+    alone = _typer()
+    import_module(f"safelight.cli.{verb}").add_to(alone)
+    command = typer.main.get_command(alone)
+    return command.commands[verb] if isinstance(command, TyperGroup) else command
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **settings,
+    )
+
+
+app = _typer(name="safelight", cls=Verbs, no_args_is_help=True)
 
 
 def _version(asked: bool) -> None:
@@ -39,7 +72,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Restore photographs with variational autoencoders, and know how sure the result is."""
+    """Restore, augment, generate and evaluate images with variational autoencoders, on ordinary computers."""
 
 
 def main() -> None:

@@ -2,40 +2,39 @@
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from safelight.cli.console import progress_bar
+from safelight.cli.options import add_command
+from safelight.dataset import Report
 from safelight.errors import shown
-
-if TYPE_CHECKING:
-    from safelight.dataset import Report
+from safelight.jobs.inspect import InspectSettings, inspect
+from safelight.settings import Settings, option
 
 SHOWN = 5
 """Of each list, on a terminal; --json has all."""
 
 
-def data(
-    source: Annotated[Path, typer.Argument(help="A folder (sub-folders are classes), an .npz, a .csv or a .jsonl.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, as one JSON object.")] = False,
-) -> None:
+class Output(Settings):
+    """How the report is printed."""
+
+    as_json: bool = option(False, "Everything, as one JSON object.", "--json")
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command."""
+    add_command(app, "data", (InspectSettings, Output), data)
+
+
+def data(settings: InspectSettings, output: Output) -> None:
     """Look at a set of pictures before training: counts, sizes, duplicates, leaks between parts, broken files.
 
     Exit code 1 if some pictures cannot be read.
     """
-    from safelight.dataset import inspect, open_set
-    from safelight.runtime.machine import cores
-
-    images = open_set(source)
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=console, disable=not console.is_terminal) as bar:
-        row = bar.add_task("reading", total=len(images))
-        report = inspect(images, cores(), lambda done: bar.update(row, completed=done))
-    if as_json:
+    with progress_bar() as on_progress:
+        report = inspect(settings, on_progress)
+    if output.as_json:
         typer.echo(json.dumps(vars(report) | {"warnings": report.warnings}))
     else:
         for line in _words(report):
@@ -46,7 +45,7 @@ def data(
         raise typer.Exit(1)
 
 
-def _words(report: "Report") -> Iterable[str]:
+def _words(report: Report) -> Iterable[str]:
     """The report for people."""
     colour = report.pictures - report.grey
     yield f"{report.pictures} pictures: {colour} in colour, {report.grey} grey"

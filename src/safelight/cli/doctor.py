@@ -11,9 +11,9 @@ LIBRARIES = ("numpy", "pyvips", "pyvips-binary", "onnxruntime", "torch", "accele
 
 def doctor() -> None:
     """What this machine has, and what Safelight will do with it."""
-    from safelight.bundle import available, find_bundle
-    from safelight.runtime import cores
-    from safelight.runtime.session import auto_precision, choose_device
+    from safelight.bundle import Card, available, find_bundle
+    from safelight.runtime.graphs import auto_precision, choose_device
+    from safelight.runtime.machine import cores
 
     typer.echo(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}, {cores()} cores")
     for name in LIBRARIES:
@@ -22,7 +22,7 @@ def doctor() -> None:
     for_a_mean = auto_precision(choose_device("auto"))
     typer.echo(f"--precision auto takes: {'int8 for a mean alone' if for_a_mean == 'int8' else 'fp32'}")
     for name in available():
-        find_bundle(name)
+        find_bundle(name, Card)
         typer.echo(f"bundle {name}: complete, checksums match")
 
 
@@ -32,3 +32,8 @@ def _version(name: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         optional = name in ("torch", "accelerate")
         return "not installed" + (" (only needed to train; see 'Train your own' in the README)" if optional else "")
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command."""
+    app.command("doctor")(doctor)

@@ -10,7 +10,7 @@ import typer
 from safelight.errors import OutputError, RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from safelight.evaluate.verdict import Interval
+    from safelight.downstream.verdict import Interval
 
 
 def downstream(
@@ -35,11 +35,11 @@ def downstream(
         raise UsageError("--downstream needs --recipe AUG.toml, the augmentation that is tried")
     try:
         from safelight.augment import load_recipe
-        from safelight.evaluate.verdict import Score, judge, roles
-        from safelight.evaluate.verdict_page import write_verdict
-        from safelight.learn.downstream.check import available_arms, check
-        from safelight.learn.downstream.job import run_downstream
-        from safelight.learn.downstream.sets import DownstreamSettings
+        from safelight.downstream.check import available_arms, check
+        from safelight.downstream.compare import run_downstream
+        from safelight.downstream.page import write_verdict
+        from safelight.downstream.sets import DownstreamSettings
+        from safelight.downstream.verdict import Score, judge, roles
     except ModuleNotFoundError as error:
         raise RefusedError(f"--downstream needs '{error.name}'; see 'Augment a data set' in the README") from None
     settings = DownstreamSettings(

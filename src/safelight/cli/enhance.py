@@ -15,8 +15,8 @@ import typer
 from safelight.errors import RefusedError, UsageError, shown
 
 if TYPE_CHECKING:
-    from safelight.jobs import EnhanceSettings, Outcome
-    from safelight.jobs.plan import Plan
+    from safelight.jobs.enhance import EnhanceSettings, Outcome
+    from safelight.jobs.enhance.plan import Plan
 
 STDIO = Path("-")
 INTERRUPTED = 130
@@ -103,7 +103,7 @@ def enhance(
     if on_error not in ("continue", "stop"):
         raise UsageError(f"--on-error '{on_error}': use continue or stop")
     with _standard_streams(inputs, output, settings) as (inputs, output, to_stdout):
-        from safelight.jobs import make_plan
+        from safelight.jobs.enhance import make_plan
 
         plan = make_plan(inputs, output, settings, recursive)
         if dry_run:
@@ -121,7 +121,7 @@ def _settings(**values: Any) -> "EnhanceSettings":
     """Checked settings; what is wrong is said in terms of the option."""
     from pydantic import ValidationError
 
-    from safelight.jobs import EnhanceSettings
+    from safelight.jobs.enhance import EnhanceSettings
 
     try:
         return EnhanceSettings(**values)
@@ -159,7 +159,7 @@ def _standard_streams(
         raise UsageError("standard input or output takes exactly one picture; use -o FOLDER for several")
     if settings.samples or settings.uncertainty:
         raise UsageError("several results do not fit into one stream; use -o FILE with --samples or --uncertainty")
-    from safelight.jobs.plan import EXTENSIONS
+    from safelight.jobs.enhance.plan import EXTENSIONS
     from safelight.picture import format_of
 
     with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
@@ -188,12 +188,12 @@ def _run(
         TimeRemainingColumn,
     )
 
-    from safelight.jobs import run
-    from safelight.runtime import load_restorer
+    from safelight.jobs.enhance import run
+    from safelight.runtime.restore import Restorer
 
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device '{device}': use auto, cpu or cuda")
-    loaded = load_restorer(settings.model, device, precision=settings.precision)  # type: ignore[arg-type]
+    loaded = Restorer.load(settings.model, device, precision=settings.precision)
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     counts = {"done": 0, "skipped": 0, "failed": 0}
@@ -222,7 +222,7 @@ def _run(
             raise typer.Exit(INTERRUPTED) from None
         bar.update(row, completed=sum(counts.values()))
     typer.echo(
-        f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed, on {loaded.session.device}",
+        f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed, on {loaded.networks.device}",
         err=True,
     )
     return counts["failed"]

@@ -48,9 +48,8 @@ def evaluate(
 
     Or, with --downstream, an augmentation: classifiers trained with and without it, and a verdict.
     """
-    from safelight.bundle import find_image_model
     from safelight.evaluate import evaluate_images, open_held_out, write_page
-    from safelight.runtime.vae import Vae
+    from safelight.runtime.images.vae import Vae
 
     if page is not None and (page.suffix.lower() not in (".html", ".htm") or page.is_dir()):
         raise UsageError(f"--html {page}: is no name of a page; end it in .html")
@@ -77,7 +76,7 @@ def evaluate(
         return
     if model is None or data is None:
         raise UsageError("give --model and --data, or --downstream and --recipe; see --help")
-    vae = Vae(find_image_model(model), device)  # type: ignore[arg-type]
+    vae = Vae.load(model, device)  # type: ignore[arg-type]
     held_out = open_held_out(vae, data, part, cache, most, MOST_TRAINING)
     typer.echo(f"{len(held_out.pixels)} pictures of {data}: {held_out.part}", err=True)
     report = lambda what: typer.echo(what, err=True)  # noqa: E731

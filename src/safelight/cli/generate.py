@@ -12,7 +12,7 @@ import typer
 from safelight.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from safelight.runtime.vae import Array, Vae
+    from safelight.runtime.images.vae import Array, Vae
 
 GRID, MANIFEST = "grid.png", "manifest.jsonl"
 MOST_IN_GRID = 400
@@ -46,13 +46,12 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per picture on standard output.")] = False,
 ) -> None:
     """Make pictures: samples, a way between two pictures, or one latent varied."""
-    from safelight.bundle import find_image_model
-    from safelight.runtime.vae import Vae
+    from safelight.runtime.images.vae import Vae
 
     if interpolate is not None and traverse is not None:
         raise UsageError("--interpolate and --traverse are different ways; give one of them")
     _check_output(output)
-    vae = Vae(find_image_model(model), device)  # type: ignore[arg-type]
+    vae = Vae.load(model, device)  # type: ignore[arg-type]
     labels = _labels(vae, label, count, in_turn=interpolate is None and traverse is None)
     if interpolate is not None:
         made = _way(vae, interpolate, labels, count, linear)
@@ -108,7 +107,7 @@ def _traversal(vae: "Vae", rank: int, labels: list[int] | None, count: int, seed
     """One picture, its latent of that rank of activity moved from -3 to 3. Raises UsageError."""
     import numpy as np
 
-    order = np.argsort(-vae.latents.activity, kind="stable")
+    order = np.argsort(-vae.aggregate_posterior.activity, kind="stable")
     if rank > len(order):
         raise UsageError(f"--traverse {rank}: the model has {len(order)} latents")
     one = vae.draw_latents(1, labels and labels[:1], 1.0, seed, "aggregate")

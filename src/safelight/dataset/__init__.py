@@ -2,7 +2,7 @@
 
 from safelight.dataset.form import Form, choose_form
 from safelight.dataset.images import ImageSet, Item, Loaded, Part
-from safelight.dataset.report import Report, inspect
+from safelight.dataset.report import Report, inspect_set
 from safelight.dataset.sources import open_set
 from safelight.dataset.split import identities, split
 from safelight.dataset.table import PixelTable
@@ -17,7 +17,7 @@ __all__ = [
     "Report",
     "choose_form",
     "identities",
-    "inspect",
+    "inspect_set",
     "open_set",
     "split",
 ]

@@ -1,7 +1,6 @@
 """A look at a whole set before anything is trained on it: what is in it, and what is wrong with it."""
 
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from safelight.dataset.alike import Array, groups, sketch
 from safelight.dataset.images import ImageSet, content_hash
 from safelight.errors import PictureError
+from safelight.work import OnProgress, Progress, silent
 
 
 @dataclass
@@ -69,7 +69,7 @@ class _Seen(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def inspect(images: ImageSet, workers: int = 1, on_progress: Callable[[int], None] = lambda done: None) -> Report:
+def inspect_set(images: ImageSet, workers: int = 1, on_progress: OnProgress = silent) -> Report:
     """Read every picture once, `workers` at a time, and compare them all."""
     report = Report(other_files=images.other_files)
     sizes: Counter[str] = Counter()
@@ -87,7 +87,7 @@ def inspect(images: ImageSet, workers: int = 1, on_progress: Callable[[int], Non
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for index, seen in enumerate(pool.map(look, range(len(images)))):
-            on_progress(index + 1)
+            on_progress(Progress(index + 1, len(images), images.items[index].name))
             if isinstance(seen, str):
                 report.unreadable.append(seen)
                 continue

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from safelight.dataset import Part, PixelTable, identities, open_set, split
 from safelight.dataset.split import DIGITS, UNREADABLE
 from safelight.errors import UsageError
+from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores
-from safelight.runtime.vae import Vae
 
 
 class HeldOut(NamedTuple):
@@ -37,7 +37,7 @@ def open_held_out(vae: Vae, data: Path, part: str, cache: Path, most: int, most_
     card, images = vae.card, open_set(data)
     known = identities(images, cores())
     order = sorted((k for k in range(len(images)) if known[k] != UNREADABLE), key=known.__getitem__)
-    seen = [k for k in order if int(known[k][:DIGITS], 16) in vae.seen]
+    seen = [k for k in order if int(known[k][:DIGITS], 16) in vae.training_identities]
     parts = split(images, known, card.split.validation_share, card.split.test_share)
     if part == "auto":
         part = "all" if not seen else "test" if parts["test"] else "validation"

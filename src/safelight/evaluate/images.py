@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safelight import randomness
 from safelight.evaluate.held_out import HeldOut
 from safelight.metrics import coverage, distances, frechet_distance, kernel_distance, ssim
-from safelight.runtime.vae import Array, Sampler, Vae
+from safelight.runtime.images.vae import Array, Sampler, Vae
 
 ACTIVE = 0.01
 """Variance over pictures of the posterior's mean above which a latent is active (Burda et al., ICLR 2016)."""
@@ -132,7 +132,7 @@ def _notes(vae: Vae, pixels: NDArray[np.uint8], held_out: HeldOut) -> tuple[str,
         "bernoulli": "Likelihoods are of binary pixels; there is no dequantisation.",
         "logistic_mixture": "Likelihoods are of 8-bit values, exactly; there is no dequantisation.",
     }
-    own = vae.bundle.has("features.onnx")
+    own = vae.has_classifier
     notes = [
         likelihoods[vae.card.likelihood],
         f"Distances between sets are in the space of {CLASSIFIER if own else 'pixels'}: compare them within it only.",
@@ -187,7 +187,7 @@ def _memory(
 
 
 def _features(vae: Vae, x: NDArray[Any]) -> Array:
-    if vae.bundle.has("features.onnx"):
+    if vae.has_classifier:
         return vae.features(x)[0]
     scaled: Array = x.astype(np.float32) / np.float32(255 if x.dtype == np.uint8 else 1)
     return scaled.reshape(len(x), -1)

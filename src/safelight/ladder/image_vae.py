@@ -102,9 +102,9 @@ class ImageVae(nn.Module):
         return VaeOutput(likelihood, output.kl_nats, output.log_ratio_nats, output.latents, output.stds)
 
     @torch.no_grad()
-    def wake(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
-        """Before training: see `Rung.wake`."""
-        self.ladder.wake(self._framed(x), self.context(x.shape[0], labels), generator)
+    def initialise_from_data(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
+        """Before training: see `Rung.initialise_from_data`."""
+        self.ladder.initialise_from_data(self._framed(x), self.context(x.shape[0], labels), generator)
 
     def sample(self, noise: Sequence[Tensor], labels: Tensor | None = None) -> Likelihood:
         """p(x | z); `noise` is N(0, 1) times the temperature for a draw from the prior, or latents in its units."""

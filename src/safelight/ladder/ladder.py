@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from safelight.ladder.layers import blocks, down, unreduced, up, zero_init
-from safelight.ladder.rung import Landing, Rung
+from safelight.ladder.rung import PlainScale, Rung
 
 
 class RungSpec(NamedTuple):
@@ -60,7 +60,7 @@ class Ladder(nn.Module):
         self.condition = nn.ModuleList(nn.Conv2d(r.condition, r.width, 1) for r in rungs)
         self.up = nn.ModuleList(up(coarse.width, fine.width) for fine, coarse in steps)
         self.rungs = nn.ModuleList(
-            Rung(r.width, r.latents, r.blocks) if r.latents else Landing(r.width, r.blocks) for r in rungs
+            Rung(r.width, r.latents, r.blocks) if r.latents else PlainScale(r.width, r.blocks) for r in rungs
         )
         self.tail = zero_init(nn.Conv2d(rungs[0].width, 4 * channels_out, 3, padding=1))
 
@@ -96,14 +96,14 @@ class Ladder(nn.Module):
         return self._decode(h)
 
     @torch.no_grad()
-    def wake(self, x: Tensor, condition: Sequence[Tensor], generator: torch.Generator) -> None:
-        """Wake every rung that is silent, coarse to fine, on a batch as `forward` takes it; see `Rung.wake`."""
+    def initialise_from_data(self, x: Tensor, condition: Sequence[Tensor], generator: torch.Generator) -> None:
+        """Initialise every collapsed rung, coarse to fine, on a batch as `forward` takes it; see the rung's own."""
         evidence = self._bottom_up(x)
         h = None
         for k in reversed(range(len(self.rungs))):
             rung, state = self.rungs[k], self._state(k, h, condition[k])
-            if isinstance(rung, Rung) and rung.silent:
-                rung.wake(state, evidence[k], generator)
+            if isinstance(rung, Rung) and rung.collapsed:
+                rung.initialise_from_data(state, evidence[k], generator)
             size = (len(x), self.specs[k].latents, *state.shape[2:])
             h = rung(state, evidence[k], torch.randn(size, generator=generator)).h
 

@@ -42,7 +42,7 @@ class PosteriorOutput(NamedTuple):
     ladder: LadderOutput
 
 
-class Restorer(nn.Module):
+class RestorerNet(nn.Module):
     """A trunk, and a scale and a ladder on it."""
 
     def __init__(self, trunk: Trunk, scale: Scale, ladder: Ladder) -> None:
@@ -79,10 +79,10 @@ class Restorer(nn.Module):
         return PosteriorOutput(estimate, residual, self.ladder(residual, features, noise[1:]))
 
     @torch.no_grad()
-    def wake(self, x: Tensor, y: Tensor, sigma_01: Tensor, generator: torch.Generator) -> None:
-        """Before the ladder is trained: see `Rung.wake`."""
+    def initialise_from_data(self, x: Tensor, y: Tensor, sigma_01: Tensor, generator: torch.Generator) -> None:
+        """Before the ladder is trained: see `Rung.initialise_from_data`."""
         estimate = self(y, sigma_01)
-        self.ladder.wake((x - estimate.mean) / estimate.log_scale.exp(), estimate.features, generator)
+        self.ladder.initialise_from_data((x - estimate.mean) / estimate.log_scale.exp(), estimate.features, generator)
 
     def draw(self, mean: Tensor, scale: Tensor, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """One sample of x; `noise` is N(0, 1) times the temperature, as `noise_inputs` says."""
@@ -95,13 +95,13 @@ class Experts(nn.ModuleDict):
     Which one serves a picture is decided outside, by a first look at it (`bundle.familiar`).
     """
 
-    def __getitem__(self, name: str) -> Restorer:
+    def __getitem__(self, name: str) -> RestorerNet:
         restorer = super().__getitem__(name)
-        assert isinstance(restorer, Restorer)
+        assert isinstance(restorer, RestorerNet)
         return restorer
 
     @property
-    def first(self) -> Restorer:
+    def first(self) -> RestorerNet:
         """The one that looks first, and from which the others part."""
         return self[next(iter(self))]
 
@@ -118,11 +118,11 @@ def build_restorer(
     ladder_widths: Sequence[int],
     latents: Sequence[int],
     ladder_blocks: Sequence[int],
-) -> Restorer:
+) -> RestorerNet:
     """A restorer from free sizes, each listed from fine (1/2) to coarse."""
     sizes = zip(ladder_widths, latents, ladder_blocks, widths, strict=True)
     ladder = Ladder([RungSpec(*size) for size in sizes])
-    return Restorer(Trunk(widths, blocks_down, blocks_up), Scale(widths[0]), ladder)
+    return RestorerNet(Trunk(widths, blocks_down, blocks_up), Scale(widths[0]), ladder)
 
 
 def build_experts(names: Sequence[str], sizes: Mapping[str, Sequence[int]]) -> Experts:

@@ -65,12 +65,12 @@ class Rung(nn.Module):
         return self._merge(h, mean_p + log_sigma_p.exp() * noise)
 
     @property
-    def silent(self) -> bool:
+    def collapsed(self) -> bool:
         """Whether nothing of the evidence arrives in z, as when built."""
         return not bool(self._last.weight[: self.latents].any())
 
     @torch.no_grad()
-    def wake(self, h: Tensor, evidence: Tensor, generator: torch.Generator) -> None:
+    def initialise_from_data(self, h: Tensor, evidence: Tensor, generator: torch.Generator) -> None:
         """Let Δμ vary as the prior does (mean 0, variance 1 over a batch), in random directions of the evidence.
 
         From q = p a rung often stays asleep: z is pure noise, so the decoder learns to ignore it before the posterior
@@ -102,7 +102,7 @@ class Rung(nn.Module):
         return merged
 
 
-class Landing(nn.Module):
+class PlainScale(nn.Module):
     """A scale without latents: the state goes on, and nothing is paid."""
 
     def __init__(self, width: int, block_count: int) -> None:

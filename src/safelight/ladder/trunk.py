@@ -21,9 +21,6 @@ from torch import Tensor, nn
 
 from safelight.ladder.layers import blocks, down, up, zero_init
 
-SIGMA_UNKNOWN = -1.0
-"""The value of `sigma_01` that means: the noise level was not told."""
-
 
 class TrunkOutput(NamedTuple):
     """What the trunk says of p(x | y)."""

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from safelight.errors import BundleError
+from safelight.runtime.graphs import open_graph
 from safelight.runtime.machine import cores
-from safelight.runtime.session import open_graph
 
 PARITY = 1e-4
 INLINE_LIMIT_BYTES = 1024

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from safelight.errors import RecipeError
-from safelight.learn.images.job import train_images
 from safelight.learn.images.settings import ImageRecipe
+from safelight.learn.images.train import train_images
 from safelight.learn.job import Tell, TrainJob
-from safelight.learn.restore.job import train_restorer
 from safelight.learn.restore.settings import TrainRecipe
+from safelight.learn.restore.train import train_restorer
 from safelight.settings import checked, read_toml
 
 KINDS: dict[str, type[TrainRecipe] | type[ImageRecipe]] = {"restore": TrainRecipe, "images": ImageRecipe}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from blobs import RECIPE, blobs
-from safelight.learn.downstream.arms import Arm, Variants, train_arm
-from safelight.learn.downstream.lessons import lessons
+from safelight.downstream.arms import Arm, Variants, train_arm
+from safelight.downstream.lessons import lessons
 from safelight.runtime import load
 from support import run_cli
 

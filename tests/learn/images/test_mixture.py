@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from safelight.bundle import Latents
+from safelight.bundle import AggregatePosterior
 from safelight.errors import BundleError, UsageError
 from safelight.learn.images import mixture
-from safelight.learn.images.mixture import fit_mixture
+from safelight.learn.images.aggregate import fit_mixture
 
 
 @pytest.mark.parametrize("full_up_to", [128, 1])
@@ -41,7 +41,7 @@ def test_fewer_points_than_dimensions_still_make_a_mixture(rng):
 
 
 def test_draws_follow_the_mixture_and_its_classes(tmp_path):
-    latents = Latents(
+    latents = AggregatePosterior(
         weights=np.float32([0.5, 0.25, 0.25]),
         means=np.float32([[0, 0], [10, 0], [0, 10]]),
         factors=np.float32([np.eye(2), np.eye(2) / 10, [[1, 0], [1, 1]]]),
@@ -49,7 +49,7 @@ def test_draws_follow_the_mixture_and_its_classes(tmp_path):
         activity=np.float32([1, 2]),
     )
     latents.save(tmp_path / "latents.npz")
-    latents = Latents.load(tmp_path / "latents.npz")
+    latents = AggregatePosterior.load(tmp_path / "latents.npz")
     rng = np.random.default_rng(0)
     drawn = np.stack([latents.draw(rng, None) for _ in range(4000)])
     np.testing.assert_allclose(drawn.mean(axis=0), [2.5, 2.5], atol=0.25)
@@ -61,7 +61,7 @@ def test_draws_follow_the_mixture_and_its_classes(tmp_path):
         latents.draw(rng, 2)
     (tmp_path / "latents.npz").write_bytes(b"no")
     with pytest.raises(BundleError, match="export the bundle again"):
-        Latents.load(tmp_path / "latents.npz")
+        AggregatePosterior.load(tmp_path / "latents.npz")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_run_learns_and_leaves_everything(finished):
 
 
 def test_the_bundle_does_what_the_model_did(finished, folder):
-    vae = safelight.load(str(finished / "bundle"))
+    vae = safelight.Vae.load(finished / "bundle")
     assert vae.card.measured["onnx_parity"] <= 1e-4
     assert vae.card.classes == ("disc", "square") and vae.card.conditional
     x = vae.prepare([read(path) for path in sorted((folder / "disc").iterdir())[:20]])
@@ -66,7 +66,7 @@ def test_the_bundle_does_what_the_model_did(finished, folder):
 
 
 def test_samples_depend_on_seed_number_and_class(finished):
-    vae = safelight.load(str(finished / "bundle"))
+    vae = safelight.Vae.load(finished / "bundle")
     for sampler in ("prior", "aggregate"):
         few, many = (vae.sample(n, [1] * n, seed=3, sampler=sampler) for n in (2, 5))
         np.testing.assert_allclose(many[:2], few, atol=1e-5)
@@ -95,7 +95,7 @@ def test_samples_depend_on_seed_number_and_class(finished):
 )
 def test_wrong_arrays_are_refused_in_a_line(finished, ask, reason):
     with pytest.raises(UsageError, match=reason) as caught:
-        ask(safelight.load(str(finished / "bundle")), np.full((1, 16, 16, 1), 0.7, np.float32))
+        ask(safelight.Vae.load(finished / "bundle"), np.full((1, 16, 16, 1), 0.7, np.float32))
     assert "\n" not in str(caught.value)
 
 
@@ -239,7 +239,7 @@ def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood)
 
 
 def test_what_was_drawn_goes_into_the_coarsest_rungs(finished):
-    vae = safelight.load(str(finished / "bundle"))
+    vae = safelight.Vae.load(finished / "bundle")
     vae.card = vae.card.model_copy(update={"latents": ((1, 8, 8), (2, 2, 2), (3, 1, 1))})
     noise = tuple(np.zeros((2, *shape), np.float32) for shape in vae.card.latents)
     drawn = np.arange(22, dtype=np.float32).reshape(2, 11)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from safelight.ladder.restorer import Estimate
-from safelight.learn.restore.acquaint import evidence, needed_correction
 from safelight.learn.restore.data import Pair
+from safelight.learn.restore.ood import evidence, needed_correction
 
 
 def test_gaussian_errors_need_their_own_scale_each_time(rng):

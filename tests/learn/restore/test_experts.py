@@ -12,7 +12,7 @@ from safelight.ladder.restorer import build_experts
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import Limits
 from safelight.learn.recipes import read_recipe, train_recipe
-from safelight.learn.restore import acquaint, finish, quantise
+from safelight.learn.restore import finish, fit_ood_reference, quantise
 from safelight.learn.restore.data import training_pairs
 from safelight.learn.restore.export import export_graphs, halved
 from safelight.learn.restore.finish import safe_quantile
@@ -98,7 +98,11 @@ def test_no_expert_ships_untrained(two, pictures, tmp_path):
 
 
 def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch):
-    for module, name, few in ((acquaint, "KNOWN", 32), (acquaint, "HELD_OUT", 16), (finish, "CALIBRATION_PATCHES", 16)):
+    for module, name, few in (
+        (fit_ood_reference, "KNOWN", 32),
+        (fit_ood_reference, "HELD_OUT", 16),
+        (finish, "CALIBRATION_PATCHES", 16),
+    ):
         monkeypatch.setattr(module, name, few)
     assert train(two, pictures, tmp_path / "run")
     bundle = tmp_path / "run" / "bundle"

@@ -21,7 +21,7 @@ from safelight.learn import graphs
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import Limits
 from safelight.learn.recipes import read_recipe, train_recipe
-from safelight.learn.restore import acquaint, export, finish
+from safelight.learn.restore import export, finish, fit_ood_reference
 from safelight.picture import Picture, read
 from safelight.runtime import load
 from support import ROOT
@@ -69,8 +69,8 @@ def finished(tmp_path_factory, pictures, tiny_recipe) -> Iterator[Path]:
         tiny_recipe.replace("steps = 20\nbatch = 4\nwarmup", "steps = 150\nbatch = 8\nwarmup")
     )
     with pytest.MonkeyPatch.context() as few:
-        few.setattr(acquaint, "KNOWN", 64)
-        few.setattr(acquaint, "HELD_OUT", 32)
+        few.setattr(fit_ood_reference, "KNOWN", 64)
+        few.setattr(fit_ood_reference, "HELD_OUT", 32)
         few.setattr(finish, "CALIBRATION_PATCHES", 32)
         assert run(folder / "tiny.toml", pictures, folder / "run")
     yield folder / "run"
@@ -93,7 +93,7 @@ def test_the_bundle_of_a_run_restores(finished, rng):
     assert model.card.noise_inputs[0].stride_px == 1
     out = model.enhance(Picture(rng.integers(0, 256, (33, 50, 3), dtype=np.uint8)), samples=2)
     assert out.interval(0.9)[0].shape == (33, 50, 3)
-    assert out.anomaly is None, "too small to say"
+    assert out.ood_score is None, "too small to say"
     assert not any("not trained" in limit for limit in model.card.limits)
 
 
@@ -122,12 +122,12 @@ def test_draws_vary_as_the_std_says(finished, pictures):
 
 def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
     model = load(str(finished / "bundle"))
-    known = [model.enhance(read(path), uncertainty=False).anomaly for path in sorted(pictures.iterdir())[:6]]
+    known = [model.enhance(read(path), uncertainty=False).ood_score for path in sorted(pictures.iterdir())[:6]]
     assert all(score is not None and 0 < score < 2 for score in known)
     stripes = np.zeros((160, 160, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
     out = model.enhance(Picture(stripes), uncertainty=False)
-    assert out.outside and out.anomaly > 2 * max(known)
+    assert out.out_of_distribution and out.ood_score > 2 * max(known)
 
 
 def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_path):

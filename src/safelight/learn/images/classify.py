@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from safelight.learn.graphs import Graph, export_graph, parity
-from safelight.learn.images.data import Shelf
+from safelight.learn.images.data import Subset
 from safelight.learn.images.settings import DataSettings
 from safelight.learn.seeds import torch_generator
 from safelight.learn.task import Group
@@ -47,7 +47,7 @@ class Trained(NamedTuple):
     accuracy: float
 
 
-def train_classifier(train: Shelf, held_out: Shelf, classes: int, seed: int) -> Trained:
+def train_classifier(train: Subset, held_out: Subset, classes: int, seed: int) -> Trained:
     """Both shelves with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
     form = train.table.form
     torch.manual_seed(seed)
@@ -70,7 +70,7 @@ def train_classifier(train: Shelf, held_out: Shelf, classes: int, seed: int) -> 
 
 
 @torch.inference_mode()
-def _accuracy(model: Classifier, shelf: Shelf) -> float:
+def _accuracy(model: Classifier, shelf: Subset) -> float:
     right = []
     for start in range(0, len(shelf), shelf.at_once):
         images = shelf.images(np.arange(start, min(start + shelf.at_once, len(shelf))))
@@ -79,7 +79,7 @@ def _accuracy(model: Classifier, shelf: Shelf) -> float:
     return float(torch.cat(right).float().mean())
 
 
-def export_classifier(model: Classifier, shelf: Shelf, folder: Path) -> None:
+def export_classifier(model: Classifier, shelf: Subset, folder: Path) -> None:
     """Write features.onnx, whose weights are its own."""
     form = shelf.table.form
     example = (torch.rand(2, form.channels, form.height, form.width, generator=torch_generator(0, "classifier")),)

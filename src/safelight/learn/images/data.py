@@ -34,7 +34,7 @@ class Images(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Subset:
     """One part of a set: rows of its table, and labels if the model asks for them."""
 
     table: PixelTable

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from safelight.bundle import Bundle, ImageCard, Split, seal
+from safelight.bundle import Bundle, Split, VaeCard, seal
 from safelight.dataset import Part
 from safelight.dataset.split import DIGITS
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn import checkpoint
+from safelight.learn.images.aggregate import fit_aggregate_posterior
 from safelight.learn.images.classify import export_classifier, train_classifier
-from safelight.learn.images.data import Shelf
+from safelight.learn.images.data import Subset
 from safelight.learn.images.export import export_graphs
-from safelight.learn.images.mixture import locate
 from safelight.learn.images.settings import ImageRecipe
 from safelight.learn.images.validate import validate_images
 from safelight.learn.run import RunFolder
@@ -35,9 +35,9 @@ def finish(
     classes: tuple[str, ...],
     labels: NDArray[np.int64] | None,
     vae: ImageVae,
-    shelves: Mapping[Part, Shelf],
+    shelves: Mapping[Part, Subset],
     run: RunFolder,
-) -> Bundle[ImageCard]:
+) -> Bundle[VaeCard]:
     """Export what was judged best, and write `<run>/bundle`. `labels` are of all rows, whether the model takes them."""
     last, train, validation = recipe.stages[-1], shelves["train"], shelves["validation"]
     vae.load_state_dict(_weights(run, judged=not last.adversarial))
@@ -45,7 +45,7 @@ def finish(
     folder = run.bundle
     folder.mkdir(exist_ok=True)
     measured = {"onnx_parity": export_graphs(vae, folder)}
-    locate(vae, train, labels, last.beta > 0, recipe.seed).save(folder / "latents.npz")
+    fit_aggregate_posterior(vae, train, labels, last.beta > 0, recipe.seed).save(folder / "latents.npz")
     prefixes = [int(train.table.known[k][:DIGITS], 16) for k in train.positions]
     np.save(folder / "seen.npy", np.array(prefixes, dtype=np.uint64))
     (folder / "features.onnx").unlink(missing_ok=True)
@@ -74,13 +74,13 @@ def _card(
     recipe_path: Path,
     classes: tuple[str, ...],
     vae: ImageVae,
-    shelves: Mapping[Part, Shelf],
+    shelves: Mapping[Part, Subset],
     run: RunFolder,
     measured: Mapping[str, float],
-) -> ImageCard:
+) -> VaeCard:
     form, data = shelves["train"].table.form, recipe.data
     counts = {part: len(shelf) for part, shelf in shelves.items()}
-    return ImageCard(
+    return VaeCard(
         name=recipe.name,
         task="images",
         summary=recipe.card.summary,

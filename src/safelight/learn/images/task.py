@@ -7,7 +7,7 @@ from torch import nn
 
 from safelight.errors import UsageError
 from safelight.ladder.critic import Critic
-from safelight.learn.images.data import Images, Shelf, ahead
+from safelight.learn.images.data import Images, Subset, ahead
 from safelight.learn.images.objectives import ImageObjective, Trainee
 from safelight.learn.images.settings import ImageRecipe, StageSettings
 from safelight.learn.images.validate import validate_images, write_preview
@@ -23,7 +23,7 @@ ASLEEP_NATS = 1.0
 class ImageTask:
     """See `learn.task.Task`."""
 
-    def __init__(self, recipe: ImageRecipe, model: Trainee, train: Shelf, validation: Shelf, classes: int) -> None:
+    def __init__(self, recipe: ImageRecipe, model: Trainee, train: Subset, validation: Subset, classes: int) -> None:
         self.recipe, self.model, self.train, self.validation, self.classes = recipe, model, train, validation, classes
         self.seed, self.patience = recipe.seed, recipe.patience
         self.validate_every, self.log_every = recipe.validate_every, recipe.log_every
@@ -39,10 +39,10 @@ class ImageTask:
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def begin(self, stage: int) -> None:
-        """Rungs that are silent begin with what the first pictures show; see `Rung.wake`."""
+        """Rungs that are silent begin with what the first pictures show; see `Rung.initialise_from_data`."""
         count = min(WAKING, 2 * self.train.at_once, len(self.train))
         images = next(self.train.stream(self.seed, stage, 0, count, self.recipe.data, Group()))
-        self.model.vae.wake(images.x, torch_generator(self.seed, "wake", stage), images.labels)
+        self.model.vae.initialise_from_data(images.x, torch_generator(self.seed, "wake", stage), images.labels)
 
     def objective(self, stage: int, group: Group) -> nn.Module:
         return ImageObjective(self.model, self.stages[stage], self.seed, group)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from safelight.ladder.image_vae import ImageVae, importance_weighted_nats
 from safelight.ladder.likelihoods import Gaussian
-from safelight.learn.images.data import Images, Shelf
+from safelight.learn.images.data import Images, Subset
 from safelight.learn.images.settings import StageSettings
 from safelight.learn.seeds import torch_generator
 from safelight.picture.vips import to_vips
@@ -24,7 +24,7 @@ LN2 = float(np.log(2))
 
 
 @torch.inference_mode()
-def validate_images(vae: ImageVae, shelf: Shelf, stage: StageSettings, seed: int) -> dict[str, float]:
+def validate_images(vae: ImageVae, shelf: Subset, stage: StageSettings, seed: int) -> dict[str, float]:
     """The ELBO by one draw, the squared error and the activity of the posterior's mean; averages over pictures.
 
     `val_loss` is what the stage minimises, without warm-up, free bits or critic, in nats per picture.
@@ -57,7 +57,7 @@ def validate_images(vae: ImageVae, shelf: Shelf, stage: StageSettings, seed: int
 
 
 @torch.inference_mode()
-def write_preview(vae: ImageVae, shelf: Shelf, classes: int, path: Path) -> None:
+def write_preview(vae: ImageVae, shelf: Subset, classes: int, path: Path) -> None:
     """Pictures, their reconstructions by the posterior's mean, and two rows of samples."""
     x, labels = shelf.images(np.arange(COLUMNS) % len(shelf))
     noise = vae.draw_noise(COLUMNS, torch_generator(0, "preview"))
@@ -74,7 +74,7 @@ def grid(rows: list[Tensor]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _batches(shelf: Shelf) -> Iterator[Images]:
+def _batches(shelf: Subset) -> Iterator[Images]:
     count = min(MOST, len(shelf))
     return (
         shelf.images(np.arange(start, min(start + shelf.at_once, count))) for start in range(0, count, shelf.at_once)

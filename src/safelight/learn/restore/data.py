@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from safelight import randomness
+from safelight.bundle.names import SIGMA_UNKNOWN
 from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
-from safelight.ladder.trunk import SIGMA_UNKNOWN
 from safelight.learn.restore.settings import ChainSettings, TrainRecipe
 from safelight.learn.restore.store import PixelStore
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from safelight.ladder.restorer import Experts, Restorer
+from safelight.ladder.restorer import Experts, RestorerNet
 from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
 from safelight.learn.restore.objectives import draw_noise
 
@@ -24,7 +24,7 @@ BATCH, ROWS, COLUMNS = Dim("batch", min=1, max=4096), Dim("rows", min=1, max=655
 class MeanGraph(nn.Module):
     """degraded, sigma_01 → mean, features."""
 
-    def __init__(self, model: Restorer) -> None:
+    def __init__(self, model: RestorerNet) -> None:
         super().__init__()
         self.trunk = model.trunk
 
@@ -36,7 +36,7 @@ class MeanGraph(nn.Module):
 class ScaleGraph(nn.Module):
     """degraded, mean, the finest features → scale."""
 
-    def __init__(self, model: Restorer) -> None:
+    def __init__(self, model: RestorerNet) -> None:
         super().__init__()
         self.scale = model.scale
 
@@ -48,7 +48,7 @@ class ScaleGraph(nn.Module):
 class DrawGraph(nn.Module):
     """mean, scale, features, noise, temperature → sample."""
 
-    def __init__(self, model: Restorer) -> None:
+    def __init__(self, model: RestorerNet) -> None:
         super().__init__()
         self.model = model
 
@@ -63,7 +63,7 @@ def halved(model: Experts) -> Experts:
     return model.half().float()
 
 
-def export_graphs(model: Restorer, folder: Path) -> float:
+def export_graphs(model: RestorerNet, folder: Path) -> float:
     """Write weights.safetensors, mean.onnx, scale.onnx and draw.onnx into `folder`.
 
     The weights must be exact in float16, as they are stored: see `halved`. Returns the largest difference to torch.
@@ -87,7 +87,7 @@ def export_graphs(model: Restorer, folder: Path) -> float:
     return max(worst)
 
 
-def _example(model: Restorer, graph: nn.Module, batch: int, height: int, width: int) -> tuple[Any, ...]:
+def _example(model: RestorerNet, graph: nn.Module, batch: int, height: int, width: int) -> tuple[Any, ...]:
     """Random inputs of one size, from a fixed seed."""
     generator = torch.Generator().manual_seed(batch * height * width)
     degraded = torch.rand(batch, 3, height, width, generator=generator)

@@ -4,20 +4,22 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from safelight.bundle import Bundle, Card
+from safelight.bundle import Bundle, RestorerCard
 from safelight.learn.restore.data import Pair
 from safelight.learn.restore.validate import SAMPLES
 from safelight.metrics import mse, psnr_db
 from safelight.picture import Picture
-from safelight.runtime.enhance import Model
-from safelight.runtime.session import Session
+from safelight.runtime.restore.networks import RestorerNetworks
+from safelight.runtime.restore.restorer import Restorer
 
 
-def measure(bundle: Bundle[Card], batches: dict[str, Pair]) -> dict[str, float]:
+def measure(bundle: Bundle[RestorerCard], batches: dict[str, Pair]) -> dict[str, float]:
     """PSNR of the mean in dB, averaged over pictures, for each degradation; at σ = 25 in 8 bits as well; and there the
     3 dB law; see `validate.validate_posterior`.
     """
-    floats, integers = (Model(Session(bundle, "cpu", precision=precision)) for precision in ("fp32", "int8"))
+    floats, integers = (
+        Restorer(RestorerNetworks(bundle, "cpu", precision=precision)) for precision in ("fp32", "int8")
+    )
     scores = {f"val_{name}_psnr_db": _psnr_db(floats, batch) for name, batch in batches.items()}
     batch = batches["noise25"]
     scores["val_noise25_int8_psnr_db"] = _psnr_db(integers, batch)
@@ -30,7 +32,7 @@ def measure(bundle: Bundle[Card], batches: dict[str, Pair]) -> dict[str, float]:
     return scores | {name: float(error / errors[0]) for name, error in ratios.items()}
 
 
-def _psnr_db(model: Model, batch: Pair) -> float:
+def _psnr_db(model: Restorer, batch: Pair) -> float:
     means = [
         (model.enhance(Picture(degraded), uncertainty=False).mean.pixels, clean) for clean, degraded in _pictures(batch)
     ]

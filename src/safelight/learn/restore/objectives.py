@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from safelight.ladder.likelihoods import gaussian_nll_nats
-from safelight.ladder.restorer import SIGMA_OBS, Restorer
+from safelight.ladder.restorer import SIGMA_OBS, RestorerNet
 from safelight.learn.restore.data import Pair
 
 RMSE_FLOOR = 0.5 / 255
@@ -31,13 +31,13 @@ class Terms(NamedTuple):
     loss: str
     """Of a mean stage: "l1" or "rmse"."""
     noise: Sequence[Tensor]
-    """Of a posterior stage: N(0, 1), as `Restorer.noise_inputs` says."""
+    """Of a posterior stage: N(0, 1), as `RestorerNet.noise_inputs` says."""
     kl_weight: float
     free_nats: Sequence[float]
     """λ of each rung, fine to coarse, in nats per latent dimension."""
 
 
-def mean_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
+def mean_objective(model: RestorerNet, pair: Pair, terms: Terms) -> Objective:
     """The mean's error + the scale's negative log-likelihood, which bends the scale head only.
 
     L = error(x - m(y)) + 0.1 nll(x - m, s)
@@ -54,7 +54,7 @@ def mean_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
     return Objective(error + 0.1 * nll, {terms.loss: error, "scale_nll_nats": nll, "mse": squares.mean()})
 
 
-def posterior_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
+def posterior_objective(model: RestorerNet, pair: Pair, terms: Terms) -> Objective:
     """The negative ELBO of the standardised residual u = (x - m) / s, in nats per pixel value.
 
     -ELBO = E_q[-log N(u; decoded(z), σ_obs²)] + w · Σ_k max(λ_k, KL(q_k ‖ p_k))           w: 0 → 1, the warm-up
@@ -76,13 +76,13 @@ def posterior_objective(model: Restorer, pair: Pair, terms: Terms) -> Objective:
     return Objective(distortion + terms.kl_weight * paid, log)
 
 
-OBJECTIVES: dict[str, Callable[[Restorer, Pair, Terms], Objective]] = {
+OBJECTIVES: dict[str, Callable[[RestorerNet, Pair, Terms], Objective]] = {
     "mean": mean_objective,
     "posterior": posterior_objective,
 }
 
 
-def draw_noise(model: Restorer, size: torch.Size, generator: torch.Generator) -> list[Tensor]:
+def draw_noise(model: RestorerNet, size: torch.Size, generator: torch.Generator) -> list[Tensor]:
     """N(0, 1) for every noise input of the model, for pictures of `size` (B, 3, H, W)."""
     batch, _, height, width = size
     return [

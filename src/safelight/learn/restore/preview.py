@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from safelight.ladder.restorer import Restorer
+from safelight.ladder.restorer import RestorerNet
 from safelight.learn.restore.data import Pair
 from safelight.picture.vips import to_vips
 
@@ -13,7 +13,7 @@ ROWS_OF_EACH = 2
 
 
 @torch.inference_mode()
-def write_preview(model: Restorer, batches: dict[str, Pair], path: Path) -> None:
+def write_preview(model: RestorerNet, batches: dict[str, Pair], path: Path) -> None:
     """One row per crop, `ROWS_OF_EACH` rows per degradation; the scale is shown ten times brighter."""
     rows = []
     for batch in batches.values():

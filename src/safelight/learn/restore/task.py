@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from safelight.errors import UsageError
-from safelight.ladder.restorer import Experts, Restorer
+from safelight.ladder.restorer import Experts, RestorerNet
 from safelight.learn.restore.data import Pair, loader, training_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
@@ -21,7 +21,7 @@ from safelight.learn.task import Group, Logged, Moment
 class RestoreObjective(nn.Module):
     """The objective of one stage, with noise keyed by the step."""
 
-    def __init__(self, model: Restorer, stage: StageSettings, seed: int) -> None:
+    def __init__(self, model: RestorerNet, stage: StageSettings, seed: int) -> None:
         super().__init__()
         self.model, self.stage, self.seed = model, stage, seed
 
@@ -53,7 +53,7 @@ class RestoreTask:
     def stages(self) -> Sequence[StageSettings]:
         return self.recipe.stages
 
-    def learner(self, stage: int) -> Restorer:
+    def learner(self, stage: int) -> RestorerNet:
         """Which of the experts a stage trains."""
         name = self.stages[stage].expert
         return self.model.first if name is None else self.model[name]
@@ -68,7 +68,7 @@ class RestoreTask:
             self.model.part()
         if self.stages[stage].objective == "posterior":
             batch = next(self.batches(stage, 0, Group()))
-            self.learner(stage).wake(*batch, torch_generator(self.seed, "wake", stage))
+            self.learner(stage).initialise_from_data(*batch, torch_generator(self.seed, "wake", stage))
 
     def objective(self, stage: int, group: Group) -> nn.Module:
         return RestoreObjective(self.learner(stage), self.stages[stage], self.seed)
@@ -100,7 +100,7 @@ class RestoreTask:
         write_preview(self.learner(stage), self.validation, path)
 
 
-def unfreeze(model: Restorer, stage: StageSettings) -> list[nn.Parameter]:
+def unfreeze(model: RestorerNet, stage: StageSettings) -> list[nn.Parameter]:
     """What a stage trains: trunk and scale learn the mean; on them, finished, the ladder learns the residual."""
     parts = (model.trunk, model.scale) if stage.objective == "mean" else (model.ladder,)
     for part in parts:

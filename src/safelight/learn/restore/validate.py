@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from safelight.degrade import Chain, Step
-from safelight.ladder.restorer import Restorer
+from safelight.ladder.restorer import RestorerNet
 from safelight.learn.restore.data import Pair, validation_batch
 from safelight.learn.restore.objectives import draw_noise
 from safelight.learn.restore.store import PixelStore
@@ -33,7 +33,7 @@ def build_validation(store: PixelStore, seed: int) -> dict[str, Pair]:
 
 
 @torch.inference_mode()
-def validate_mean(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]:
+def validate_mean(model: RestorerNet, batches: dict[str, Pair]) -> dict[str, float]:
     """PSNR of the mean in dB, averaged over pictures, for each degradation."""
     scores = {}
     for name, batch in batches.items():
@@ -43,7 +43,7 @@ def validate_mean(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]
 
 
 @torch.inference_mode()
-def validate_posterior(model: Restorer, batches: dict[str, Pair]) -> dict[str, float]:
+def validate_posterior(model: RestorerNet, batches: dict[str, Pair]) -> dict[str, float]:
     """The 3 dB law at σ = 25: squared errors of one sample and of the mean of several, over the mean's.
 
     An exact posterior has 2 and 1 + 1/SAMPLES.

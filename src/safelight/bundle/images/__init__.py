@@ -1,0 +1,30 @@
+"""Bundles of VAEs of a set of pictures: their card, and where the set's pictures lie in latent space."""
+
+from safelight.bundle.card import BundleTask
+from safelight.bundle.images.aggregate import AggregatePosterior
+from safelight.bundle.images.card import SCHEMA, Split, VaeCard
+
+AGGREGATE, TRAINING_IDENTITIES = "latents.npz", "seen.npy"
+ENCODE_GRAPH, DECODE_GRAPH, SCORE_GRAPH, FEATURES_GRAPH = "encode.onnx", "decode.onnx", "score.onnx", "features.onnx"
+WEIGHTS = "weights.safetensors"
+
+TASK = BundleTask(
+    card=VaeCard,
+    schema=SCHEMA,
+    files=("card.json", AGGREGATE, TRAINING_IDENTITIES, ENCODE_GRAPH, DECODE_GRAPH, SCORE_GRAPH, WEIGHTS),
+    optional=(FEATURES_GRAPH,),
+)
+
+__all__ = [
+    "AGGREGATE",
+    "DECODE_GRAPH",
+    "ENCODE_GRAPH",
+    "FEATURES_GRAPH",
+    "SCORE_GRAPH",
+    "TASK",
+    "TRAINING_IDENTITIES",
+    "WEIGHTS",
+    "AggregatePosterior",
+    "Split",
+    "VaeCard",
+]

@@ -1,0 +1,42 @@
+"""The card of a VAE of a set of pictures."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from safelight.bundle.card import Card, CardPart
+
+SCHEMA = 5
+
+
+class Split(CardPart):
+    """How a set that names no parts was split, by the hash of each picture."""
+
+    validation_share: float = Field(ge=0, lt=1)
+    test_share: float = Field(ge=0, lt=1)
+
+
+class VaeCard(Card):
+    """Of a VAE of a set of pictures."""
+
+    noun: ClassVar[str] = "a VAE of a set of pictures"
+    mend: ClassVar[str] = "train one of your pictures: docs/tutorial.md"
+
+    schema_version: int = SCHEMA
+    task: Literal["images"]
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+    channels: Literal[1, 3]
+    fit: Literal["crop", "pad", "stretch"]
+    """How pictures of other sizes are brought to this one (`dataset.form.Form`)."""
+    binarise_seed: int | None = None
+    """Pictures were made binary with it (`dataset.table.binarised`)."""
+    value_range: tuple[Literal[0], Literal[1]] = (0, 1)
+    likelihood: Literal["bernoulli", "gaussian", "logistic_mixture"]
+    latents: tuple[tuple[int, int, int], ...] = Field(min_length=1)
+    """Channels, height and width of every rung that has any, fine to coarse, in units of the prior."""
+    classes: tuple[str, ...] = ()
+    """Of the set, in order."""
+    conditional: bool
+    """Whether the graphs take a class."""
+    split: Split

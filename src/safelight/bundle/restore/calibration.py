@@ -1,0 +1,39 @@
+"""calibration.json: what the predicted scale is worth, fitted on held-out training photographs."""
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from safelight.bundle.card import CardPart
+
+
+class Calibration(CardPart):
+    """From a scale, corrected for the kind of picture, to standard deviations, draws and intervals."""
+
+    std_factor: float = Field(gt=0)
+    """Multiplies the scale, so that it is the root mean square of the error."""
+    draw_factor: float = Field(gt=0)
+    """Multiplies the scale of draws, over the correction of their spread, so that draws vary as much as the error."""
+    levels: tuple[float, ...] = Field(min_length=1)
+    quantiles: tuple[float, ...]
+    """For each level p: |error| ≤ quantile · scale, corrected for intervals, for a share p of all pixel values.
+
+    The share holds over pictures like those of the calibration. With a confidence of 0.9 it is p or more.
+    """
+    fitted_on: str
+
+    @model_validator(mode="after")
+    def _check(self) -> "Calibration":
+        if len(self.levels) != len(self.quantiles):
+            raise ValueError("levels and quantiles differ in number")
+        if sorted(self.levels) != list(self.levels) or sorted(self.quantiles) != list(self.quantiles):
+            raise ValueError("levels and quantiles must rise")
+        return self
+
+    def quantile(self, level: float) -> float:
+        """Half the width of the central interval at `level` in (0, 1), in units of the scale corrected for intervals.
+
+        Levels between measured ones are interpolated. Raises ValueError beyond the highest measured level.
+        """
+        if not 0 < level <= self.levels[-1]:
+            raise ValueError(f"level {level} is outside what was calibrated; use one in (0, {self.levels[-1]}]")
+        return float(np.interp(level, (0.0, *self.levels), (0.0, *self.quantiles)))

@@ -1,0 +1,47 @@
+"""One terminal for progress and result lines: a bar on standard error that no line is glued to."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from safelight.work import OnProgress, Progress
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+@contextmanager
+def progress_bar() -> Iterator[OnProgress]:
+    """Within the block: a callback that moves a bar, where standard error is a terminal.
+
+    Ctrl-C ends the program with a word on how to go on.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    shown = Bar(
+        *columns, console=console, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+    )  # lines for another program must not pass through the bar's terminal
+    with shown as bar:
+        row = bar.add_task("", total=None)
+
+        def on_progress(now: Progress) -> None:
+            bar.update(row, description=now.what, completed=now.done, total=now.total or None)
+
+        try:
+            yield on_progress
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what is finished is kept, run the same command again to go on", err=True)
+            raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,94 @@
+"""What makes a fair comparison, told before anything is trained."""
+
+from collections.abc import Sequence
+
+from safelight.augment import AugmentRecipe
+from safelight.augment.catalog import OPERATIONS
+from safelight.augment.recipe import Step
+from safelight.downstream.arms import ARMS
+from safelight.downstream.sets import DownstreamSettings
+from safelight.errors import UsageError
+from safelight.runtime.images.vae import Vae
+
+NOISES = ("temperature", "spread")
+"""Numbers of latent steps that a sweep multiplies."""
+CLASSLESS = "latent_noise"
+"""The latent step that asks for no class."""
+
+
+def check(settings: DownstreamSettings) -> None:
+    """Raises UsageError."""
+    recipe = settings.recipe
+    if settings.seeds < 2:
+        raise UsageError(f"{settings.seeds} seeds give no interval; take 2 or more, 5 for a verdict")
+    if recipe.guard is not None:
+        raise UsageError("[guard] is for 'safelight augment'; take it out to compare arms, or augment first")
+    if recipe.latent and (settings.model or recipe.model) is None:
+        raise UsageError(f"{recipe.latent[0]} needs a model; give --model, or model = ... in the recipe")
+    for option, given in (("--unlabelled", settings.unlabelled is not None), ("--sweep", bool(settings.sweep))):
+        if given and not recipe.latent:
+            raise UsageError(f"{option} is for recipes with latent steps; add one, or leave it out")
+    if settings.unlabelled is not None and (CLASSLESS not in recipe.latent or not steps_of(recipe, latent=False)):
+        raise UsageError(f"--unlabelled needs a {CLASSLESS} step and a classic one, which ask for no class; add them")
+    noisy = [step for step in steps_of(recipe, latent=True) if any(step.ranges.get(n, (0, 0))[1] for n in NOISES)]
+    if settings.sweep and not noisy:
+        raise UsageError("--sweep multiplies temperature and spread, and no step has them; leave it out")
+    for factor in settings.sweep:
+        times(noisy, factor)
+    possible = available_arms(settings)
+    strange = [arm for arm in settings.arms if arm not in possible]
+    if strange:
+        raise UsageError(f"--arms '{strange[0]}': with this recipe there are {', '.join(possible)}")
+
+
+def available_arms(settings: DownstreamSettings) -> tuple[str, ...]:
+    """Names of all arms that the recipe and the pictures allow."""
+    classic, latent = (bool(steps_of(settings.recipe, latent=kind)) for kind in (False, True))
+    pool = settings.unlabelled is not None
+    return tuple(
+        name
+        for name, kind in ARMS.items()
+        if classic >= kind.classic and latent >= kind.needs_vae and pool >= kind.needs_pool
+    )
+
+
+def steps_of(recipe: AugmentRecipe, latent: bool) -> tuple[Step, ...]:
+    """The latent ones, or the others."""
+    return tuple(step for step in recipe.steps if (OPERATIONS[step.op].kind == "latent") == latent)
+
+
+def times(steps: Sequence[Step], factor: float) -> tuple[Step, ...]:
+    """Latent steps with so many times the noise. Raises UsageError for more than a parameter allows."""
+    found = []
+    for step in steps:
+        ranges = dict(step.ranges)
+        for name in NOISES:
+            if name in ranges:
+                low, high = (end * factor for end in ranges[name])
+                most = OPERATIONS[step.op].parameters[name].most
+                if high > most:
+                    raise UsageError(
+                        f"--sweep {factor:g}: {step.op}.{name} would be {high:g}, and {most:g} is the most"
+                    )
+                ranges[name] = (low, high)
+        found.append(step.model_copy(update={"ranges": ranges}))
+    return tuple(found)
+
+
+def open_vae(settings: DownstreamSettings) -> Vae | None:
+    """None if no step needs it. Raises UsageError for a model that cannot be compared fairly."""
+    if not settings.recipe.latent:
+        return None
+    name = settings.model or settings.recipe.model
+    assert name is not None
+    vae = Vae.load(name)
+    if settings.recipe.size_px not in (None, vae.form.width):
+        raise UsageError(f"{name}: takes {vae.form.width} px, and the recipe says size_px; make them equal")
+    if settings.unlabelled is not None and vae.card.conditional:
+        raise UsageError(f"{name}: wants a class for every picture, which unlabelled ones do not have; train another")
+    if settings.per_class is not None and vae.card.classes:
+        raise UsageError(
+            f"{name}: was trained with the labels of all its pictures, which the arms do not have; "
+            "train it with data.ignore_labels = true"
+        )
+    return vae

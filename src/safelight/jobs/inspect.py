@@ -1,0 +1,19 @@
+"""Look at a set of pictures before training on it."""
+
+from pathlib import Path
+
+from safelight.dataset import Report, inspect_set, open_set
+from safelight.runtime.machine import cores
+from safelight.settings import Settings, argument
+from safelight.work import OnProgress, silent
+
+
+class InspectSettings(Settings):
+    """Which set."""
+
+    dataset: Path = argument("A folder (sub-folders are classes), an .npz, a .csv or a .jsonl.", "DATASET")
+
+
+def inspect(settings: InspectSettings, on_progress: OnProgress = silent) -> Report:
+    """Counts, sizes, duplicates, leaks between parts, broken files. Raises UsageError for what is no set."""
+    return inspect_set(open_set(settings.dataset), cores(), on_progress)

@@ -1,0 +1,96 @@
+"""The only door to onnxruntime, but for its quantiser (learn/restore/quantise.py).
+
+One class opens the graphs of a bundle. It loads each graph when it is first needed, falls back from a device that does
+not work, and checks the number of threads.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from safelight.errors import BundleError, DeviceError, UsageError
+from safelight.runtime.machine import cores, multiplies_int8_fast
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "int8"]
+Array = NDArray[np.float32]
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def choose_device(device: Device) -> str:
+    """`auto` takes CUDA if onnxruntime has it. Raises DeviceError for a device that is not there, UsageError."""
+    if device not in get_args(Device):
+        raise UsageError(f"device '{device}': use {', '.join(get_args(Device))}")
+    available = ort.get_available_providers()
+    if device == "auto":
+        return "cuda" if _PROVIDERS["cuda"] in available else "cpu"
+    if _PROVIDERS[device] not in available:
+        raise DeviceError(f"device '{device}' is not there (onnxruntime has {', '.join(available)}); use --device cpu")
+    return device
+
+
+def auto_precision(device: str) -> Literal["fp32", "int8"]:
+    """What `auto` means for a mean alone: 8 bits where the processor is made for them."""
+    return "int8" if device == "cpu" and multiplies_int8_fast() else "fp32"
+
+
+class Graphs:
+    """The graphs in one folder, opened when they are first needed."""
+
+    def __init__(self, folder: Path, device: Device, threads: int | None, probe: str) -> None:
+        """`probe` is the file that is opened to see whether a device of `auto` works.
+
+        Raises DeviceError for a device that is not there, UsageError for a wrong number of threads.
+        """
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads is {threads}; use 1 or more, or None for all cores")
+        self.folder, self.threads = folder, threads or cores()
+        self.device = choose_device(device)
+        self._open: dict[str, Any] = {}
+        if device == "auto" and self.device != "cpu":
+            try:
+                self._graph(probe)  # a device may be listed and yet not work
+            except DeviceError:
+                self.device = "cpu"
+
+    def run(self, file: str, outputs: list[str], feeds: Mapping[str, NDArray[Any]]) -> list[Array]:
+        """The named outputs of a graph. Raises BundleError for a file that is no graph, MemoryError."""
+        return run_graph(self._graph(file), outputs, feeds)
+
+    def _graph(self, file: str) -> Any:
+        if file not in self._open:
+            self._open[file] = open_graph(self.folder / file, self.device, self.threads)
+        return self._open[file]
+
+
+def run_graph(graph: Any, outputs: list[str], feeds: Mapping[str, NDArray[Any]]) -> list[Array]:
+    """Run a graph; what onnxruntime says of a lack of memory becomes a MemoryError, so that tiles can shrink."""
+    try:
+        results: list[Array] = graph.run(outputs, dict(feeds))
+    except Exception as error:  # onnxruntime raises its own classes, all of them straight from Exception
+        if "alloc" in str(error).lower():
+            raise MemoryError(str(error).splitlines()[0]) from None
+        raise
+    return results
+
+
+def open_graph(path: Path, device: str, threads: int) -> Any:
+    """An onnxruntime session for one file. Raises BundleError if the file is no graph."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    if not multiplies_int8_fast():  # there products overflow 16 bits without it; elsewhere it would halve the speed
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    options.enable_mem_pattern = False  # a planned block would come on top of what the first run took
+    try:
+        graph = ort.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
+    except Exception as error:  # onnxruntime raises its own classes, all of them straight from Exception
+        line = str(error).splitlines()[0]
+        raise BundleError(f"{path}: onnxruntime refuses it ({line}); export the bundle again") from None
+    if graph.get_providers()[0] != _PROVIDERS[device]:
+        raise DeviceError(f"device '{device}' does not work here (see its driver and libraries); use --device cpu")
+    return graph

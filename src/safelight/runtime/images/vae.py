@@ -1,0 +1,293 @@
+"""Use a VAE of a set of pictures, on onnxruntime: encode, move in the latent space, decode, and measure.
+
+>>> vae = Vae.load("runs/flowers/bundle")                            # doctest: +SKIP
+>>> latents = vae.encode(x)                                          # doctest: +SKIP
+>>> vae.decode(latents), vae.perturb(x, temperature=0.5), vae.sample(64), vae.elbo(x)   # doctest: +SKIP
+
+Pictures are (N, H, W, C), float in [0, 1] or uint8, of the card's size. Latents are in units of their prior: one
+array (N, channels, h, w) for each rung, fine to coarse, which is N(0, 1) under the prior whatever the coarser ones are.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight import randomness
+from safelight.bundle import AggregatePosterior, Bundle, VaeCard, find_bundle, names
+from safelight.bundle import images as files
+from safelight.dataset.form import Form, fitted
+from safelight.dataset.images import content_hash, eight_bits
+from safelight.dataset.table import binarised
+from safelight.errors import UsageError
+from safelight.picture import Picture
+from safelight.runtime.graphs import Device, Graphs
+from safelight.runtime.images.score import Score
+
+Array = NDArray[np.float32]
+Rungs = tuple[Array, ...]
+Sampler = Literal["prior", "aggregate"]
+MOST_AT_ONCE, VALUES_AT_ONCE = 64, 1_000_000
+"""Pictures, and values of pictures, that go through a graph together."""
+
+
+class Vae:
+    """A VAE of a set of pictures, ready to run."""
+
+    def __init__(self, bundle: Bundle[VaeCard], device: Device = "auto", threads: int | None = None) -> None:
+        """Raises DeviceError and UsageError as `runtime.graphs.Graphs` does."""
+        self.bundle, self.card = bundle, bundle.card
+        self._graphs = Graphs(bundle.folder, device, threads, probe=files.DECODE_GRAPH)
+
+    @classmethod
+    def load(cls, model: str | Path, device: Device = "auto", threads: int | None = None) -> "Vae":
+        """By name or path (`bundle.find_bundle`). `threads` is None for all cores.
+
+        Raises BundleError for another kind of model, DeviceError and UsageError.
+        """
+        return cls(find_bundle(model, VaeCard), device, threads)
+
+    def __repr__(self) -> str:
+        card = self.card
+        return f"<Vae {card.name}: {card.width}x{card.height}x{card.channels}, latents {list(card.latents)}>"
+
+    @property
+    def form(self) -> Form:
+        """Of the pictures that it takes."""
+        return Form(self.card.height, self.card.width, self.card.channels, self.card.fit)
+
+    def prepare(self, pictures: Sequence[Picture]) -> Array:
+        """Pictures of any size → (N, H, W, C) as the model takes them, by the card's rule. Raises UsageError."""
+        if not pictures:
+            raise UsageError("there are no pictures; give at least one")
+        rows = [fitted(eight_bits(picture, f"picture {k}"), self.form) for k, picture in enumerate(pictures)]
+        if self.card.binarise_seed is not None:
+            rows = [binarised(row, self.card.binarise_seed, content_hash(row)) for row in rows]
+        return np.stack(rows).astype(np.float32) / np.float32(255)
+
+    def encode(
+        self,
+        x: NDArray[Any],
+        labels: Sequence[int] | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
+        noise: Rungs | None = None,
+    ) -> Rungs:
+        """The posterior's mean, at temperature 0, or a draw around it; at 1 an honest one. Raises UsageError.
+
+        `noise`, an array (N, channels, h, w) for each rung, stands in for what temperature and seed would draw.
+        """
+        x, of_class = self._checked(x, labels)
+        if noise is None:
+            noise = tuple(np.float32(temperature) * n for n in self._noise("encode", seed, len(x)))
+        noise = self._as_rungs(noise, "noise", len(x))
+        outputs = [names.latent(k) for k in names.scales(len(self.card.latents))]
+        feeds = {names.PIXELS: x, **_named(names.noise, noise), **of_class}
+        return tuple(self._run(files.ENCODE_GRAPH, outputs, feeds))
+
+    def decode(self, latents: Sequence[NDArray[Any]], labels: Sequence[int] | None = None) -> Array:
+        """(N, H, W, C) in [0, 1]: the mean of p(x | z). Raises UsageError for latents of other shapes."""
+        latents = self._as_rungs(latents, "latents")
+        feeds = {**_named(names.latent, latents), **self._classes(len(latents[0]), labels)}
+        return _last(self._run(files.DECODE_GRAPH, [names.MEAN], feeds)[0])
+
+    def reconstruct(self, x: NDArray[Any], labels: Sequence[int] | None = None) -> Array:
+        """Encoded to the posterior's mean, and decoded."""
+        return self.decode(self.encode(x, labels), labels)
+
+    def perturb(
+        self, x: NDArray[Any], labels: Sequence[int] | None = None, temperature: float = 1.0, seed: int = 0
+    ) -> Array:
+        """Encoded, moved by noise, decoded: variants of pictures. At temperature 1 draws from the posterior."""
+        return self.decode(self.encode(x, labels, temperature, seed), labels)
+
+    def sample(
+        self,
+        count: int,
+        labels: Sequence[int] | None = None,
+        temperature: float = 1.0,
+        seed: int = 0,
+        sampler: Sampler = "prior",
+    ) -> Array:
+        """New pictures, from the prior or from the aggregate posterior (`bundle.latents`). Raises UsageError.
+
+        What comes back are means of p(x | z), as of `decode`. A model that is not conditional has classes in the
+        aggregate only.
+        """
+        latents = self.draw_latents(count, labels, temperature, seed, sampler)
+        return self.decode(latents, labels if self.card.conditional else None)
+
+    def draw_latents(
+        self,
+        count: int,
+        labels: Sequence[int] | None = None,
+        temperature: float = 1.0,
+        seed: int = 0,
+        sampler: Sampler = "prior",
+    ) -> Rungs:
+        """What `sample` decodes; picture k depends on the seed, its class and k alone."""
+        if count < 1:
+            raise UsageError(f"{count} pictures; ask for 1 or more")
+        if sampler not in get_args(Sampler):
+            raise UsageError(f"sampler '{sampler}': use {' or '.join(get_args(Sampler))}")
+        noise = tuple(np.float32(temperature) * n for n in self._noise("sample", seed, count))
+        if labels is not None:
+            self._check_labels(count, labels)
+        if sampler == "prior":
+            if labels is not None and not self.card.conditional:
+                raise UsageError(f"{self.card.name}: its prior knows no classes; use the sampler 'aggregate'")
+            return noise
+        of_class = [None] * count if labels is None else labels
+        streams = [randomness.generator(seed, "aggregate", k) for k in range(count)]
+        drawn = [
+            self.aggregate_posterior.draw(rng, label, temperature) for rng, label in zip(streams, of_class, strict=True)
+        ]
+        return self._over(noise, np.stack(drawn))
+
+    def _over(self, noise: Rungs, drawn: Array) -> Rungs:
+        """The coarsest rungs of `noise` replaced by what was drawn for them, (N, D)."""
+        rungs, left = list(noise), drawn.shape[1]
+        for k in reversed(range(len(rungs))):
+            size = math.prod(self.card.latents[k])
+            if size > left:
+                break
+            rungs[k] = drawn[:, left - size : left].reshape(rungs[k].shape)
+            left -= size
+        return tuple(rungs)
+
+    def interpolate(self, a: Sequence[Array], b: Sequence[Array], steps: int, spherical: bool = True) -> Rungs:
+        """Latents of one picture each, (1, ...) → of `steps` pictures from a to b, along a great circle or a line.
+
+        N(0, 1) in many dimensions lies near a sphere, which lines leave (White, "Sampling generative networks", 2016).
+        """
+        places = [self.between(a, b, share, spherical) for share in np.linspace(0, 1, steps)]
+        return tuple(np.concatenate(rung) for rung in zip(*places, strict=True))
+
+    def between(self, a: Sequence[Array], b: Sequence[Array], share: float, spherical: bool = True) -> Rungs:
+        """Latents of one picture each, (1, ...) → of one that is `share` of the way from a to b."""
+        pairs = zip(a, b, strict=True)
+        return tuple(_between(u[0], v[0], np.float32(share), spherical)[None] for u, v in pairs)
+
+    def score(self, x: NDArray[Any], labels: Sequence[int] | None = None, draws: int = 1, seed: int = 0) -> Score:
+        """`draws` from the posterior of each picture, and what each says of it."""
+        if draws < 1:
+            raise UsageError(f"{draws} draws; take 1 or more")
+        x, of_class = self._checked(x, labels)
+        rungs = [names.rate(k) for k in names.scales(len(self.card.latents))]
+        outputs, scores = [names.LOG_PROB, *rungs, names.LOG_WEIGHT], []
+        for draw in range(draws):
+            noise = self._noise(f"score {draw}", seed, len(x))
+            feeds = {names.PIXELS: x, **_named(names.noise, noise), **of_class}
+            scores.append(self._run(files.SCORE_GRAPH, outputs, feeds))
+        log_prob, *rates, log_weight = (np.stack(each) for each in zip(*scores, strict=True))
+        return Score(log_prob, tuple(rates), log_weight)
+
+    def elbo(self, x: NDArray[Any], labels: Sequence[int] | None = None, draws: int = 1, seed: int = 0) -> Array:
+        """(N,), in nats per picture; a density for the Gaussian likelihood (`card.likelihood`)."""
+        return self.score(x, labels, draws, seed).elbo_nats
+
+    def features(self, x: NDArray[Any]) -> tuple[Array, Array]:
+        """(N, F) features and (N, classes) logits of the classifier that was trained on the set's labels.
+
+        Raises UsageError if the set had none.
+        """
+        if not self.has_classifier:
+            raise UsageError(f"{self.card.name}: its set has no classes, so no classifier was trained on them")
+        x, _ = self._checked(x, None, classes=False)
+        features, logits = self._run(files.FEATURES_GRAPH, [names.FEATURES, names.LOGITS], {names.PIXELS: x})
+        return features, logits
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether `features` can be asked for."""
+        return self.bundle.has(files.FEATURES_GRAPH)
+
+    @cached_property
+    def training_identities(self) -> frozenset[int]:
+        """Pictures that it was trained on, by the first 16 digits of their identities (`dataset.split`)."""
+        return frozenset(np.load(self.bundle.path(files.TRAINING_IDENTITIES), allow_pickle=False).tolist())
+
+    @cached_property
+    def aggregate_posterior(self) -> AggregatePosterior:
+        """The density of the latents of the set's pictures."""
+        return AggregatePosterior.load(self.bundle.path(files.AGGREGATE))
+
+    def _as_rungs(self, arrays: Sequence[NDArray[Any]], what: str, count: int | None = None) -> Rungs:
+        """One for each rung, all of as many pictures. Raises UsageError for other shapes."""
+        rungs = tuple(np.asarray(array, dtype=np.float32) for array in arrays)
+        shapes, wanted = [rung.shape for rung in rungs], list(self.card.latents)
+        if [shape[1:] for shape in shapes] != wanted or {s[0] for s in shapes} != {
+            shapes[0][0] if count is None else count
+        }:
+            raise UsageError(f"{what} have shapes {shapes}; give (N, channels, h, w) for each of {wanted}")
+        return rungs
+
+    def _noise(self, stream: str, seed: int, count: int) -> Rungs:
+        """N(0, 1) for every rung, picture by picture."""
+        streams = [randomness.generator(seed, stream, k) for k in range(count)]
+        return tuple(
+            np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams]) for shape in self.card.latents
+        )
+
+    def _checked(
+        self, x: NDArray[Any], labels: Sequence[int] | None, classes: bool = True
+    ) -> tuple[Array, dict[str, NDArray[np.int64]]]:
+        """As the graphs take them. Raises UsageError."""
+        x = np.asarray(x)
+        wanted = (self.card.height, self.card.width, self.card.channels)
+        if x.ndim != 4 or x.shape[1:] != wanted or not len(x):
+            raise UsageError(f"pictures have shape {x.shape}; this model takes (N, {', '.join(map(str, wanted))})")
+        scaled = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x.astype(np.float32)
+        if not (scaled.min() >= 0 and scaled.max() <= 1):  # a NaN is neither
+            raise UsageError(f"pictures have values from {scaled.min():g} to {scaled.max():g}; scale them to [0, 1]")
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)), self._classes(len(x), labels) if classes else {}
+
+    def _classes(self, count: int, labels: Sequence[int] | None) -> dict[str, NDArray[np.int64]]:
+        """What a conditional model is fed of classes. Raises UsageError."""
+        if not self.card.conditional and labels is not None:
+            raise UsageError(f"{self.card.name} is not conditional on a class; leave labels out")
+        if not self.card.conditional:
+            return {}
+        if labels is None:
+            raise UsageError(f"{self.card.name} is conditional on a class; give one of: {', '.join(self.card.classes)}")
+        self._check_labels(count, labels)
+        return {names.LABEL: np.asarray(labels, dtype=np.int64)}
+
+    def _check_labels(self, count: int, labels: Sequence[int]) -> None:
+        """Raises UsageError."""
+        known = len(self.card.classes)
+        if len(labels) != count or not all(0 <= label < known for label in labels):
+            raise UsageError(f"labels must be one of 0 to {known - 1} for each of {count} pictures")
+
+    def _run(self, file: str, outputs: list[str], feeds: dict[str, Any]) -> list[Array]:
+        """In batches, so that memory does not grow with the number of pictures."""
+        count = len(next(iter(feeds.values())))
+        at_once = max(1, min(MOST_AT_ONCE, VALUES_AT_ONCE // self.form.values))
+        parts = [
+            self._graphs.run(file, outputs, {name: values[start : start + at_once] for name, values in feeds.items()})
+            for start in range(0, count, at_once)
+        ]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _named(name: Callable[[int], str], arrays: Sequence[Array]) -> dict[str, Array]:
+    return {name(k): array for k, array in enumerate(arrays, 1)}
+
+
+def _last(planar: Array) -> Array:
+    """(N, C, H, W) → (N, H, W, C), within [0, 1]."""
+    return np.ascontiguousarray(planar.transpose(0, 2, 3, 1)).clip(0, 1)
+
+
+def _between(u: Array, v: Array, share: np.float32, spherical: bool) -> Array:
+    lengths = float(np.linalg.norm(u) * np.linalg.norm(v))
+    angle = float(np.arccos(np.clip((u * v).sum() / lengths, -1, 1))) if lengths else 0.0
+    if not spherical or np.sin(angle) < 1e-4:
+        straight: Array = (1 - share) * u + share * v
+        return straight
+    curved: Array = (np.sin((1 - share) * angle) * u + np.sin(share * angle) * v) / np.float32(np.sin(angle))
+    return curved.astype(np.float32)

@@ -1,0 +1,25 @@
+"""What all jobs do alike: hash files, write them whole, remember what is done, tell progress, spread work."""
+
+from safelight.work.engine import Engine, Processes, Threads
+from safelight.work.files import clear_leftovers, replacing, write_whole
+from safelight.work.hashes import file_sha256, json_sha256
+from safelight.work.manifest import MANIFEST, Line, Manifest
+from safelight.work.progress import Cancelled, OnProgress, Progress, silent
+
+__all__ = [
+    "MANIFEST",
+    "Cancelled",
+    "Engine",
+    "Line",
+    "Manifest",
+    "OnProgress",
+    "Processes",
+    "Progress",
+    "Threads",
+    "clear_leftovers",
+    "file_sha256",
+    "json_sha256",
+    "replacing",
+    "silent",
+    "write_whole",
+]

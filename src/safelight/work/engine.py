@@ -1,0 +1,72 @@
+"""Where the tasks of a job run: one protocol, and its two forms on one machine.
+
+An engine maps a function over tasks. Results come in the order of the tasks. Only a bounded number of tasks is in
+flight, so that memory does not grow with their number. When the caller stops early, tasks that have begun are finished
+and no new task begins.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol, TypeVar
+
+from safelight.errors import OutputError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Runs the tasks of a job somewhere."""
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """The function's result for every task, in order. What the function raises is raised here."""
+
+
+class Threads:
+    """Threads of this process: for tasks that wait for files, or that share a model."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """See `Engine.map`."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            yield from _bounded(pool, function, tasks, self.workers)
+
+
+class Processes:
+    """Fresh processes of this machine: for tasks that compute in Python.
+
+    `prepare` runs once in each process, with `arguments`: it loads what all tasks need.
+    """
+
+    def __init__(
+        self, workers: int, prepare: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+    ) -> None:
+        self.workers, self.prepare, self.arguments = workers, prepare, arguments
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """See `Engine.map`. Raises OutputError if a process dies."""
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(self.workers, context, self.prepare, self.arguments) as pool:
+            try:
+                yield from _bounded(pool, function, tasks, 2 * self.workers)
+            except BrokenProcessPool:
+                raise OutputError("a worker died, perhaps for want of memory; go on with fewer --workers") from None
+
+
+def _bounded(pool: Executor, function: Callable[[Task], Result], tasks: Iterable[Task], most: int) -> Iterator[Result]:
+    """Results in order, with at most `most` tasks in flight."""
+    in_flight: deque[Future[Result]] = deque()
+    try:
+        for task in tasks:
+            in_flight.append(pool.submit(function, task))
+            while len(in_flight) >= most or (in_flight and in_flight[0].done()):
+                yield in_flight.popleft().result()
+        while in_flight:
+            yield in_flight.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,57 @@
+"""Files are written beside their final name and renamed: a reader sees the old file or the new one, never a half."""
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safelight.errors import OutputError
+
+_PREFIX = ".safelight-"
+_PART = re.compile(re.escape(_PREFIX) + r"(\d+)-[0-9a-f]{8}\.part")
+"""An unfinished file: the number in its name is the process that writes it."""
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A temporary name beside `target`. When the block ends, that file becomes `target`.
+
+    When the block raises, the temporary file is removed and `target` stays as it was.
+    """
+    part = target.with_name(f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """All of a small file or nothing; folders above it are made. Raises OutputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); check the folder and the disk") from None
+
+
+def clear_leftovers(folder: Path, recursive: bool = False) -> None:
+    """Remove the unfinished files of processes that are gone."""
+    pattern = f"{_PREFIX}*.part"
+    for part in (folder.rglob(pattern) if recursive else folder.glob(pattern)) if folder.is_dir() else ():
+        owner = _PART.fullmatch(part.name)
+        if owner and not _is_alive(int(owner[1])):
+            part.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,104 @@
+"""manifest.jsonl beside the results of every job: what was made of what, with what, and so what is done.
+
+    {"manifest": 1, "verb": "augment", ...}                 the header: all that every line depends on
+    {"outputs": {"a.png": 12345}, "source": "a.jpg", ...}   a result: its files with their sizes in bytes, and facts
+    {"begun": "key", "outputs": {"a.png": 0}}               a result that a job has begun to write
+
+A line that a kill has cut off is passed over. A later line about the same files outdates an earlier one. One process
+writes a manifest: the one that drives the job, never a worker.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from safelight.errors import OutputError
+from safelight.work.files import write_whole
+
+MANIFEST = "manifest.jsonl"
+GRAMMAR = 1
+Line = dict[str, Any]
+
+
+class Manifest:
+    """The lines of one folder, in memory and on disk. Raises OutputError where the file cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what is there; a missing file has no header and no lines."""
+        self.path = folder / MANIFEST
+        self.header: Line | None = None
+        self.lines: list[Line] = []
+        try:
+            content = self.path.read_bytes() if os.path.lexists(self.path) else b""
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be read ({error.strerror}); move it away") from None
+        self._is_cut_off = bool(content) and not content.endswith(b"\n")
+        for text in content.splitlines():
+            line = _parsed(text)
+            if line is not None and "manifest" in line:
+                self.header = line
+            elif line is not None:
+                self.lines.append(line)
+
+    def begin(self, verb: str, **facts: Any) -> None:
+        """Start a new manifest with this header."""
+        self.header, self.lines = header(verb, **facts), []
+        self.rewrite([])
+
+    def append(self, line: Line) -> Line:
+        """Write one more line; returns it."""
+        text = ("\n" if self._is_cut_off else "") + json.dumps(line) + "\n"
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            why = f"cannot be written ({error.strerror}); check the folder and the disk"
+            raise OutputError(f"{self.path}: {why}") from None
+        self._is_cut_off = False
+        self.lines.append(line)
+        return line
+
+    def rewrite(self, lines: Iterable[Line]) -> None:
+        """Replace all lines, the header excepted, in one step."""
+        self.lines = list(lines)
+        whole = [*([] if self.header is None else [self.header]), *self.lines]
+        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in whole))
+        self._is_cut_off = False
+
+    def sizes(self, outputs: Sequence[Path]) -> dict[str, int]:
+        """What a line says of files: names below the folder, and sizes in bytes."""
+        return {self.name(path): _size(path) for path in outputs}
+
+    def name(self, path: Path) -> str:
+        """A file's name in the manifest: relative to the folder."""
+        return os.path.relpath(path, self.path.parent)
+
+    def is_complete(self, line: Line) -> bool:
+        """Whether all files of a line are there with the sizes that it says."""
+        return all(_size(self.path.parent / name) == size for name, size in line["outputs"].items())
+
+
+def header(verb: str, **facts: Any) -> Line:
+    """The first line of a job's manifest."""
+    return {"manifest": GRAMMAR, "verb": verb, **facts}
+
+
+def _parsed(text: bytes) -> Line | None:
+    """None for a line that was cut off, and for what is no line of a manifest."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or not ("manifest" in line or isinstance(line.get("outputs"), dict)):
+        return None
+    return line
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 for a file that is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
