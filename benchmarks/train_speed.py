@@ -18,11 +18,11 @@ import torch
 from safelight.ladder.restorer import build_restorer
 from safelight.learn.checkpoint import Progress
 from safelight.learn.optimise import build_optimiser, guarded_step
-from safelight.learn.recipes import read_recipe
 from safelight.learn.restore.data import Pair, loader, training_pairs
 from safelight.learn.restore.store import build_store
 from safelight.learn.restore.task import RestoreObjective, unfreeze
 from safelight.learn.task import Moment
+from safelight.learn.train import read_recipe
 
 RESULTS = Path(__file__).parent / "results" / "train_speed.json"
 BATCHES = 40

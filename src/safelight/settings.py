@@ -4,13 +4,36 @@ A field that `option` or `argument` makes is also an option of the command line:
 """
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from safelight.errors import RecipeError, UsageError
+
+if TYPE_CHECKING:  # so that type checkers take a str or a Path, and give back a Path
+
+    class AnyPath:
+        """A field that takes a str or a Path, and is a Path."""
+
+        def __get__(self, instance: Any, owner: Any) -> Path: ...
+        def __set__(self, instance: Any, value: str | Path) -> None: ...
+
+    class OptionalPath:
+        """The same, or None."""
+
+        def __get__(self, instance: Any, owner: Any) -> Path | None: ...
+        def __set__(self, instance: Any, value: str | Path | None) -> None: ...
+
+    class Paths:
+        """A field that takes any number of them, and is a tuple of Paths."""
+
+        def __get__(self, instance: Any, owner: Any) -> tuple[Path, ...]: ...
+        def __set__(self, instance: Any, value: Sequence[str | Path]) -> None: ...
+else:
+    AnyPath, OptionalPath, Paths = Path, Path | None, tuple[Path, ...]
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from safelight.ladder.image_vae import ImageVae, build_image_vae, importance_weighted_nats
+from safelight.ladder.image_vae import ImageVae, Sizes, build_image_vae, importance_weighted_nats
 
 
 def vae(latents: tuple[int, ...] = (2, 3), likelihood: str = "bernoulli", classes: int = 0) -> ImageVae:
     torch.manual_seed(0)
     scales = len(latents)
-    model = build_image_vae(1, (16, 24), (8, 12, 16)[:scales], latents, (1,) * scales, likelihood, classes)
+    model = build_image_vae(1, (16, 24), Sizes((8, 12, 16)[:scales], latents, (1,) * scales), likelihood, classes)
     with torch.no_grad():
         for parameter in model.ladder.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))
@@ -51,7 +51,7 @@ def test_classes_change_what_is_said_and_need_labels():
 
 def test_a_size_that_does_not_halve_is_framed_and_the_frame_costs_nothing():
     torch.manual_seed(0)
-    model = build_image_vae(1, (7, 13), (8, 8), (0, 3), (1, 1), "bernoulli")
+    model = build_image_vae(1, (7, 13), Sizes((8, 8), (0, 3), (1, 1)), "bernoulli")
     noise = model.draw_noise(2, torch.Generator().manual_seed(0))
     assert [n.shape for n in noise] == [(2, 0, 4, 8), (2, 3, 2, 4)]
     x = torch.rand(2, 1, 7, 13).round()
@@ -92,7 +92,7 @@ def test_on_linear_gaussian_data_the_bounds_are_the_likelihood():
     def exact(x: torch.Tensor) -> torch.Tensor:
         return law.log_prob((x.flatten(1) - 0.5) / 0.2) - 16 * torch.tensor(0.2).log()
 
-    model = build_image_vae(4, (2, 2), (32,), (4,), (0,), "gaussian").to(memory_format=torch.channels_last)
+    model = build_image_vae(4, (2, 2), Sizes((32,), (4,), (0,)), "gaussian").to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     steps, generator = 2000, torch.Generator().manual_seed(0)
     model.initialise_from_data(

@@ -9,7 +9,7 @@ from safelight.learn.checkpoint import Progress
 from safelight.learn.ema import Ema
 from safelight.learn.muon import Muon, is_hidden_kernel, orthogonalised
 from safelight.learn.optimise import HOPELESS_AFTER, HopelessError, build_optimiser, guarded_step, learning_rate
-from safelight.learn.restore.settings import StageSettings
+from safelight.learn.restore.recipe import StageSettings
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 30), (2, 30, 20), (1, 16, 144)])

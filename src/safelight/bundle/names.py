@@ -3,8 +3,6 @@
 Scales and rungs are counted from 1: scale k stands at 1/2^k of the picture's size. Number 0 is the picture itself.
 """
 
-from collections.abc import Iterable
-
 DEGRADED = "degraded"
 SIGMA = "sigma_01"
 SIGMA_UNKNOWN = -1.0
@@ -47,6 +45,6 @@ def rate(rung: int) -> str:
     return f"rate_{rung}"
 
 
-def scales(count: int) -> Iterable[int]:
+def scales(count: int) -> range:
     """1 to `count`, fine to coarse."""
     return range(1, count + 1)

@@ -5,25 +5,21 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVarTuple, Unpack
+from typing import Annotated, Any, Literal
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from safelight.settings import OnCommandLine, Settings, on_command_line
 
-Records = TypeVarTuple("Records")
+_SIMPLE = (bool, int, float, str, Path)
 
 
-def add_command(
-    app: typer.Typer,
-    name: str,
-    records: "tuple[Unpack[tuple[type[Settings], ...]]]",
-    run: Callable[..., None],
-) -> None:
-    """A command of that name, whose options are the fields of the records, in their order.
+def add_command(app: typer.Typer, name: str, records: tuple[type[Settings], ...], run: Callable[..., None]) -> None:
+    """Add a command of that name, whose options are the fields of the records, in their order.
 
-    It calls `run` with one checked instance of each record. The docstring of `run` is the help.
+    The command calls `run` with one checked instance of each record. The docstring of `run` is its help.
     """
     parameters = [
         _parameter(field_name, field, shown)
@@ -32,57 +28,58 @@ def add_command(
         if (shown := on_command_line(field)) is not None
     ]
 
-    def called(**values: Any) -> None:
+    def command(**values: Any) -> None:
         run(*(_filled(record, values) for record in records))
 
-    called.__doc__ = run.__doc__
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    called.__annotations__ = {p.name: p.annotation for p in parameters}
-    app.command(name)(called)
+    command.__doc__ = run.__doc__
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    app.command(name)(command)
 
 
 def _filled(record: type[Settings], values: dict[str, Any]) -> Settings:
-    """Raises UsageError. Options that were not given are left to the record."""
-    given = {name: value for name, value in values.items() if name in record.model_fields}
-    return record.of(**{name: value for name, value in given.items() if value is not None})
+    """Raises UsageError. What was not given is left to the record's defaults."""
+    return record.of(**{name: values[name] for name in record.model_fields if values.get(name) is not None})
 
 
 def _parameter(name: str, field: FieldInfo, shown: OnCommandLine) -> inspect.Parameter:
-    kind, many = _basic(field.annotation)
-    default: Any = None if field.is_required() else field.get_default(call_default_factory=True)
-    if many:
-        default, kind = default or None, list[kind]  # type: ignore[valid-type]
-    elif default is None and not shown.is_argument:
-        kind = kind | None
-    help_text = field.description
+    """A field as a parameter that typer understands."""
+    kind, is_many = (str, False) if _parses_text(field.metadata) else _simple(field.annotation)
+    default: Any = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
+    annotation: Any = list[kind] if is_many else kind  # type: ignore[valid-type]
+    if isinstance(default, tuple | list):
+        default = list(default) or None
+    if default is None:
+        annotation = annotation | None
     if shown.is_argument:
-        required = field.is_required()
-        info: Any = typer.Argument(help=help_text, metavar=shown.metavar, show_default=False)
-        annotation = kind if required else (kind | None)
-        info_default = inspect.Parameter.empty if required else default
+        info: Any = typer.Argument(help=field.description, metavar=shown.metavar, show_default=False)
     else:
         flags = shown.flags or (f"--{name.replace('_', '-')}",)
-        if kind is bool and default is False:
-            flags = tuple(flags)
-        info = typer.Option(*flags, help=help_text, rich_help_panel=shown.group, show_default=default not in (None, False, ""))
-        annotation = kind
-        info_default = inspect.Parameter.empty if field.is_required() else default
+        says_default = not isinstance(default, bool) and default not in (None, "", inspect.Parameter.empty)
+        info = typer.Option(*flags, help=field.description, rich_help_panel=shown.group, show_default=says_default)
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=info_default, annotation=Annotated[annotation, info]
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, info]
     )
 
 
-def _basic(annotation: Any) -> tuple[Any, bool]:
-    """The simple type that the command line parses, and whether it may be given many times."""
+def _parses_text(metadata: Sequence[Any]) -> bool:
+    """Whether the field has a rule of its own for words, such as "10m"."""
+    return any(isinstance(rule, BeforeValidator) for rule in metadata)
+
+
+def _simple(annotation: Any) -> tuple[Any, bool]:
+    """The simple type that the command line parses, and whether the option may be given many times."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        return _basic(inner[0])
+        return (str, False) if _parses_text(inner[1:]) else _simple(inner[0])
     if origin in (typing.Union, types.UnionType):
-        return _basic(next(one for one in inner if one is not types.NoneType))
+        return _simple(next(one for one in inner if one is not types.NoneType))
     if origin is Literal:
         return str, False
-    if origin in (tuple, list, Sequence):
-        return _basic(inner[0])[0], True
-    if annotation in (bool, int, float, str, Path):
+    if origin is tuple and inner[-1] is ...:
+        return _simple(inner[0])[0], True
+    if origin is tuple and all(one in _SIMPLE for one in inner):
+        return annotation, False  # so many values after one flag
+    if annotation in _SIMPLE:
         return annotation, False
-    raise TypeError(f"settings on the command line are simple types, not {annotation}")
+    raise TypeError(f"settings on the command line are of simple types, not {annotation}")

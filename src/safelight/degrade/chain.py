@@ -31,16 +31,16 @@ DEGRADATIONS: dict[str, Callable[..., Pixels]] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class DegradeStep:
     """One degradation with the range of each of its parameters; equal ends mean a fixed value."""
 
     kind: str
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @staticmethod
-    def fixed(kind: str, **values: float) -> "Step":
+    def fixed(kind: str, **values: float) -> "DegradeStep":
         """A step with one value for each parameter."""
-        return Step(kind, {name: (value, value) for name, value in values.items()})
+        return DegradeStep(kind, {name: (value, value) for name, value in values.items()})
 
     def __post_init__(self) -> None:
         if self.kind not in DEGRADATIONS:
@@ -63,11 +63,11 @@ def _is_range(ends: Sequence[object]) -> bool:
     return len(numbers) == len(ends) == 2 and numbers[0] <= numbers[1]
 
 
-Chain = Sequence[Step]
+Chain = Sequence[DegradeStep]
 
 
 @dataclass(frozen=True)
-class Record:
+class DegradeRecord:
     """What was drawn: enough to make the same pair again."""
 
     seed: int
@@ -79,21 +79,21 @@ class Record:
         return json.dumps({"seed": self.seed, "identity": self.identity, "steps": self.steps})
 
     @staticmethod
-    def from_json(text: str) -> "Record":
+    def from_json(text: str) -> "DegradeRecord":
         """The inverse of `to_json`."""
         data: dict[str, Any] = json.loads(text)
         steps = tuple((kind, dict(parameters)) for kind, parameters in data["steps"])
-        return Record(data["seed"], tuple(data["identity"]), steps)
+        return DegradeRecord(data["seed"], tuple(data["identity"]), steps)
 
 
-def draw(chain: Chain, seed: int, *identity: int | str) -> Record:
+def draw(chain: Chain, seed: int, *identity: int | str) -> DegradeRecord:
     """Draw every parameter uniformly from its range."""
     rng = randomness.generator(seed, *identity, "parameters")
     steps = ((step.kind, {name: float(rng.uniform(*ends)) for name, ends in step.ranges.items()}) for step in chain)
-    return Record(seed, identity, tuple(steps))
+    return DegradeRecord(seed, identity, tuple(steps))
 
 
-def replay(pixels: Pixels, record: Record) -> Pixels:
+def replay(pixels: Pixels, record: DegradeRecord) -> Pixels:
     """Apply what was recorded; each step has a generator of its own."""
     for position, (kind, parameters) in enumerate(record.steps):
         rng = randomness.generator(record.seed, *record.identity, position, kind)

@@ -99,7 +99,13 @@ class ImageVae(nn.Module):
         """One draw from q; `x` (B, C, H, W) in [0, 1], `noise` N(0, 1) as `noise_shapes` says."""
         output = self.ladder(self._framed(x), self.context(x.shape[0], labels), noise)
         likelihood = self.head(self._unframed(output.decoded))
-        return VaeOutput(likelihood, output.kl_nats, output.log_ratio_nats, output.latents, output.stds)
+        return VaeOutput(
+            likelihood,
+            kl_nats=output.kl_nats,
+            log_ratio_nats=output.log_ratio_nats,
+            latents=output.latents,
+            stds=output.stds,
+        )
 
     @torch.no_grad()
     def initialise_from_data(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
@@ -134,18 +140,21 @@ class ImageVae(nn.Module):
         return (2 * rows - self.size_px[0]) // 2, (2 * columns - self.size_px[1]) // 2
 
 
+class Sizes(NamedTuple):
+    """Of a VAE: lists from fine (1/2) to coarse, one number for each scale."""
+
+    widths: tuple[int, ...]
+    latents: tuple[int, ...]
+    """Channels of z; 0 for a scale without."""
+    blocks: tuple[int, ...]
+
+
 def build_image_vae(
-    channels: int,
-    size_px: tuple[int, int],
-    widths: Sequence[int],
-    latents: Sequence[int],
-    blocks: Sequence[int],
-    likelihood: str,
-    classes: int = 0,
+    channels: int, size_px: tuple[int, int], sizes: Sizes, likelihood: str, classes: int = 0
 ) -> ImageVae:
-    """From free sizes, each listed from fine (1/2) to coarse; latents of 0 make a scale without."""
-    head = HEADS[likelihood](channels)
-    specs = [RungSpec(*size) for size in zip(widths, latents, blocks, widths, strict=True)]
+    """From free sizes, with random weights; `classes` is their number for a conditional model."""
+    head, widths = HEADS[likelihood](channels), sizes.widths
+    specs = [RungSpec(*size) for size in zip(widths, sizes.latents, sizes.blocks, widths, strict=True)]
     cell = 1 << len(widths)
     framed = (-(-size_px[0] // cell) * cell, -(-size_px[1] // cell) * cell)
     return ImageVae(Ladder(specs, channels, head.channels_in), Context(widths, framed, classes), head, size_px)

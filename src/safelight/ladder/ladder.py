@@ -86,7 +86,7 @@ class Ladder(nn.Module):
             h = passed[-1].h
         passed.reverse()
         _, kl_nats, log_ratio_nats, latents, stds = zip(*passed, strict=True)
-        return LadderOutput(self._decode(h), kl_nats, log_ratio_nats, latents, stds)
+        return LadderOutput(self._decode(h), kl_nats=kl_nats, log_ratio_nats=log_ratio_nats, latents=latents, stds=stds)
 
     def sample(self, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """What is decoded for one draw from the prior; `noise` is N(0, 1) times the temperature."""

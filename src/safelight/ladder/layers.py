@@ -1,8 +1,6 @@
 """The few layers that everything is built of: plain 3x3 residual blocks between scales.
 
-No normalisation over space and no attention over space: global statistics would make the tiles of one
-picture disagree. On CPUs plain convolutions in `channels_last` also run 3-7 times as many FLOP/s as
-depthwise ones (docs/lab-notebook.md).
+No normalisation over space and no attention over space: global statistics would make the tiles of one picture disagree.
 """
 
 import torch
@@ -41,7 +39,7 @@ def up(width_in: int, width_out: int) -> nn.ConvTranspose2d:
 
 
 def zero_init(conv: nn.Conv2d) -> nn.Conv2d:
-    """The same convolution, silent at the start."""
+    """The same convolution, with weights of 0: its output is 0 until it is trained."""
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

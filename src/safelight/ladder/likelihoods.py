@@ -110,7 +110,7 @@ class LogisticMixture(NamedTuple):
         chosen = (self.log_weights + gumbel).argmax(dim=1, keepdim=True)[:, :, None]  # (B, 1, 1, H, W)
         own = self.means + self.log_scales.exp() * torch.logit(uniform)
         drawn = self._sequential(own, lambda v: 2 * _bytes(v) / 255 - 1)
-        return _bytes(drawn.gather(1, chosen.expand(-1, 1, drawn.shape[2], -1, -1))[:, 0]) / 255
+        return _bytes(drawn.gather(1, chosen.expand((-1, 1, drawn.shape[2], -1, -1)))[:, 0]) / 255
 
     def _means(self, v: Tensor) -> Tensor:
         """The centres, given the true values of the channels before; v is (B, 1, C, H, W)."""
@@ -177,7 +177,7 @@ class LogisticMixtureHead(nn.Module):
 
     def forward(self, decoded: Tensor) -> LogisticMixture:
         batch, _, height, width = decoded.shape
-        parts = (decoded + self.start).view(batch, self.components, -1, height, width)
+        parts = (decoded + self.start).view((batch, self.components, -1, height, width))
         sizes = [1, self.channels, self.channels, parts.shape[2] - 1 - 2 * self.channels]
         weights, means, scales, rest = torch.split(parts, sizes, dim=2)
         coefficients = torch.tanh(rest) if self.channels == 3 else None

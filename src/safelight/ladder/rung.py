@@ -1,7 +1,7 @@
 """One rung: a prior, a posterior beside it, their divergence, and the merge.
 
     p(z | h)     = N(μ_p, σ_p²)
-    q(z | h, e)  = N(μ_p + σ_p Δμ, (σ_p δσ)²)         Δμ = 0, δσ = 1 as built, so q = p; see `wake`
+    q(z | h, e)  = N(μ_p + σ_p Δμ, (σ_p δσ)²)         Δμ = 0, δσ = 1 as built, so q = p; see `initialise_from_data`
     KL(q ‖ p)    = ½ (Δμ² + δσ² - 1) - log δσ          per dimension, in nats
     log p/q      = ½ (ε² - (Δμ + δσ ε)²) + log δσ      at z = μ_p + σ_p (Δμ + δσ ε); its mean over ε is -KL
     merge        h ← blocks(h + W z)
@@ -57,7 +57,8 @@ class Rung(nn.Module):
         drawn = delta_mean + std * noise  # in units of the prior
         log_ratio = 0.5 * (noise.square() - drawn.square()) + log_delta_sigma
         h = self._merge(h, mean_p + log_sigma_p.exp() * drawn)
-        return RungOutput(h, kl_relative(delta_mean, log_delta_sigma), log_ratio, drawn, std)
+        kl_nats = kl_relative(delta_mean, log_delta_sigma)
+        return RungOutput(h, kl_nats, log_ratio_nats=log_ratio, latent=drawn, std=std)
 
     def sample(self, h: Tensor, noise: Tensor) -> Tensor:
         """The state after a draw from p; `noise` is N(0, 1) times the temperature, or any latent in these units."""
@@ -66,23 +67,23 @@ class Rung(nn.Module):
 
     @property
     def collapsed(self) -> bool:
-        """Whether nothing of the evidence arrives in z, as when built."""
+        """Whether nothing of the evidence arrives in z, as in a rung that was just built."""
         return not bool(self._last.weight[: self.latents].any())
 
     @torch.no_grad()
     def initialise_from_data(self, h: Tensor, evidence: Tensor, generator: torch.Generator) -> None:
-        """Let Δμ vary as the prior does (mean 0, variance 1 over a batch), in random directions of the evidence.
+        """Data-dependent initialisation: Δμ gets mean 0 and variance 1 over a batch, in random directions of the evidence.
 
-        From q = p a rung often stays asleep: z is pure noise, so the decoder learns to ignore it before the posterior
-        has learned to say anything, and then neither has a gradient (docs/lab-notebook.md). The scale is set by the
-        data (after Salimans & Kingma, "Weight normalization", NeurIPS 2016, §3).
+        From q = p a rung often collapses. Its z is pure noise at first, so the decoder learns to ignore z before the
+        posterior has learned to carry anything. Then neither has a gradient (docs/lab-notebook.md). The scale is set by
+        the data after Salimans & Kingma, "Weight normalization", NeurIPS 2016, §3.
         """
         assert self._last.bias is not None
         rows, bias = self._last.weight[: self.latents], self._last.bias[: self.latents]  # that make Δμ
         rows.copy_(torch.randn(rows.shape, generator=generator))
         delta_mean = self.posterior(torch.cat([h, evidence], dim=1))[:, : self.latents]
         spread = delta_mean.std(dim=(0, 2, 3), correction=0)
-        spread[spread < 1e-6] = 1.0  # evidence that does not vary has nothing to say
+        spread[spread < 1e-6] = 1.0  # evidence that does not vary carries nothing
         rows.div_(spread.view(-1, 1, 1, 1))
         bias.copy_(-delta_mean.mean(dim=(0, 2, 3)) / spread)
 
@@ -112,7 +113,7 @@ class PlainScale(nn.Module):
     def forward(self, h: Tensor, evidence: Tensor, noise: Tensor) -> RungOutput:
         """As a rung's; `noise` has no channels."""
         nothing = h.new_zeros(noise.shape)
-        return RungOutput(self.blocks(h), nothing, nothing, nothing, nothing)
+        return RungOutput(self.blocks(h), nothing, log_ratio_nats=nothing, latent=nothing, std=nothing)
 
     def sample(self, h: Tensor, noise: Tensor) -> Tensor:
         """The same without evidence."""

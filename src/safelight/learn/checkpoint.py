@@ -8,7 +8,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -52,22 +52,31 @@ class Progress:
         self.best, self.bad_validations = (number, 0) if better else (self.best, self.bad_validations + 1)
 
 
-def save(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
+class State(NamedTuple):
+    """All that a run needs to go on exactly."""
+
+    model: nn.Module
+    ema: Ema
+    optimiser: torch.optim.Optimizer
+    progress: Progress
+
+
+def save(folder: Path, state: State) -> None:
     """Write `folder` anew; a kill at any moment leaves the old or the new one.
 
     Raises TrainingError if it cannot be written; the old one stays.
     """
-    found = find(folder)
-    if found is not None and found != folder:  # what a kill between two renames left
-        found.rename(folder)
+    before = find(folder)
+    if before is not None and before != folder:  # what a kill between two renames left
+        before.rename(folder)
     fresh = folder.with_name(folder.name + ".new")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, fresh / "weights.safetensors")
-        save_file(ema.state_dict(), fresh / "ema.safetensors")
-        save_file(_moments(model, optimiser), fresh / "optimiser.safetensors")
-        (fresh / "progress.part").write_text(json.dumps(asdict(progress)))
+        save_file({k: v.contiguous() for k, v in state.model.state_dict().items()}, fresh / "weights.safetensors")
+        save_file(state.ema.state_dict(), fresh / "ema.safetensors")
+        save_file(_moments(state.model, state.optimiser), fresh / "optimiser.safetensors")
+        (fresh / "progress.part").write_text(json.dumps(asdict(state.progress)))
         (fresh / "progress.part").rename(fresh / "progress.json")  # last, since it makes the folder a checkpoint
     except (OSError, SafetensorError) as error:
         shutil.rmtree(fresh, ignore_errors=True)

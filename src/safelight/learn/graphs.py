@@ -139,12 +139,12 @@ def parity(graph: Graph, examples: Sequence[tuple[Any, ...]], folder: Path) -> f
 def differences(graph: Graph, examples: Sequence[tuple[Any, ...]], folder: Path) -> list[float]:
     """For each example and output the largest absolute difference, over 1 or the output's size if that is more."""
     session = open_graph(folder / graph.file, "cpu", cores())
-    found = []
+    largest = []
     for example in examples:
         feeds = {name: tensor.numpy() for name, tensor in zip(graph.inputs, flat(example), strict=True)}
         pairs = zip(session.run(graph.outputs, feeds), flat(graph.module(*example)), strict=True)
-        found += [float(np.abs(ours - torchs.numpy()).max() / max(1.0, np.abs(ours).max())) for ours, torchs in pairs]
-    return found
+        largest += [float(np.abs(ours - torchs.numpy()).max() / max(1.0, np.abs(ours).max())) for ours, torchs in pairs]
+    return largest
 
 
 def flat(value: Any) -> list[Tensor]:

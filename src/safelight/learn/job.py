@@ -1,46 +1,54 @@
-"""What the command line says of a training run, beside the recipe."""
+"""A training run at work: its settings, its folder, and how it tells what happens."""
 
+import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from safelight.learn.loop import Limits
+from safelight.bundle import Bundle, Card
 from safelight.learn.run import RunFolder
+from safelight.learn.settings import CACHE, TrainReport, TrainSettings
+from safelight.work import OnProgress
 
-CACHE = Path(".cache/pixels")
-Tell = Callable[[str], None]
+log = logging.getLogger("safelight")
+"""Lines for people: the command line prints them, a Python program shows them if it likes."""
 
 
 @dataclass(frozen=True)
 class TrainJob:
     """One run to begin or to go on with."""
 
-    recipe: Path
-    data: Path | None = None
-    run: Path | None = None
-    cache: Path = CACHE
-    resume: bool = False
-    start: str | None = None
-    """A bundle whose weights the run begins with."""
-    workers: int | None = None
-    limits: Limits = field(default_factory=Limits)
-    tensorboard: bool = False
+    settings: TrainSettings
+    on_progress: OnProgress
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes and tells; of several that a launcher started, one is."""
+        """Whether this is the process that writes and tells. Of several that a launcher started, one is."""
         return os.environ.get("RANK", "0") == "0"
+
+    def tell(self, line: str) -> None:
+        """One line for people, from one process of several."""
+        if self.is_first:
+            log.info(line)
 
     def folder(self, name: str) -> RunFolder:
         """The run's, by default that of the recipe's name."""
-        return RunFolder(self.run or Path("runs") / name, self.tensorboard and self.is_first)
+        settings = self.settings
+        return RunFolder(settings.run or Path("runs") / name, settings.tensorboard and self.is_first)
 
-    @property
-    def how_to_resume(self) -> str:
-        """The command that goes on where this one stopped."""
-        asked: dict[str, object] = {"--data": self.data, "--run": self.run, "--workers": self.workers}
-        asked |= {"--budget": self.limits.budget_s and f"{self.limits.budget_s:g}s"}
-        asked |= {"--cache": self.cache if self.cache != CACHE else None}
-        options = "".join(f" {option} {value}" for option, value in asked.items() if value is not None)
-        return f"stopped; go on with: safelight train {self.recipe}{options} --resume"
+    def stopped(self, run: RunFolder) -> TrainReport:
+        """The report of a run that was interrupted; tells the command that goes on."""
+        asked = self.settings
+        options: dict[str, object] = {"--data": asked.data, "--run": asked.run, "--workers": asked.workers}
+        options |= {"--budget": asked.budget_s and f"{asked.budget_s:g}s"}
+        options |= {"--cache": asked.cache if asked.cache != CACHE else None}
+        words = "".join(f" {option} {value}" for option, value in options.items() if value is not None)
+        self.tell(f"stopped; go on with: safelight train {asked.recipe}{words} --resume")
+        return TrainReport(run.folder, None, {})
+
+    def finished(self, run: RunFolder, bundle: Bundle[Card], shown: tuple[str, ...] | None = None) -> TrainReport:
+        """The report of a whole run; tells all that was measured, or the numbers of these names."""
+        measured = bundle.card.measured
+        names = [name for name in (shown or measured) if name in measured]
+        self.tell(f"bundle in {bundle.folder}: {', '.join(f'{name} {measured[name]:g}' for name in names)}")
+        return TrainReport(run.folder, bundle.folder, dict(measured))

@@ -1,7 +1,8 @@
-"""The training loop: stages in order, each a page of: fetch, lose, step, average, tell.
+"""The training loop: stages in order, each a page of: fetch a batch, compute the loss, step, average, report.
 
-Interrupting is safe: Ctrl-C ends the step at hand, writes a checkpoint and leaves. So is bad luck: after many
-useless gradients the run goes back to its last checkpoint and on with half the learning rate.
+Interrupting is safe: Ctrl-C, or a callback that raises `Cancelled`, ends the step at hand, writes a checkpoint and
+leaves. Divergence is safe, too: after many useless gradients the run goes back to its last checkpoint, and on with half
+the learning rate.
 """
 
 import math
@@ -11,48 +12,40 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from rich.console import Console
 from torch import nn
 
 from safelight.errors import TrainingError
 from safelight.learn import checkpoint
+from safelight.learn.device import training_device
 from safelight.learn.ema import Ema
-from safelight.learn.meter import Meter, progress_bar
+from safelight.learn.job import TrainJob
+from safelight.learn.meter import Meter
 from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
+from safelight.learn.recipe import Schedule
 from safelight.learn.run import RunFolder
-from safelight.learn.settings import Schedule
-from safelight.learn.task import Group, Moment, Task
+from safelight.learn.task import Group, Moment, TrainingTask
+from safelight.work import Cancelled, Progress
 
 ROLLBACKS = 3
 SUSPICIOUS = 5
 """Skipped steps in a row after which nothing is saved: the weights may be lost."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What ends a run before its steps are done."""
-
-    stop_at: int | None = None
-    """Leave after this many steps in total, as if interrupted; for tests and for sittings."""
-    budget_s: float | None = None
-    """Time for the steps of all stages, in proportion to their numbers; schedules then follow the clock."""
-
-
 @dataclass
 class Training:
     """Everything that a run holds while it runs."""
 
-    task: Task
+    task: TrainingTask
     run: RunFolder
+    job: TrainJob
     ema: Ema
     accelerator: Accelerator
     progress: checkpoint.Progress
-    limits: Limits
     interrupted: bool = False
 
     @property
@@ -65,29 +58,42 @@ class Training:
         """Where this process stands among those that train."""
         return Group(self.accelerator.process_index, self.accelerator.num_processes)
 
+    @property
+    def stage_budget_s(self) -> float | None:
+        """The stage's part of the budget, in proportion to its steps; None without a budget."""
+        if self.job.settings.budget_s is None:
+            return None
+        return self.job.settings.budget_s * self.stage.steps / sum(stage.steps for stage in self.task.stages)
+
     def share(self, ahead: int = 0) -> float:
-        """Of the stage that is done, by its steps, of which so many are taken for done, or by its time."""
-        if self.limits.budget_s is None:
+        """Of the stage that is done: by its time if there is a budget, else by its steps and `ahead` more of them."""
+        if self.stage_budget_s is None:
             return (self.progress.step + ahead) / self.stage.steps
-        own = self.stage.steps / sum(stage.steps for stage in self.task.stages)
-        return min(1.0, self.progress.seconds / (own * self.limits.budget_s))
+        return min(1.0, self.progress.seconds / self.stage_budget_s)
 
-    def tell(self, line: str) -> None:
-        """One line for people."""
-        Console(stderr=True).print(line, markup=False, highlight=False)
+    def report(self, numbers: str = "") -> None:
+        """Tell how far the stage is. A callback that cancels ends the run after the step at hand."""
+        what = f"stage {self.progress.stage + 1} of {len(self.task.stages)}{numbers}"
+        done, total = float(self.progress.step), float(self.stage.steps)
+        if self.stage_budget_s is not None:
+            done, total = self.progress.seconds, self.stage_budget_s
+        try:
+            self.job.on_progress(Progress(done, total, what))
+        except Cancelled:
+            self.interrupted = True
 
 
-def train(task: Task, run: RunFolder, resume: bool, limits: Limits) -> bool:
-    """Train all stages of a task, as it is or from its checkpoint. False if interrupted; raises TrainingError."""
-    accelerator = Accelerator(cpu=True)
-    found = checkpoint.find(run.checkpoint) if resume else None
-    progress = checkpoint.load_progress(found) if found else checkpoint.Progress()
-    training = Training(task, run, Ema(task.model), accelerator, progress, limits)
+def run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
+    """Train all stages of a task, from its beginning or its checkpoint. False if interrupted; raises TrainingError."""
+    accelerator = Accelerator(cpu=training_device().type == "cpu")
+    saved = checkpoint.find(run.checkpoint) if job.settings.resume else None
+    progress = checkpoint.load_progress(saved) if saved else checkpoint.Progress()
+    training = Training(task, run, job, ema=Ema(task.model), accelerator=accelerator, progress=progress)
     with _interruptible(training):
         while progress.stage < len(task.stages):
-            if not _run_stage(training, resume=found is not None):
+            if not _run_stage(training, resume=saved is not None):
                 return False
-            found = None
+            saved = None
             progress.next_stage()
     return True
 
@@ -104,54 +110,58 @@ def _run_stage(training: Training, resume: bool) -> bool:
     if resume:
         _restore(training, optimiser)
     batches = task.batches(progress.stage, progress.step, training.group)
-    with progress_bar(training.accelerator.is_main_process) as bar:
-        row = bar.add_task(f"stage {progress.stage + 1} of {len(task.stages)}", total=1.0, note="")
-        meter = Meter()
-        while training.share() < 1 and not _enough(training):
-            began = time.perf_counter()
-            batch = next(batches)
-            waited_s = time.perf_counter() - began
-            try:
-                log = _step(training, objective, optimiser, parameters, batch)
-                meter.add(waited_s, stage.batch)
-                seconds, interrupted = _agreed(training, time.perf_counter() - began)
-                progress.seconds += seconds
-                share = training.share()
-                sound = progress.skipped_in_a_row < SUSPICIOUS
-                due = (progress.step % task.validate_every == 0 and sound) or share >= 1
-                if progress.step % task.log_every == 0 or share >= 1:
-                    bar.update(row, completed=share, note=_log(training, log, meter))
-                stopping = interrupted or _total_steps(training) >= (training.limits.stop_at or math.inf)
-                if due:
-                    _validate(training)
-                    meter.restart()
-            except HopelessError as error:
-                _roll_back(training, optimiser, str(error))
-                batches = task.batches(progress.stage, progress.step, training.group)
-                continue
-            if due or stopping:
-                _save(training, optimiser)
+    meter = Meter()
+    training.report()
+    while training.share() < 1 and not _enough(training):
+        began = time.perf_counter()
+        batch = next(batches)
+        waited_s = time.perf_counter() - began
+        try:
+            log = _step(training, objective, Update(optimiser, parameters), batch)
+            meter.add(waited_s, stage.batch)
+            seconds, interrupted = _agreed(training, time.perf_counter() - began)
+            progress.seconds += seconds
+            share = training.share()
+            sound = progress.skipped_in_a_row < SUSPICIOUS
+            due = (progress.step % task.validate_every == 0 and sound) or share >= 1
+            if progress.step % task.log_every == 0 or share >= 1:
+                training.report(_log(training, log, meter))
+            stopping = interrupted or _total_steps(training) >= (training.job.settings.stop_at or math.inf)
             if due:
-                _preview(training)
-            if stopping and share < 1:
-                return False
+                _validate(training)
+                meter.restart()
+        except HopelessError as error:
+            _roll_back(training, optimiser, str(error))
+            batches = task.batches(progress.stage, progress.step, training.group)
+            continue
+        if due or stopping:
+            _save(training, optimiser)
+        if due:
+            _preview(training)
+        if stopping and share < 1:
+            return False
     if _enough(training):
-        training.tell(f"no better for {task.patience} validations: the stage ends at step {progress.step}")
+        training.job.tell(f"no better for {task.patience} validations: the stage ends at step {progress.step}")
     training.ema.copy_to(task.model)
     return True
 
 
-def _step(
-    training: Training, objective: nn.Module, optimiser: Any, parameters: list[nn.Parameter], batch: Any
-) -> dict[str, float]:
+class Update(NamedTuple):
+    """What changes at a step."""
+
+    optimiser: Any
+    parameters: list[nn.Parameter]
+
+
+def _step(training: Training, objective: nn.Module, update: Update, batch: Any) -> dict[str, float]:
     """One update; returns what to log."""
-    progress, stage = training.progress, training.stage
+    progress, stage, optimiser = training.progress, training.stage, update.optimiser
     for group in optimiser.param_groups:
         group["lr"] = progress.rate_factor * learning_rate(stage, progress.step, training.share())
     loss, log = objective(batch, Moment(progress.stage, progress.step, training.share(ahead=1)))
     optimiser.zero_grad()
     training.accelerator.backward(loss)
-    norm = guarded_step(parameters, optimiser, progress)
+    norm = guarded_step(update.parameters, optimiser, progress)
     progress.step += 1
     training.ema.update(training.task.model, stage.ema_decay, progress.step)
     return {"loss": float(loss.detach()), "grad_norm": norm, **{k: float(v.detach()) for k, v in log.items()}}
@@ -167,34 +177,33 @@ def _agreed(training: Training, seconds: float) -> tuple[float, bool]:
 
 def _roll_back(training: Training, optimiser: Any, why: str) -> None:
     """To the last checkpoint, and on with half the rate. Raises TrainingError if there is none or it did not help."""
-    found = checkpoint.find(training.run.checkpoint)
-    known = checkpoint.load_progress(found) if found else None
-    if known is None or known.stage != training.progress.stage or training.progress.rollbacks == ROLLBACKS:
+    saved = checkpoint.find(training.run.checkpoint)
+    before = checkpoint.load_progress(saved) if saved else None
+    if before is None or before.stage != training.progress.stage or training.progress.rollbacks == ROLLBACKS:
         raise TrainingError(f"{why}; lower learning_rate in the recipe and train again")
-    back_to, seconds = known.step, training.progress.seconds
+    back_to, seconds = before.step, training.progress.seconds
     factor, rollbacks = training.progress.rate_factor / 2, training.progress.rollbacks + 1
     fresh = {"rate_factor": factor, "rollbacks": rollbacks, "seconds": seconds, "skipped_in_a_row": 0}
-    vars(training.progress).update(vars(known) | fresh)
+    vars(training.progress).update(vars(before) | fresh)
     _restore(training, optimiser)
-    training.tell(f"{why}: back to step {back_to}, on with {factor:g} of the learning rate")
+    training.job.tell(f"{why}: back to step {back_to}, on with {factor:g} of the learning rate")
 
 
 def _restore(training: Training, optimiser: Any) -> None:
-    found = checkpoint.find(training.run.checkpoint)
-    assert found is not None
-    checkpoint.load(found, training.task.model, training.ema, optimiser.optimizer)
+    saved = checkpoint.find(training.run.checkpoint)
+    assert saved is not None
+    checkpoint.load(saved, training.task.model, training.ema, optimiser.optimizer)
 
 
 def _save(training: Training, optimiser: Any) -> None:
     if training.accelerator.is_main_process:
-        checkpoint.save(
-            training.run.checkpoint, training.task.model, training.ema, optimiser.optimizer, training.progress
-        )
+        state = checkpoint.State(training.task.model, training.ema, optimiser.optimizer, training.progress)
+        checkpoint.save(training.run.checkpoint, state)
     training.accelerator.wait_for_everyone()
 
 
-def _log(training: Training, log: dict[str, float], meter: "Meter") -> str:
-    """The average over all processes, into the metrics and as a note for the bar."""
+def _log(training: Training, log: dict[str, float], meter: Meter) -> str:
+    """Write the average over all processes into the metrics; returns the main numbers in words."""
     progress = training.progress
     numbers = torch.tensor([*log.values()], dtype=torch.float64)
     log = dict(zip(log, training.accelerator.reduce(numbers, "mean").tolist(), strict=True))
@@ -210,7 +219,7 @@ def _log(training: Training, log: dict[str, float], meter: "Meter") -> str:
             loader_wait_share=waiting,
             **log,
         )
-    return f"loss {log['loss']:.4g}  {rate:.0f} samples/s"
+    return f"  loss {log['loss']:.4g}  {rate:.0f} samples/s"
 
 
 def _validate(training: Training) -> None:
@@ -247,7 +256,7 @@ def _preview(training: Training) -> None:
             name = f"{progress.stage}-{progress.step:06d}.png"
             training.task.preview(training.run.previews / name, progress.stage)
     except Exception as error:  # whatever a picture's encoder raises
-        training.tell(f"no preview at step {progress.step}: {' '.join(str(error).split())}")
+        training.job.tell(f"no preview at step {progress.step}: {' '.join(str(error).split())}")
 
 
 def _enough(training: Training) -> bool:

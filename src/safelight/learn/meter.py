@@ -1,9 +1,6 @@
-"""What a person sees of a run while it runs."""
+"""How fast a run is, and whether it waits for data."""
 
 import time
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
 class Meter:
@@ -27,10 +24,3 @@ class Meter:
     def restart(self) -> None:
         """Forget."""
         self.began, self.wait_s, self.samples = time.perf_counter(), 0.0, 0
-
-
-def progress_bar(shown: bool) -> Progress:
-    """On standard error; tasks have a field `note`."""
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    words = TextColumn("{task.description}"), *columns, TextColumn("{task.fields[note]}")
-    return Progress(*words, console=Console(stderr=True), disable=not shown)

@@ -7,7 +7,7 @@ from torch import nn
 
 from safelight.learn.checkpoint import Progress
 from safelight.learn.muon import Muon, is_hidden_kernel
-from safelight.learn.settings import Schedule
+from safelight.learn.recipe import Schedule
 
 CLIP_AT, SKIP_AT = 2.0, 10.0
 """Multiples of the running average of the gradient norm."""

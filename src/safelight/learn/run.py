@@ -50,17 +50,17 @@ class RunFolder:
 
     def resume(self, asked: Asked) -> None:
         """Check that it is the same run, and forget what was logged after its checkpoint. Raises UsageError."""
-        found = checkpoint.find(self.checkpoint)
-        if found is None:
+        saved = checkpoint.find(self.checkpoint)
+        if saved is None:
             raise UsageError(f"{self.folder}: nothing to resume; train without --resume")
-        told = self._told()
+        before = self._begun_with()
         for key, now in _flat(asked).items():
-            if key not in _flat(told):
+            if key not in _flat(before):
                 raise UsageError(
                     f"{self.folder}: was started by a Safelight that did not know {key.removeprefix('recipe.')}; "
                     "go on with that one, or train anew with --start"
                 )
-            then = _flat(told)[key]
+            then = _flat(before)[key]
             if then != now and key == "pixels":
                 raise UsageError(f"{self.folder}: was started with other pictures; resume with the same")
             if then != now:
@@ -68,7 +68,7 @@ class RunFolder:
                     f"{self.folder}: was started with another recipe: {key.removeprefix('recipe.')} was "
                     f"{json.dumps(then)} and is {json.dumps(now)}; resume with the same"
                 )
-        progress = checkpoint.load_progress(found)
+        progress = checkpoint.load_progress(saved)
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.exists() else []
         known = (line for line in lines if _place(line) <= (progress.stage, progress.step))
         self.metrics.write_text("".join(known), encoding="utf-8")
@@ -76,8 +76,8 @@ class RunFolder:
     @property
     def started_from(self) -> str | None:
         """SHA-256 of the bundle that the run began with."""
-        told: str | None = self._told().get("started_from")
-        return told
+        before: str | None = self._begun_with().get("started_from")
+        return before
 
     @property
     def minutes(self) -> float:
@@ -86,12 +86,12 @@ class RunFolder:
         gaps = (late - early for early, late in itertools.pairwise(times))
         return float(sum(gap for gap in gaps if gap < SITTING_GAP_S)) / 60
 
-    def _told(self) -> dict[str, Any]:
+    def _begun_with(self) -> dict[str, Any]:
         try:
-            told: dict[str, Any] = json.loads(self._asked.read_text(encoding="utf-8"))
+            before: dict[str, Any] = json.loads(self._asked.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UsageError(f"{self._asked}: cannot be read ({error}); choose another --run") from None
-        return told
+        return before
 
     def log(self, stage: int, step: int, **numbers: Any) -> None:
         """Append one line to the metrics; what is not finite becomes null. Raises TrainingError if it cannot be."""

@@ -1,43 +1,54 @@
-"""What all training recipes have in common: the schedule of a stage, and the author's words."""
+"""What a training run is asked to do beside the recipe, and what comes back. No torch is needed to read it."""
 
-from typing import Annotated, Literal
+import re
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from safelight.settings import Positive, Settings
+from safelight.settings import AnyPath, NotNegative, OptionalPath, Positive, Settings, argument, option
 
-
-class Schedule(Settings):
-    """Base of a stage: for how long something is learned, and how fast."""
-
-    steps: Positive
-    batch: Positive = 16
-    """Of all processes together."""
-    learning_rate: float = Field(1e-3, gt=0)
-    optimiser: Literal["adamw", "muon"] = "adamw"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """What the layers compute in; weights, moments and likelihoods are float32 always."""
-    decay_share: float = Field(1.0, gt=0, le=1)
-    """Share of the stage, at its end, over which the learning rate falls."""
-    final_share: float = Field(0.01, ge=0, le=1)
-    """The cosine ends at this share of `learning_rate`."""
-    warmup_steps: int = Field(200, ge=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    ema_decay: float = Field(0.999, ge=0, lt=1)
-    kl_warmup_share: float = Field(0.2, ge=0, le=1)
-    """Share of the stage over which the KL's weight rises from 0, where there is one."""
-    free_nats: tuple[Annotated[float, Field(ge=0)], ...] = ()
-    """Free bits at each scale, fine to coarse, in nats per latent dimension; none if empty."""
-
-    def kl_warmup(self, share: float) -> float:
-        """0 to 1, at a share of the stage (Sønderby et al., NIPS 2016)."""
-        return min(1.0, share / self.kl_warmup_share) if self.kl_warmup_share else 1.0
+CACHE = Path(".cache/pixels")
+_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 
 
-class CardSettings(Settings):
-    """What only the author of a model can say on its card."""
+def _seconds(given: Any) -> Any:
+    """90s, 10m or 2h → seconds. Numbers stay. Raises ValueError."""
+    if not isinstance(given, str):
+        return given
+    time = _TIME.fullmatch(given)
+    if time is None:
+        raise ValueError("is no time; write 90s, 10m or 2h")
+    return float(time[1]) * _UNITS_S[time[2]]
 
-    summary: str
-    data_licences: str
-    weights_licence: str = "Apache-2.0"
-    limits: tuple[str, ...] = ()
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+
+
+class TrainSettings(Settings):
+    """One run to begin or to go on with."""
+
+    recipe: AnyPath = argument("A training recipe, such as recipes/photo.toml.", "RECIPE")
+    data: OptionalPath = option(None, "Photographs, or a set of pictures. Needed if the recipe names none.")
+    run: OptionalPath = option(None, "Run folder. Default: runs/NAME.")
+    resume: bool = option(False, "Go on where the run stopped.", "--resume")
+    start: str | None = option(None, "Begin with the weights of this bundle, such as photo, instead of random ones.")
+    cache: AnyPath = option(CACHE, "Where decoded pictures are kept.")
+    workers: NotNegative | None = option(None, "Loader processes. Overrides the recipe's.")
+    stop_at: Positive | None = option(None, "Write a checkpoint and leave after this many steps in total.")
+    budget_s: Seconds | None = option(
+        None, "Time to train, as 90s, 10m or 2h. Learning rates then follow the clock.", "--budget"
+    )
+    tensorboard: bool = option(False, "Write metrics for TensorBoard, too. It must be installed.", "--tensorboard")
+
+
+class TrainReport(NamedTuple):
+    """What a run came to."""
+
+    run: Path
+    """The run folder."""
+    bundle: Path | None
+    """The finished model; None for a run that was stopped before its end."""
+    measured: dict[str, float]
+    """What the model reaches on held-out pictures, as its card has it."""

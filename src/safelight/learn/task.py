@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from safelight.learn.settings import Schedule
+from safelight.learn.recipe import Schedule
 
 
 class Moment(NamedTuple):
@@ -30,13 +30,7 @@ class Group(NamedTuple):
         return slice(self.rank * batch // self.size, (self.rank + 1) * batch // self.size)
 
 
-class Batch(Protocol):
-    """A named tuple of tensors."""
-
-    def __len__(self) -> int: ...
-
-
-class Task(Protocol):
+class TrainingTask(Protocol):
     """A model and all that its training depends on but the loop does not."""
 
     seed: int

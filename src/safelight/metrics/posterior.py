@@ -15,7 +15,7 @@ SMALLEST_STD = 1e-12  # below any difference of float32 pixels
 
 
 class Reliability(NamedTuple):
-    """What was predicted and what was found, per bin of predicted std, rising; each (bins,)."""
+    """What was predicted and what was measured, per bin of predicted std, rising; each (bins,)."""
 
     predicted_rms: NDArray[np.float64]
     rmse: NDArray[np.float64]
@@ -66,9 +66,9 @@ def reliability(std: NDArray[np.floating], error: NDArray[np.floating], bins: in
     rising, squared_error = _by_std(std, error)
     bins = min(bins, rising.size)
     predicted = [np.mean(part**2) for part in np.array_split(rising, bins)]
-    found = np.array_split(squared_error, bins)
-    counts = np.array([part.size for part in found], dtype=np.int64)
-    return Reliability(np.sqrt(predicted), np.sqrt([np.mean(part) for part in found]), counts)
+    by_bin = np.array_split(squared_error, bins)
+    counts = np.array([part.size for part in by_bin], dtype=np.int64)
+    return Reliability(np.sqrt(predicted), np.sqrt([np.mean(part) for part in by_bin]), counts)
 
 
 def calibration_slope(table: Reliability) -> float:

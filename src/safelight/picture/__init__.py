@@ -2,11 +2,10 @@
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.read import format_of, keeps_numbers, read, read_pages, upright_size
-from safelight.picture.write import PART_PREFIX, READABLE, SUFFIXES, container_of, write
+from safelight.picture.write import READABLE, SUFFIXES, container_of, write
 
 __all__ = [
     "OVERSHOOT",
-    "PART_PREFIX",
     "READABLE",
     "SUFFIXES",
     "Metadata",

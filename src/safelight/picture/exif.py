@@ -131,7 +131,8 @@ def _parse(take: Take, keep: frozenset[int] | None) -> Exif:
     interop, _ = child(exif, INTEROP_IFD)
     if keep is not None:
         main = {tag: value for tag, value in main.items() if tag in keep}
-    return Exif(main, exif, gps, interop, _value_offset(take, exif_offset, order, MAKER_NOTE) if exif else 0)
+    maker_note_offset = _value_offset(take, exif_offset, order, MAKER_NOTE) if exif else 0
+    return Exif(main, exif, gps, interop, maker_note_offset=maker_note_offset)
 
 
 def _read_ifd(take: Take, offset: int, order: str) -> tuple[Ifd, int]:
@@ -213,7 +214,8 @@ def _layout(exif: Exif, base: int, following: int = 0) -> bytes:
             parent[tag] = Value(4, 1, struct.pack("<I", place))
     for ifd, place in zip((main, detail, exif.gps, exif.interop), places, strict=True):
         if ifd or ifd is main:
-            _write_ifd(pages, place, ifd, following if ifd is main else 0, fixed if ifd is detail else 0)
+            at = following if ifd is main else 0
+            _write_ifd(pages, place, ifd, at, maker_note_offset=fixed if ifd is detail else 0)
     return bytes(pages.bytes)
 
 
@@ -226,5 +228,5 @@ def _write_ifd(pages: _Pages, place: int, ifd: Ifd, following: int, maker_note_o
         fixed = maker_note_offset if tag == MAKER_NOTE else 0
         offset = fixed or pages.allocate(len(data))
         pages.put(offset, data)
-        table += struct.pack("<HHII", tag, kind, number, offset)
+        table += struct.pack("<HHII", *(tag, kind, number, offset))
     pages.put(place, table + struct.pack("<I", following))

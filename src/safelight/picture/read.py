@@ -2,6 +2,7 @@
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -113,10 +114,10 @@ def _page_count(image: pyvips.Image) -> int:
 
 def _format(image: pyvips.Image) -> str:
     loader = str(image.get("vips-loader"))
-    found = next((ours for theirs, ours in _FORMATS.items() if loader.startswith(theirs)), loader)
-    if found == "avif" and image.get_typeof("heif-compression") and image.get("heif-compression") != "av1":
+    container = next((ours for theirs, ours in _FORMATS.items() if loader.startswith(theirs)), loader)
+    if container == "avif" and image.get_typeof("heif-compression") and image.get("heif-compression") != "av1":
         return "heic"
-    return found
+    return container
 
 
 def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: float) -> Picture:
@@ -134,7 +135,7 @@ def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: flo
     metadata, orientation, warnings = _metadata(image, source, container)
     image, converted = _as_rgb(image, name)
     if converted:
-        metadata = Metadata(converted[1], metadata.exif, metadata.xmp, metadata.iptc, metadata.dpi)
+        metadata = replace(metadata, icc=converted[1])
         warnings.append(converted[0])
     try:
         array = _turned(from_vips(image), orientation)
@@ -206,7 +207,7 @@ def _metadata(image: pyvips.Image, source: str | Path | bytes, container: str) -
     if container in ("jpeg", "png"):
         with _stream(source) as file:
             dpi = containers.density_dpi(file, container) or dpi
-    elif container == "tiff" and (image.xres, image.yres) != (1.0, 1.0):  # 1.0: libvips was told nothing
+    elif container == "tiff" and (image.xres, image.yres) != (1.0, 1.0):  # 1.0: libvips knows none
         dpi = (round(image.xres * 25.4, 3), round(image.yres * 25.4, 3))
     orientation = int(image.get("orientation")) if image.get_typeof("orientation") else 1
     return (

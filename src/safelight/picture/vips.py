@@ -27,7 +27,7 @@ def to_vips(array: NDArray[np.generic]) -> pyvips.Image:
     height, width, bands = array.shape
     band_format = _BAND_FORMATS[array.dtype.name]
     data = np.ascontiguousarray(array).data
-    image = pyvips.Image.new_from_memory(data, width, height, bands, band_format)
+    image = pyvips.Image.new_from_memory(data, width, height, bands=bands, format=band_format)
     return image.copy(interpretation=_INTERPRETATIONS[band_format][bands > 2])
 
 

@@ -1,8 +1,6 @@
 """Pictures → files: to a temporary name beside the target, then renamed; never half a file."""
 
-import os
 import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from safelight.errors import OutputError
 from safelight.picture import containers, exif, xmp
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture
 from safelight.picture.vips import reason, to_vips
+from safelight.work import replacing
 
 Keep = Literal["keep", "strip", "strip-gps"]
 SUFFIXES = {
@@ -30,8 +29,6 @@ READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
-PART_PREFIX = ".safelight-"
-"""Unfinished files are named by it and the process, so that a later run can tell which are left over."""
 _LITTLE_ROOM_BYTES = 65536
 _PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: exif.Value(3, 1, b"\1\0")}))
 
@@ -70,18 +67,22 @@ def write(
         if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
             first = first.with_(metadata=replace(first.metadata, xmp=packet))
     pages = [first, *(_fitted(page, container, "strip")[0] for page in pages[1:])]
-    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
-        _encode(pages, part, container, quality)
-        _finish(part, container, first)
-        os.replace(part, path)  # noqa: PTH105
-    except (OSError, pyvips.Error, UnicodeError) as error:
-        why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        why = reason(error) if isinstance(error, pyvips.Error) else why
-        raise OutputError(f"{path}: cannot be written ({_room(path) or why}); check the folder and the disk") from None
-    finally:
-        part.unlink(missing_ok=True)
+        with replacing(path) as part:
+            try:
+                _encode(pages, part, container, quality)
+                _finish(part, container, first)
+            except (OSError, pyvips.Error, UnicodeError) as error:
+                raise _cannot_be_written(path, error) from None  # said while the unfinished file still fills the disk
+    except OSError as error:
+        raise _cannot_be_written(path, error) from None
     return warnings
+
+
+def _cannot_be_written(path: Path, error: Exception) -> OutputError:
+    why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    why = reason(error) if isinstance(error, pyvips.Error) else why
+    return OutputError(f"{path}: cannot be written ({_room(path) or why}); check the folder and the disk")
 
 
 def _room(path: Path) -> str | None:

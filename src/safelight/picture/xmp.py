@@ -33,8 +33,8 @@ def without_gps(packet: bytes) -> bytes:
 
 
 def _prefixes(packet: bytes, namespace: bytes) -> set[bytes]:
-    found = re.findall(rb"xmlns:([\w.-]+)\s*=\s*[\"']" + re.escape(namespace), packet)
-    return {re.escape(prefix) for prefix in found}
+    prefixes = re.findall(rb"xmlns:([\w.-]+)\s*=\s*[\"']" + re.escape(namespace), packet)
+    return {re.escape(prefix) for prefix in prefixes}
 
 
 def with_provenance(packet: bytes | None, facts: dict[str, str], source: str = ENHANCED) -> bytes:

@@ -22,6 +22,11 @@ def multiplies_int8_fast() -> bool:
     return not {"avx512_vnni", "avx_vnni", "asimddp"}.isdisjoint(_cpuinfo().split())
 
 
+def multiplies_bfloat16_fast() -> bool:
+    """Whether the processor has instructions for products of bfloat16 numbers, as far as Linux tells."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_cpuinfo().split())
+
+
 @cache
 def _cpuinfo() -> str:
     """Linux's description of the processors; empty elsewhere."""

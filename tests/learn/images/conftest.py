@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.blobs import RECIPE, blobs
 
-from blobs import RECIPE, blobs
 from safelight.picture import Picture, write
 
 
@@ -36,4 +36,4 @@ def recipe_text() -> str:
 def unfinished(monkeypatch) -> None:
     """The run is what is tested, not its bundle."""
     nothing = SimpleNamespace(folder="nowhere", card=SimpleNamespace(measured={}))
-    monkeypatch.setattr("safelight.learn.images.job.finish", lambda *_: nothing)
+    monkeypatch.setattr("safelight.learn.images.train.finish", lambda *_, **__: nothing)

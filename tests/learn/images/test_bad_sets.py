@@ -4,7 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from images_support import metrics, run
+from tests.learn.training import metrics
+from tests.learn.training import train as run
 
 from safelight.errors import PictureError, UsageError
 

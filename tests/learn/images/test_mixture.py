@@ -5,7 +5,7 @@ import pytest
 
 from safelight.bundle import AggregatePosterior
 from safelight.errors import BundleError, UsageError
-from safelight.learn.images import mixture
+from safelight.learn.images import aggregate as mixture
 from safelight.learn.images.aggregate import fit_mixture
 
 

@@ -10,16 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from images_support import edit, metrics, run
 from safetensors.torch import load_file
+from tests.learn.training import edit, metrics
+from tests.learn.training import train as run
 
 import safelight
 from safelight.errors import RecipeError, UsageError
-from safelight.ladder.image_vae import build_image_vae
+from safelight.ladder.image_vae import Sizes, build_image_vae
 from safelight.learn.images import classify
 from safelight.learn.images.export import export_graphs
 from safelight.learn.images.objectives import image_objective
-from safelight.learn.images.settings import StageSettings
+from safelight.learn.images.recipe import StageSettings
 from safelight.learn.task import Group
 from safelight.picture import read
 
@@ -232,7 +233,7 @@ def test_free_bits_are_free_and_no_more():
 def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood):
     """Logits in the hundreds: the exporter's own log(sigmoid(x)) would be minus infinity."""
     torch.manual_seed(0)
-    vae = build_image_vae(1, (16, 16), (8, 8), (0, 2), (1, 1), likelihood)
+    vae = build_image_vae(1, (16, 16), Sizes((8, 8), (0, 2), (1, 1)), likelihood)
     with torch.no_grad():
         vae.ladder.tail.weight.normal_(0, 300)
     assert export_graphs(vae, tmp_path) <= 1e-4

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from images_support import edit, metrics, run
 from safetensors.torch import load_file
+from tests.learn.training import edit, metrics
+from tests.learn.training import train as run
 
 from safelight.errors import TrainingError
 from safelight.learn import checkpoint, loop
@@ -14,7 +15,6 @@ def test_lost_weights_are_rolled_back_and_then_given_up(recipe, folder, tmp_path
     monkeypatch.setattr("safelight.learn.optimise.HOPELESS_AFTER", 3)
     assert HOPELESS_AFTER > 3
     told: list[str] = []
-    monkeypatch.setattr(loop.Training, "tell", lambda self, line: told.append(line))
     edit(recipe, ("steps = 40", "steps = 400"), ("validate_every = 20", "validate_every = 4"))
     real, steps = loop._step, []
 
@@ -27,7 +27,8 @@ def test_lost_weights_are_rolled_back_and_then_given_up(recipe, folder, tmp_path
 
     monkeypatch.setattr(loop, "_step", poisoned)
     with pytest.raises(TrainingError, match="lower learning_rate"):
-        run(recipe, folder, tmp_path / "run")
+        run(recipe, folder, tmp_path / "run", told.append)
+    told = [line for line in told if "back to step" in line]
     assert [line.split(": ")[1] for line in told[:1]] == ["back to step 8, on with 0.5 of the learning rate"]
     assert len(told) == loop.ROLLBACKS
     kept = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")

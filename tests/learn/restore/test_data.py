@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import torch
 
-from safelight.learn.recipes import read_recipe
 from safelight.learn.restore.data import RestorationPairs, loader
 from safelight.learn.restore.store import build_store
+from safelight.learn.train import read_recipe
 from safelight.picture import Picture, write
 
 

@@ -6,19 +6,18 @@ import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.learn.training import train
 
 from safelight.errors import RecipeError, UsageError
 from safelight.ladder.restorer import build_experts
-from safelight.learn.job import TrainJob
-from safelight.learn.loop import Limits
-from safelight.learn.recipes import read_recipe, train_recipe
-from safelight.learn.restore import finish, fit_ood_reference, quantise
+from safelight.learn.restore import calibrate, ood, quantise
+from safelight.learn.restore.calibrate import safe_quantile
 from safelight.learn.restore.data import training_pairs
 from safelight.learn.restore.export import export_graphs, halved
-from safelight.learn.restore.finish import safe_quantile
 from safelight.learn.restore.store import build_store
+from safelight.learn.train import read_recipe
 from safelight.picture import Picture, read
-from safelight.runtime import load
+from safelight.runtime.restore import Restorer
 
 TOGETHER = '[[stages]]\nobjective = "mean"\nsteps = 20\nbatch = 4\nwarmup_steps = 5\n'
 
@@ -35,10 +34,6 @@ def two(recipe):
 
 
 OWN = "".join(TOGETHER.replace('mean"', f'mean"\nexpert = "{name}"') for name in ("noise", "files"))
-
-
-def train(recipe, pictures, folder, **more):
-    return train_recipe(TrainJob(recipe, pictures, folder, folder.parent / "cache", **more), lambda line: None)
 
 
 def test_each_expert_sees_its_own_mixture(two, pictures, tmp_path):
@@ -63,14 +58,14 @@ def test_experts_part_after_what_they_learned_together(two, pictures, tmp_path):
             {k.removeprefix(f"{n}."): t for k, t in state.items() if k.startswith(f"{n}.")} for n in ("noise", "files")
         )
 
-    assert not train(two, pictures, folder, limits=Limits(20))
+    assert not train(two, pictures, folder, stop_at=20)
     noise, files = weights()
     assert not torch.equal(noise["trunk.head.weight"], files["trunk.head.weight"]), "the other one has not begun"
-    assert not train(two, pictures, folder, limits=Limits(21), resume=True)
+    assert not train(two, pictures, folder, stop_at=21, resume=True)
     noise, files = weights()
     assert any(name.startswith("trunk.tail") and (t - files[name]).abs().max() > 0 for name, t in noise.items())
     assert all((t - files[name]).abs().max() < 0.05 for name, t in noise.items()), "one step apart"
-    assert not train(two, pictures, folder, limits=Limits(59), resume=True)
+    assert not train(two, pictures, folder, stop_at=59, resume=True)
     before, _ = noise, files
     noise, files = weights()
     assert not torch.equal(noise["trunk.head.weight"], before["trunk.head.weight"])
@@ -83,9 +78,9 @@ def test_resume_is_exact_where_experts_part(two, pictures, tmp_path):
             f"ema {k}": t for k, t in load_file(folder / "checkpoint" / "ema.safetensors").items()
         }
 
-    assert not train(two, pictures, tmp_path / "whole", limits=Limits(25))
+    assert not train(two, pictures, tmp_path / "whole", stop_at=25)
     for stop in (20, 21, 25):
-        assert not train(two, pictures, tmp_path / "parts", limits=Limits(stop), resume=stop > 20)
+        assert not train(two, pictures, tmp_path / "parts", stop_at=stop, resume=stop > 20)
     whole, parts = state(tmp_path / "whole"), state(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
@@ -99,17 +94,18 @@ def test_no_expert_ships_untrained(two, pictures, tmp_path):
 
 def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch):
     for module, name, few in (
-        (fit_ood_reference, "KNOWN", 32),
-        (fit_ood_reference, "HELD_OUT", 16),
-        (finish, "CALIBRATION_PATCHES", 16),
+        (ood, "REFERENCES", 32),
+        (ood, "HELD_OUT", 16),
+        (calibrate, "CALIBRATION_PATCHES", 16),
     ):
         monkeypatch.setattr(module, name, few)
     assert train(two, pictures, tmp_path / "run")
     bundle = tmp_path / "run" / "bundle"
-    model = load(str(bundle))
+    model = Restorer.load(bundle)
     assert any("not trained (noise, files)" in limit for limit in model.card.limits), "no stage of a posterior"
     assert model.card.experts == ("noise", "files")
-    assert model.session.familiar.error.shape == (32, 2) and model.session.familiar.correction.shape == (32, 2, 3)
+    assert model.networks.ood_reference.error.shape == (32, 2)
+    assert model.networks.ood_reference.correction.shape == (32, 2, 3)
     assert {"val_noise25_psnr_db", "val_noise25_int8_psnr_db", "val_sample_mse_ratio"} <= model.card.measured.keys()
     experts = build_experts(model.card.experts, read_recipe(two).model.model_dump())
     y = torch.from_numpy(read(next(pictures.iterdir())).as_float()).permute(2, 0, 1)[None, :, :128, :128].contiguous()
@@ -119,7 +115,7 @@ def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch
         experts[name].load_state_dict({k: t.float() for k, t in given.items()}, strict=False)
         with torch.no_grad():
             mean = experts[name](y, torch.tensor([-1.0])).mean.numpy()
-        np.testing.assert_allclose(model.session.estimate(name, y.numpy()).mean, mean, atol=1e-4)
+        np.testing.assert_allclose(model.networks.estimate(name, y.numpy()).mean, mean, atol=1e-4)
         for file in ("mean.onnx", "mean_int8.onnx"):
             graph = onnx.load(str(bundle / name / file), load_external_data=False).graph
             large = [t for t in graph.initializer if np.prod(t.dims) * 4 > 1024]
@@ -130,15 +126,13 @@ def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch
             TOGETHER.replace("= 5", "= 1000000"), "", 1
         )
     )
-    job = TrainJob(two, pictures, tmp_path / "next", tmp_path / "cache", start=str(bundle), limits=Limits(1))
-    assert not train_recipe(job, told.append)
+    assert not train(two, pictures, tmp_path / "next", told.append, start=str(bundle), stop_at=1)
     assert sum("starts from tiny's" in line for line in told) == 2
     begun = load_file(tmp_path / "next" / "checkpoint" / "weights.safetensors")["files.trunk.head.weight"]
     torch.testing.assert_close(begun, load_file(bundle / "files" / "weights.safetensors")["trunk.head.weight"].float())
     two.write_text(together.replace('"files"', '"traces"').replace("files =", "traces ="))
     told.clear()
-    job = TrainJob(two, pictures, tmp_path / "third", tmp_path / "cache", start=str(bundle), limits=Limits(1))
-    assert not train_recipe(job, told.append)
+    assert not train(two, pictures, tmp_path / "third", told.append, start=str(bundle), stop_at=1)
     assert sum("starts from tiny's noise" in line for line in told) == 1, "what comes first is learned together"
     out = model.enhance(Picture(np.full((60, 50, 3), 90, np.uint8)), samples=1)
     assert out.expert in model.card.experts

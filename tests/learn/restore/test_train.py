@@ -13,23 +13,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.learn.training import train as run
+from tests.support import ROOT
 
 from safelight.degrade import Step, draw, replay
 from safelight.errors import BundleError, RecipeError, UsageError
 from safelight.ladder.restorer import build_restorer
 from safelight.learn import graphs
-from safelight.learn.job import TrainJob
-from safelight.learn.loop import Limits
-from safelight.learn.recipes import read_recipe, train_recipe
-from safelight.learn.restore import export, finish, fit_ood_reference
+from safelight.learn.restore import calibrate, export, ood
+from safelight.learn.train import read_recipe
 from safelight.picture import Picture, read
-from safelight.runtime import load
-from support import ROOT
-
-
-def run(recipe: Path, pictures: Path, folder: Path, stop_at: int | None = None, **more: object) -> bool:
-    job = TrainJob(recipe, pictures, folder, folder.parent / "cache", limits=Limits(stop_at), **more)  # type: ignore[arg-type]
-    return train_recipe(job, lambda line: None)
+from safelight.runtime.restore import Restorer
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -48,7 +42,7 @@ def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, sto
     """20 steps == 10 + resume 10, in either stage, with and without a loader process."""
     wide = recipe.read_text().replace("widths = [8, 16]", "widths = [16, 16]").replace("[8, 8]", "[16, 16]")
     recipe.write_text(wide.replace("batch = 4\n", f"batch = 4\n{more}"))
-    monkeypatch.setattr("safelight.learn.restore.job.finish", lambda *_: pytest.fail("not reached"))
+    monkeypatch.setattr("safelight.learn.restore.train.finish", lambda *_: pytest.fail("not reached"))
     end = 20 if stop == 10 else 39
     assert not run(recipe, pictures, tmp_path / "whole", stop_at=end)
     assert not run(recipe, pictures, tmp_path / "parts", stop_at=stop, workers=workers)
@@ -69,9 +63,9 @@ def finished(tmp_path_factory, pictures, tiny_recipe) -> Iterator[Path]:
         tiny_recipe.replace("steps = 20\nbatch = 4\nwarmup", "steps = 150\nbatch = 8\nwarmup")
     )
     with pytest.MonkeyPatch.context() as few:
-        few.setattr(fit_ood_reference, "KNOWN", 64)
-        few.setattr(fit_ood_reference, "HELD_OUT", 32)
-        few.setattr(finish, "CALIBRATION_PATCHES", 32)
+        few.setattr(ood, "REFERENCES", 64)
+        few.setattr(ood, "HELD_OUT", 32)
+        few.setattr(calibrate, "CALIBRATION_PATCHES", 32)
         assert run(folder / "tiny.toml", pictures, folder / "run")
     yield folder / "run"
 
@@ -88,7 +82,7 @@ def test_a_run_learns_and_leaves_everything(finished):
 
 
 def test_the_bundle_of_a_run_restores(finished, rng):
-    model = load(str(finished / "bundle"))
+    model = Restorer.load(finished / "bundle")
     assert model.card.measured["onnx_parity"] <= 1e-4
     assert model.card.noise_inputs[0].stride_px == 1
     out = model.enhance(Picture(rng.integers(0, 256, (33, 50, 3), dtype=np.uint8)), samples=2)
@@ -100,7 +94,7 @@ def test_the_bundle_of_a_run_restores(finished, rng):
 def test_the_8_bit_graph_says_nearly_the_same(finished, pictures):
     picture = read(next(pictures.iterdir())).with_depth(32)
     exact, rounded = (
-        load(str(finished / "bundle"), precision=precision).enhance(picture, uncertainty=False).mean.pixels
+        Restorer.load(finished / "bundle", precision=precision).enhance(picture, uncertainty=False).mean.pixels
         for precision in ("fp32", "int8")
     )
     difference = np.abs(exact - rounded)
@@ -110,7 +104,7 @@ def test_the_8_bit_graph_says_nearly_the_same(finished, pictures):
 
 def test_draws_vary_as_the_std_says(finished, pictures):
     """On the pictures of the calibration, degraded as there; the number of draws leaves a few per cent."""
-    model = load(str(finished / "bundle"))
+    model = Restorer.load(finished / "bundle")
     drawn, told = 0.0, 0.0
     for k, path in enumerate(sorted(pictures.iterdir())):
         noisy = replay(read(path).as_float(), draw([Step.fixed("gaussian_noise", sigma_255=10 + 3 * k)], 0, k))
@@ -121,7 +115,7 @@ def test_draws_vary_as_the_std_says(finished, pictures):
 
 
 def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
-    model = load(str(finished / "bundle"))
+    model = Restorer.load(finished / "bundle")
     known = [model.enhance(read(path), uncertainty=False).ood_score for path in sorted(pictures.iterdir())[:6]]
     assert all(score is not None and 0 < score < 2 for score in known)
     stripes = np.zeros((160, 160, 3), dtype=np.uint8)
@@ -132,27 +126,23 @@ def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
 
 def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_path):
     told: list[str] = []
-    job = TrainJob(
-        recipe, pictures, tmp_path / "run", tmp_path / "cache", start=str(finished / "bundle"), limits=Limits(1)
-    )
+    start = str(finished / "bundle")
     recipe.write_text(recipe.read_text().replace("warmup_steps = 5", "warmup_steps = 1000000"))
-    assert not train_recipe(job, told.append)
+    assert not run(recipe, pictures, tmp_path / "run", told.append, start=start, stop_at=1)
     begun = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
     given = load_file(finished / "bundle" / "main" / "weights.safetensors")
     assert all((begun[f"main.{name}"] - given[name]).abs().max() < 1e-5 for name in given)
     assert any(line.startswith("main starts from tiny's main") and "new" not in line for line in told)
-    recipe.write_text(recipe.read_text().replace("widths = [8, 16]", "widths = [8, 24]"))
-    other = TrainJob(recipe, pictures, tmp_path / "other", tmp_path / "cache", start=str(finished / "bundle"))
+    recipe.write_text(recipe.read_text().replace("widths = [8, 16]", "widths = [8, 12]"))
     with pytest.raises(UsageError, match="other sizes"):
-        train_recipe(other, told.append)
+        run(recipe, pictures, tmp_path / "other", told.append, start=start)
 
 
 def test_a_smaller_trunk_is_refused(finished, recipe, pictures, tmp_path):
     """Blocks that the recipe does not have would be lost without a word."""
     recipe.write_text(recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [0, 1]"))
-    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=str(finished / "bundle"))
     with pytest.raises(UsageError, match="other sizes"):
-        train_recipe(job, lambda line: None)
+        run(recipe, pictures, tmp_path / "run", start=str(finished / "bundle"))
 
 
 def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
@@ -227,22 +217,27 @@ def test_too_few_pictures_say_so(recipe, pictures, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_grown_trunk_computes_what_it_grew_from(finished, recipe, pictures, tmp_path):
-    """New blocks begin silent; parts that do not fit begin anew as a whole."""
+@pytest.mark.parametrize(
+    ("old", "new", "grown"),
+    [
+        ("blocks_down = [1, 1]", "blocks_down = [1, 3]", "2 new blocks"),
+        ("widths = [8, 16]", "widths = [12, 24]", "wider"),
+    ],
+)
+def test_a_grown_trunk_computes_what_it_grew_from(finished, recipe, pictures, tmp_path, old, new, grown):
+    """New blocks add nothing at first, and nothing reads new channels yet."""
     told: list[str] = []
-    start = str(finished / "bundle")
-    grown = recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [1, 3]")
-    recipe.write_text(grown.replace("warmup_steps = 5", "warmup_steps = 1000000"))
-    job = TrainJob(recipe, pictures, tmp_path / "run", tmp_path / "cache", start=start, limits=Limits(1))
-    assert not train_recipe(job, told.append)
-    assert any("2 new blocks" in line for line in told)
+    text = recipe.read_text().replace(old, new).replace("warmup_steps = 5", "warmup_steps = 1000000")
+    recipe.write_text(text)
+    assert not run(recipe, pictures, tmp_path / "run", told.append, start=str(finished / "bundle"), stop_at=1)
+    assert any(grown in line for line in told)
     model, larger = (
         build_restorer(**read_recipe(path).model.model_dump()) for path in (finished.parent / "tiny.toml", recipe)
     )
     given = load_file(finished / "bundle" / "main" / "weights.safetensors")
     model.load_state_dict({name: tensor.float() for name, tensor in given.items()}, strict=False)
-    grown = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
-    larger.load_state_dict({name.removeprefix("main."): tensor for name, tensor in grown.items()})
+    begun = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
+    larger.load_state_dict({name.removeprefix("main."): tensor for name, tensor in begun.items()})
     y, unknown = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.tensor([-1.0])
     torch.testing.assert_close(larger(y, unknown).mean, model(y, unknown).mean, rtol=0, atol=1e-4)
     assert sum(p.numel() for p in larger.parameters()) > sum(p.numel() for p in model.parameters())

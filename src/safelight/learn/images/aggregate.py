@@ -1,4 +1,7 @@
-"""A Gaussian mixture of where a set's pictures lie, by expectation maximisation (Dempster, Laird & Rubin, 1977)."""
+"""Fit the aggregate posterior: a Gaussian mixture of a set's latents, by expectation maximisation.
+
+Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm", 1977.
+"""
 
 import math
 from collections.abc import Sequence
@@ -37,42 +40,64 @@ class Mixture(NamedTuple):
     """(M, D, D) lower Cholesky factors of the covariances, or (M, D) standard deviations."""
 
 
-@torch.inference_mode()
+class Draws(NamedTuple):
+    """Which latents are fitted."""
+
+    noisy: bool
+    """Draws from the posteriors; else their means, for a model that was trained without noise."""
+    seed: int
+
+
+class Encoded(NamedTuple):
+    """Latents of N training pictures."""
+
+    points: Vectors
+    """(N, D): those that the mixture covers."""
+    classes: NDArray[np.int64]
+    """(N,): the class of each picture, or -1."""
+    activity: Vectors
+    """(L,): variance over pictures of the posterior's mean, of all latents."""
+
+
 def fit_aggregate_posterior(
-    vae: ImageVae, shelf: Subset, labels: NDArray[np.int64] | None, noisy: bool, seed: int
+    vae: ImageVae, subset: Subset, labels: NDArray[np.int64] | None, draws: Draws
 ) -> AggregatePosterior:
     """Encode training pictures and fit a mixture to each class, or to all of them if there are none.
 
-    `labels` are of every row of the shelf's table, whether the model takes them or not. Draws from posteriors are
-    what is fitted, unless the model was trained without noise.
+    `labels` are of every row of the subset's table, whether the model takes them or not.
     """
-    count = min(MOST, len(shelf))
-    generator = torch_generator(seed, "locate")
-    drawn, classes = [], []
-    sums = torch.zeros(2, sum(math.prod(shape) for shape in vae.noise_shapes), dtype=torch.float64)
-    covered = _covered([math.prod(shape) for shape in vae.noise_shapes])
-    for start in range(0, count, shelf.at_once):
-        numbers = np.arange(start, min(start + shelf.at_once, count))
-        x, of_class = shelf.images(numbers)
-        noise = vae.draw_noise(len(x), generator)
-        quiet = vae(x, [torch.zeros_like(n) for n in noise], of_class)
-        means = torch.cat([latent.flatten(1) for latent in quiet.latents], dim=1).double()
-        sums += torch.stack([means.sum(dim=0), means.square().sum(dim=0)])
-        rungs = [quiet.latents[k] + quiet.stds[k] * noise[k] * noisy for k in covered]
-        drawn.append(torch.cat([rung.flatten(1) for rung in rungs], dim=1).double().numpy())
-        classes.append(np.full(len(x), -1) if labels is None else labels[shelf.positions[numbers]])
-    points, of_point = np.concatenate(drawn), np.concatenate(classes)
+    encoded = _encoded(vae, subset, labels, draws)
     weights, centres, factors, of_component = [], [], [], []
-    for label in np.unique(of_point):
-        own = points[of_point == label]
-        mixture = fit_mixture(own, _components(len(own), points.shape[1], label < 0), seed)
-        weights.append(mixture.weights * len(own) / len(points))
+    for label in np.unique(encoded.classes):
+        own = encoded.points[encoded.classes == label]
+        mixture = fit_mixture(own, _components(len(own), own.shape[1], label < 0), draws.seed)
+        weights.append(mixture.weights * len(own) / len(encoded.points))
         centres.append(mixture.means)
         factors.append(mixture.factors)
         of_component.append(np.full(len(mixture.weights), label))
     w, m, f, c = (np.concatenate(each).astype(np.float32) for each in (weights, centres, factors, of_component))
+    return AggregatePosterior(w, m, f, c, activity=encoded.activity.astype(np.float32))
+
+
+@torch.inference_mode()
+def _encoded(vae: ImageVae, subset: Subset, labels: NDArray[np.int64] | None, draws: Draws) -> Encoded:
+    count = min(MOST, len(subset))
+    generator = torch_generator(draws.seed, "locate")
+    points, classes = [], []
+    sums = torch.zeros(2, sum(math.prod(shape) for shape in vae.noise_shapes), dtype=torch.float64)
+    covered = _covered([math.prod(shape) for shape in vae.noise_shapes])
+    for start in range(0, count, subset.at_once):
+        numbers = np.arange(start, min(start + subset.at_once, count))
+        x, of_class = subset.images(numbers)
+        noise = vae.draw_noise(len(x), generator)
+        quiet = vae(x, [torch.zeros_like(n) for n in noise], of_class)
+        means = torch.cat([latent.flatten(1) for latent in quiet.latents], dim=1).double()
+        sums += torch.stack([means.sum(dim=0), means.square().sum(dim=0)])
+        rungs = [quiet.latents[k] + quiet.stds[k] * noise[k] * draws.noisy for k in covered]
+        points.append(torch.cat([rung.flatten(1) for rung in rungs], dim=1).double().numpy())
+        classes.append(np.full(len(x), -1) if labels is None else labels[subset.positions[numbers]])
     mean, square = (sums / count).numpy()
-    return AggregatePosterior(w, m, f, c, activity=(square - mean**2).astype(np.float32))
+    return Encoded(np.concatenate(points), np.concatenate(classes), square - mean**2)
 
 
 def _covered(sizes: Sequence[int]) -> list[int]:

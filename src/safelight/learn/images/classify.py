@@ -10,11 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from safelight.bundle import names
+from safelight.bundle.images import FEATURES_GRAPH
+from safelight.learn.device import place
 from safelight.learn.graphs import Graph, export_graph, parity
-from safelight.learn.images.data import Subset
-from safelight.learn.images.settings import DataSettings
+from safelight.learn.images.data import Order, Subset
+from safelight.learn.images.recipe import DataSettings
 from safelight.learn.seeds import torch_generator
-from safelight.learn.task import Group
 
 BATCH, MOST_EPOCHS, MOST_STEPS, MOST_SECONDS = 64, 30, 2000, 30
 FEATURES = 64
@@ -48,15 +50,16 @@ class Trained(NamedTuple):
 
 
 def train_classifier(train: Subset, held_out: Subset, classes: int, seed: int) -> Trained:
-    """Both shelves with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
+    """Both sets with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
     form = train.table.form
     torch.manual_seed(seed)
-    model = Classifier(form.channels, classes, min(form.height, form.width)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Classifier(form.channels, classes, min(form.height, form.width))
+    place(model)
     steps = max(1, min(MOST_STEPS, MOST_EPOCHS * len(train) // BATCH))
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
     still = DataSettings.model_validate({"shift_px": max(1, form.width // 16)})
     began, share = time.monotonic(), 0.0
-    for step, images in enumerate(train.stream(seed, -1, 0, min(BATCH, len(train)), still, Group())):
+    for step, images in enumerate(train.stream(Order(seed, -1, min(BATCH, len(train))), still)):
         share = max(step / steps, (time.monotonic() - began) / MOST_SECONDS)
         if share >= 1:
             break
@@ -70,19 +73,19 @@ def train_classifier(train: Subset, held_out: Subset, classes: int, seed: int) -
 
 
 @torch.inference_mode()
-def _accuracy(model: Classifier, shelf: Subset) -> float:
+def _accuracy(model: Classifier, subset: Subset) -> float:
     right = []
-    for start in range(0, len(shelf), shelf.at_once):
-        images = shelf.images(np.arange(start, min(start + shelf.at_once, len(shelf))))
+    for start in range(0, len(subset), subset.at_once):
+        images = subset.images(np.arange(start, min(start + subset.at_once, len(subset))))
         assert images.labels is not None
         right.append(model(images.x)[1].argmax(dim=1) == images.labels)
     return float(torch.cat(right).float().mean())
 
 
-def export_classifier(model: Classifier, shelf: Subset, folder: Path) -> None:
+def export_classifier(model: Classifier, subset: Subset, folder: Path) -> None:
     """Write features.onnx, whose weights are its own."""
-    form = shelf.table.form
+    form = subset.table.form
     example = (torch.rand(2, form.channels, form.height, form.width, generator=torch_generator(0, "classifier")),)
-    graph = Graph("features.onnx", model, ["x"], ["features", "logits"])
+    graph = Graph(FEATURES_GRAPH, model, [names.PIXELS], [names.FEATURES, names.LOGITS])
     export_graph(graph, example, ({0: torch.export.Dim("batch", min=1, max=4096)},), folder, shared=False)
     parity(graph, [example], folder)

@@ -15,7 +15,7 @@ from safelight import randomness
 from safelight.dataset import PixelTable
 from safelight.dataset.form import unit
 from safelight.errors import UsageError
-from safelight.learn.images.settings import DataSettings
+from safelight.learn.images.recipe import DataSettings
 from safelight.learn.task import Group
 
 AHEAD = 4
@@ -31,6 +31,18 @@ class Images(NamedTuple):
     """(B, C, H, W) in [0, 1]"""
     labels: Tensor | None
     """(B,) int64, if the model asks for them."""
+
+
+class Order(NamedTuple):
+    """Which batches a stream has: equal orders give equal batches."""
+
+    seed: int
+    stage: int
+    batch: int
+    """Pictures of all processes together."""
+
+
+ALONE = Group()
 
 
 @dataclass(frozen=True)
@@ -71,23 +83,22 @@ class Subset:
         """
         return max(8, min(MOST_AT_ONCE, VALUES_AT_ONCE // self.table.form.values))
 
-    def stream(
-        self, seed: int, stage: int, start: int, batch: int, settings: DataSettings, group: Group
-    ) -> Iterator[Images]:
+    def stream(self, order: Order, settings: DataSettings, start: int = 0, group: Group = ALONE) -> Iterator[Images]:
         """What a process gets of every batch from number `start` on, epoch after epoch, each in an order of its own."""
-        epoch, order = -1, np.zeros(0, dtype=np.int64)
+        seed, stage, batch = order
+        epoch, shuffled = -1, np.zeros(0, dtype=np.int64)
         number = start
         while True:
             taken = []
             for place in range(number * batch, (number + 1) * batch):
                 if place // len(self) != epoch:
                     epoch = place // len(self)
-                    order = randomness.generator(seed, "order", stage, epoch).permutation(len(self))
-                taken.append(order[place % len(self)])
+                    shuffled = randomness.generator(seed, "order", stage, epoch).permutation(len(self))
+                taken.append(shuffled[place % len(self)])
             part = group.part(batch)
             pixels, rows = self.pixels(np.array(taken[part]))
             rng = randomness.generator(seed, "moved", stage, number)
-            yield self._tensors(moved(unit(pixels), settings, rng, batch, part), rows)
+            yield self._tensors(moved(unit(pixels), settings, rng, Share(batch, part)), rows)
             number += 1
 
     def _tensors(self, x: NDArray[np.float32], rows: NDArray[np.int64]) -> Images:
@@ -95,11 +106,19 @@ class Subset:
         return Images(torch.from_numpy(x), labels)
 
 
+class Share(NamedTuple):
+    """A part of a whole batch."""
+
+    batch: int
+    """Size of the whole."""
+    part: slice
+
+
 def moved(
-    x: NDArray[np.float32], settings: DataSettings, rng: np.random.Generator, batch: int, part: slice
+    x: NDArray[np.float32], settings: DataSettings, rng: np.random.Generator, share: Share
 ) -> NDArray[np.float32]:
     """(B, C, H, W), a part of a batch, mirrored and shifted as settings say."""
-    reach = settings.shift_px
+    reach, (batch, part) = settings.shift_px, share
     mirrored, shifts = rng.random(batch)[part] < 0.5, rng.integers(0, 2 * reach + 1, (batch, 2))[part]
     if settings.flip:
         x[mirrored] = x[mirrored, :, :, ::-1]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from safelight.bundle import names
+from safelight.bundle.images import DECODE_GRAPH, ENCODE_GRAPH, SCORE_GRAPH
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
 from safelight.learn.seeds import torch_generator
@@ -63,14 +65,15 @@ def export_graphs(vae: ImageVae, folder: Path) -> float:
     vae = vae.eval().requires_grad_(False)
     save_shared_weights(dict(vae.state_dict()), folder)
     conditional = vae.context.of_class is not None
-    label = ["label"] if conditional else []
-    rungs = range(1, 1 + sum(latents > 0 for latents in vae.ladder.latents))
-    noise, latents, stds, rates = ([f"{name}_{k}" for k in rungs] for name in ("noise", "latent", "std", "rate"))
+    label = [names.LABEL] if conditional else []
+    rungs = names.scales(sum(latents > 0 for latents in vae.ladder.latents))
+    kinds = (names.noise, names.latent, names.std, names.rate)
+    noise, latents, stds, rates = ([name(k) for k in rungs] for name in kinds)
     worst = []
     for graph in (
-        Graph("encode.onnx", EncodeGraph(vae), ["x", *noise, *label], [*latents, *stds]),
-        Graph("decode.onnx", DecodeGraph(vae), [*latents, *label], ["mean"]),
-        Graph("score.onnx", ScoreGraph(vae), ["x", *noise, *label], ["log_prob", *rates, "log_weight"]),
+        Graph(ENCODE_GRAPH, EncodeGraph(vae), [names.PIXELS, *noise, *label], [*latents, *stds]),
+        Graph(DECODE_GRAPH, DecodeGraph(vae), [*latents, *label], [names.MEAN]),
+        Graph(SCORE_GRAPH, ScoreGraph(vae), [names.PIXELS, *noise, *label], [names.LOG_PROB, *rates, names.LOG_WEIGHT]),
     ):
         example = _example(vae, graph.module, 3)
         export_graph(graph, example, _any_batch(example), folder)

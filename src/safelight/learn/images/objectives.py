@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from safelight.ladder.critic import Critic
 from safelight.ladder.image_vae import ImageVae, VaeOutput, importance_weighted_nats
+from safelight.learn.device import autocast
 from safelight.learn.images.data import Images
-from safelight.learn.images.settings import StageSettings
+from safelight.learn.images.recipe import StageSettings
 from safelight.learn.seeds import torch_generator
 from safelight.learn.task import Group, Logged, Moment
 
@@ -45,9 +46,9 @@ class ImageObjective(nn.Module):
         ]
         if stage.beta == 0:
             noise = [torch.zeros_like(n) for n in noise]
-        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
+        with autocast(stage.precision):
             output = vae(repeated.x, noise, repeated.labels)
-        loss, log = image_objective(output, repeated.x, stage, moment.share, self.group)
+        loss, log = image_objective(output, repeated.x, stage, share=moment.share, group=self.group)
         if stage.adversarial and self.trainee.critic is not None:
             verdict = self.trainee.critic.judge(images.x, output.likelihood.mean[: len(images.x)])
             loss = loss + stage.adversarial * verdict.decoder_loss + verdict.critic_loss

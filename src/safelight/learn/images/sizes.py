@@ -1,23 +1,14 @@
 """How large a model is: by name, from the size and the number of the pictures."""
 
 import math
-from typing import NamedTuple
 
 from safelight.dataset import Form
 from safelight.errors import RecipeError
-from safelight.ladder.image_vae import ImageVae, build_image_vae
-from safelight.learn.images.settings import ImageRecipe
+from safelight.ladder.image_vae import ImageVae, Sizes, build_image_vae
+from safelight.learn.images.recipe import ImagesRecipe
 
 COARSEST_PX = 4
 """Cells of the coarsest scale along the shorter side, at least."""
-
-
-class Sizes(NamedTuple):
-    """Lists from fine (1/2) to coarse."""
-
-    widths: tuple[int, ...]
-    latents: tuple[int, ...]
-    blocks: tuple[int, ...]
 
 
 def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
@@ -37,7 +28,7 @@ def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
     return Sizes(widths, latents, blocks)
 
 
-def build_model(recipe: ImageRecipe, form: Form, classes: int, pictures: int) -> ImageVae:
+def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -> ImageVae:
     """From random weights. Raises RecipeError for more scales than the pictures have, or free bits of other scales."""
     settings = recipe.model
     sizes = Sizes(settings.widths, settings.latents, settings.blocks)
@@ -49,4 +40,4 @@ def build_model(recipe: ImageRecipe, form: Form, classes: int, pictures: int) ->
     if 1 << len(sizes.widths) > 2 * min(form.height, form.width):
         raise RecipeError(f"model.widths: {len(sizes.widths)} scales are too many for {form.width}x{form.height} px")
     size_px, conditions = (form.height, form.width), classes if settings.conditional else 0
-    return build_image_vae(form.channels, size_px, *sizes, settings.likelihood, conditions)
+    return build_image_vae(form.channels, size_px, sizes, settings.likelihood, conditions)

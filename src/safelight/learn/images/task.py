@@ -7,24 +7,26 @@ from torch import nn
 
 from safelight.errors import UsageError
 from safelight.ladder.critic import Critic
-from safelight.learn.images.data import Images, Subset, ahead
+from safelight.learn.images.data import Images, Order, ahead
 from safelight.learn.images.objectives import ImageObjective, Trainee
-from safelight.learn.images.settings import ImageRecipe, StageSettings
+from safelight.learn.images.recipe import ImagesRecipe, StageSettings
+from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images, write_preview
 from safelight.learn.seeds import torch_generator
 from safelight.learn.task import Group
 
-WAKING = 512
-"""Pictures that wake the rungs, at most."""
-ASLEEP_NATS = 1.0
-"""Below it all latents together say nothing of a picture."""
+INITIALISED_FROM = 512
+"""Pictures that the rungs are initialised from, at most."""
+COLLAPSED_NATS = 1.0
+"""Below this rate all latents together carry nothing of a picture."""
 
 
 class ImageTask:
-    """See `learn.task.Task`."""
+    """See `learn.task.TrainingTask`."""
 
-    def __init__(self, recipe: ImageRecipe, model: Trainee, train: Subset, validation: Subset, classes: int) -> None:
-        self.recipe, self.model, self.train, self.validation, self.classes = recipe, model, train, validation, classes
+    def __init__(self, recipe: ImagesRecipe, model: Trainee, pictures: TrainingSet) -> None:
+        self.recipe, self.model, self.classes = recipe, model, len(pictures.classes)
+        self.train, self.validation = pictures.train, pictures.parts["validation"]
         self.seed, self.patience = recipe.seed, recipe.patience
         self.validate_every, self.log_every = recipe.validate_every, recipe.log_every
 
@@ -39,9 +41,9 @@ class ImageTask:
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def begin(self, stage: int) -> None:
-        """Rungs that are silent begin with what the first pictures show; see `Rung.initialise_from_data`."""
-        count = min(WAKING, 2 * self.train.at_once, len(self.train))
-        images = next(self.train.stream(self.seed, stage, 0, count, self.recipe.data, Group()))
+        """Collapsed rungs are initialised from the first pictures; see `Rung.initialise_from_data`."""
+        count = min(INITIALISED_FROM, 2 * self.train.at_once, len(self.train))
+        images = next(self.train.stream(Order(self.seed, stage, count), self.recipe.data))
         self.model.vae.initialise_from_data(images.x, torch_generator(self.seed, "wake", stage), images.labels)
 
     def objective(self, stage: int, group: Group) -> nn.Module:
@@ -51,7 +53,7 @@ class ImageTask:
         batch = self.stages[stage].batch
         if batch % group.size:
             raise UsageError(f"a batch of {batch} cannot be shared by {group.size} processes; make it a multiple")
-        return ahead(self.train.stream(self.seed, stage, start, batch, self.recipe.data, group))
+        return ahead(self.train.stream(Order(self.seed, stage, batch), self.recipe.data, start, group))
 
     def judged_by(self, stage: int) -> str | None:
         """Of a critic's opinion nothing is known on held-out pictures."""
@@ -61,7 +63,7 @@ class ImageTask:
         return validate_images(self.model.vae, self.validation, self.stages[stage], self.seed)
 
     def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
-        if self.stages[stage].beta and not scores["val_active_units"] and scores["val_rate_nats"] < ASLEEP_NATS:
+        if self.stages[stage].beta and not scores["val_active_units"] and scores["val_rate_nats"] < COLLAPSED_NATS:
             return (
                 "the posterior has collapsed: no latent says anything about a picture (active units: 0); "
                 "lower beta or learning_rate, or give free_nats, and train again with another --run"
@@ -72,6 +74,6 @@ class ImageTask:
         write_preview(self.model.vae, self.validation, self.classes, path)
 
 
-def build_critic(recipe: ImageRecipe, channels: int) -> Critic | None:
+def build_critic(recipe: ImagesRecipe, channels: int) -> Critic | None:
     """If any stage asks for one."""
     return Critic(channels) if any(stage.adversarial for stage in recipe.stages) else None

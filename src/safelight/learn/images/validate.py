@@ -11,7 +11,7 @@ from torch import Tensor
 from safelight.ladder.image_vae import ImageVae, importance_weighted_nats
 from safelight.ladder.likelihoods import Gaussian
 from safelight.learn.images.data import Images, Subset
-from safelight.learn.images.settings import StageSettings
+from safelight.learn.images.recipe import StageSettings
 from safelight.learn.seeds import torch_generator
 from safelight.picture.vips import to_vips
 
@@ -24,14 +24,14 @@ LN2 = float(np.log(2))
 
 
 @torch.inference_mode()
-def validate_images(vae: ImageVae, shelf: Subset, stage: StageSettings, seed: int) -> dict[str, float]:
+def validate_images(vae: ImageVae, subset: Subset, stage: StageSettings, seed: int) -> dict[str, float]:
     """The ELBO by one draw, the squared error and the activity of the posterior's mean; averages over pictures.
 
     `val_loss` is what the stage minimises, without warm-up, free bits or critic, in nats per picture.
     """
     generator = torch_generator(seed, "validation")
     distortions, rates, bounds, errors, means = [], [], [], [], []
-    for x, labels in _batches(shelf):
+    for x, labels in _batches(subset):
         noise = vae.draw_noise(len(x), generator)
         output = vae(x, [torch.zeros_like(n) for n in noise], labels)
         errors.append((output.likelihood.mean - x).square().flatten(1).mean(dim=1))
@@ -57,9 +57,9 @@ def validate_images(vae: ImageVae, shelf: Subset, stage: StageSettings, seed: in
 
 
 @torch.inference_mode()
-def write_preview(vae: ImageVae, shelf: Subset, classes: int, path: Path) -> None:
+def write_preview(vae: ImageVae, subset: Subset, classes: int, path: Path) -> None:
     """Pictures, their reconstructions by the posterior's mean, and two rows of samples."""
-    x, labels = shelf.images(np.arange(COLUMNS) % len(shelf))
+    x, labels = subset.images(np.arange(COLUMNS) % len(subset))
     noise = vae.draw_noise(COLUMNS, torch_generator(0, "preview"))
     of_class = None if labels is None else torch.arange(COLUMNS) % classes
     rows = [x, vae(x, [torch.zeros_like(n) for n in noise], labels).likelihood.mean]
@@ -74,8 +74,8 @@ def grid(rows: list[Tensor]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _batches(shelf: Subset) -> Iterator[Images]:
-    count = min(MOST, len(shelf))
+def _batches(subset: Subset) -> Iterator[Images]:
+    count = min(MOST, len(subset))
     return (
-        shelf.images(np.arange(start, min(start + shelf.at_once, count))) for start in range(0, count, shelf.at_once)
+        subset.images(np.arange(start, min(start + subset.at_once, count))) for start in range(0, count, subset.at_once)
     )

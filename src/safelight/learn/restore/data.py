@@ -19,11 +19,11 @@ from safelight import randomness
 from safelight.bundle.names import SIGMA_UNKNOWN
 from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
-from safelight.learn.restore.settings import ChainSettings, TrainRecipe
+from safelight.learn.restore.recipe import ChainSettings, RestoreRecipe
 from safelight.learn.restore.store import PixelStore
+from safelight.picture.luma import BT601
 
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Weights of gamma-encoded RGB in luma (ITU-R BT.601)."""
+_LUMA = BT601.astype(np.float32)
 
 
 class Pair(NamedTuple):
@@ -64,8 +64,8 @@ class RestorationPairs(Dataset[Pair]):
         degraded = replay(patch, record)
         top, left = (0, 0) if rng.random() < self.aligned_share else rng.integers(0, self.margin_px + 1, size=2)
         window = np.s_[top : top + self.patch_px, left : left + self.patch_px]
-        told = rng.random() < chain.tell_sigma
-        sigma_01 = dict(record.steps)["gaussian_noise"]["sigma_255"] / 255 if told else SIGMA_UNKNOWN
+        is_sigma_known = rng.random() < chain.tell_sigma
+        sigma_01 = dict(record.steps)["gaussian_noise"]["sigma_255"] / 255 if is_sigma_known else SIGMA_UNKNOWN
         return Pair(_tensor(patch[window]), _tensor(degraded[window]), torch.tensor(sigma_01, dtype=torch.float32))
 
     def _chain(self, rng: np.random.Generator) -> ChainSettings:
@@ -86,7 +86,7 @@ class RestorationPairs(Dataset[Pair]):
 
 
 def training_pairs(
-    recipe: TrainRecipe, store: PixelStore, stream: str, patch_px: int | None = None, expert: str | None = None
+    recipe: RestoreRecipe, store: PixelStore, stream: str, patch_px: int | None = None, expert: str | None = None
 ) -> RestorationPairs:
     """The pairs of a recipe, from pictures that are large enough; `stream` names one sequence of them.
 
@@ -140,7 +140,7 @@ def validation_batch(store: PixelStore, chain: Chain, seed: int, crop_px: int, g
 
 def _grey(pixels: Pixels) -> Pixels:
     """(H, W, 3) → (H, W, 1)."""
-    luma: Pixels = (pixels @ LUMA)[..., None]
+    luma: Pixels = (pixels @ _LUMA)[..., None]
     return luma
 
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from safelight.bundle import names
+from safelight.bundle.restore import DRAW_GRAPH, MEAN_GRAPH, SCALE_GRAPH
 from safelight.ladder.restorer import Experts, RestorerNet
 from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
 from safelight.learn.restore.objectives import draw_noise
@@ -72,23 +74,27 @@ def export_graphs(model: RestorerNet, folder: Path) -> float:
     model = model.eval().requires_grad_(False)
     save_shared_weights({k: t.half() for k, t in model.state_dict().items() if not TRAINING_ONLY.match(k)}, folder)
     cell = model.trunk.size_multiple
-    features = [f"feature_{k + 1}" for k in range(len(model.ladder.latents))]
-    noise = [f"noise_{k}" for k in range(len(model.noise_inputs))]
+    features = [names.feature(k) for k in names.scales(len(model.ladder.latents))]
+    noise = [names.noise(k) for k in range(len(model.noise_inputs))]
+    drawn_from = [names.MEAN, names.SCALE, *features, *noise, names.TEMPERATURE]
     worst = []
     for graph in (
-        Graph("mean.onnx", MeanGraph(model), ["degraded", "sigma_01"], ["mean", *features]),
-        Graph("scale.onnx", ScaleGraph(model), ["degraded", "mean", features[0]], ["scale"]),
-        Graph("draw.onnx", DrawGraph(model), ["mean", "scale", *features, *noise, "temperature"], ["sample"]),
+        Graph(MEAN_GRAPH, MeanGraph(model), [names.DEGRADED, names.SIGMA], [names.MEAN, *features]),
+        Graph(SCALE_GRAPH, ScaleGraph(model), [names.DEGRADED, names.MEAN, features[0]], [names.SCALE]),
+        Graph(DRAW_GRAPH, DrawGraph(model), drawn_from, [names.SAMPLE]),
     ):
-        example = _example(model, graph.module, 2, 8 * cell, 12 * cell)
+        example = _example(model, graph.module, (2, 8 * cell, 12 * cell))
         export_graph(graph, example, _dynamic(example, example[0].shape[2], cell), folder)
         sizes = ((1, 8, 12), (3, 5, 9), (1, 1, 1))
-        worst.append(parity(graph, [_example(model, graph.module, b, h * cell, w * cell) for b, h, w in sizes], folder))
+        worst.append(
+            parity(graph, [_example(model, graph.module, (b, h * cell, w * cell)) for b, h, w in sizes], folder)
+        )
     return max(worst)
 
 
-def _example(model: RestorerNet, graph: nn.Module, batch: int, height: int, width: int) -> tuple[Any, ...]:
-    """Random inputs of one size, from a fixed seed."""
+def _example(model: RestorerNet, graph: nn.Module, size: tuple[int, int, int]) -> tuple[Any, ...]:
+    """Random inputs of one size, (batch, height, width), from a fixed seed."""
+    batch, height, width = size
     generator = torch.Generator().manual_seed(batch * height * width)
     degraded = torch.rand(batch, 3, height, width, generator=generator)
     sigma_01 = torch.linspace(-0.1, 0.2, batch)
@@ -102,7 +108,7 @@ def _example(model: RestorerNet, graph: nn.Module, batch: int, height: int, widt
 
 
 def _dynamic(value: Any, height: int, multiple: int) -> Any:
-    """Any batch; any rows and columns that are multiples of the coarsest stride, told in each tensor's own stride."""
+    """Any batch; any rows and columns that are multiples of the coarsest stride, counted in each tensor's own stride."""
     if isinstance(value, list | tuple):
         return type(value)(_dynamic(item, height, multiple) for item in value)
     if value.ndim < 4:

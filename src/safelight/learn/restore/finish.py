@@ -21,7 +21,7 @@ from safelight.learn.restore.export import export_graphs, halved
 from safelight.learn.restore.measure import measure
 from safelight.learn.restore.ood import fit_ood_reference, looking_pairs
 from safelight.learn.restore.quantise import quantise
-from safelight.learn.restore.settings import TrainRecipe
+from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.restore.store import PixelStore
 from safelight.learn.restore.validate import build_validation
 from safelight.learn.run import RunFolder
@@ -32,17 +32,17 @@ from safelight.work import file_sha256
 UNTRAINED_SAMPLER = "The sampler was not trained ({}): use the mean."
 
 
-def load_model(recipe: TrainRecipe, run: RunFolder) -> Experts:
+def load_model(recipe: RestoreRecipe, run: RunFolder) -> Experts:
     """The averaged weights of a run's checkpoint. Raises UsageError if there is none."""
-    found = checkpoint.find(run.checkpoint)
-    if found is None:
+    saved = checkpoint.find(run.checkpoint)
+    if saved is None:
         raise UsageError(f"{run.folder}: holds no checkpoint; train first")
     model = build_experts(recipe.experts, recipe.model.model_dump())
-    model.load_state_dict(load_file(found / "ema.safetensors"))
+    model.load_state_dict(load_file(saved / "ema.safetensors"))
     return model.eval().requires_grad_(False)
 
 
-def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFolder) -> Bundle[RestorerCard]:
+def finish(recipe: RestoreRecipe, recipe_path: Path, store: PixelStore, run: RunFolder) -> Bundle[RestorerCard]:
     """Export, calibrate, measure, and write `<run>/bundle`."""
     model = halved(load_model(recipe, run))
     share = recipe.data.validation_share
@@ -58,7 +58,7 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     training, held_out = looking_pairs(recipe, store.part(share, 1), for_calibration)
     reference = fit_ood_reference(model, training, held_out)
     calibration = calibrate(model, reference, held_out)
-    card = _card(recipe, recipe_path, store, run, model.first)
+    card = _card(recipe, recipe_path, store, run, model=model.first)
     reference.save(run.bundle / OOD_REFERENCE)
     calibration_words = calibration.model_dump_json(indent=2) + "\n"
     (run.bundle / CALIBRATION).write_text(calibration_words, encoding="utf-8")
@@ -69,7 +69,7 @@ def finish(recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFo
 
 
 def _card(
-    recipe: TrainRecipe, recipe_path: Path, store: PixelStore, run: RunFolder, model: RestorerNet
+    recipe: RestoreRecipe, recipe_path: Path, store: PixelStore, run: RunFolder, model: RestorerNet
 ) -> RestorerCard:
     """All but what is measured; `model` is any of the experts, which are of the same sizes."""
     share, multiple = recipe.data.validation_share, model.trunk.size_multiple

@@ -60,7 +60,7 @@ def posterior_objective(model: RestorerNet, pair: Pair, terms: Terms) -> Objecti
     -ELBO = E_q[-log N(u; decoded(z), σ_obs²)] + w · Σ_k max(λ_k, KL(q_k ‖ p_k))           w: 0 → 1, the warm-up
 
     Sønderby et al. (NIPS 2016) for the warm-up; λ_k are free bits (Kingma et al., NIPS 2016, §C.8), the rate below
-    which a rung costs nothing, so that it does not fall asleep. The trunk gets no gradient.
+    which a rung costs nothing, so that it does not collapse. The trunk gets no gradient.
     """
     output = model.posterior(pair.clean, pair.degraded, pair.sigma_01, terms.noise)
     values = output.residual.numel()

@@ -18,7 +18,7 @@ from safelight.bundle.names import SIGMA_UNKNOWN
 from safelight.ladder.restorer import Experts, RestorerNet
 from safelight.learn.restore.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.restore.objectives import draw_noise
-from safelight.learn.restore.settings import TrainRecipe
+from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.restore.store import PixelStore
 from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
@@ -43,7 +43,7 @@ Vector = NDArray[np.float64]
 
 
 def looking_pairs(
-    recipe: TrainRecipe, training: PixelStore, held_out: PixelStore
+    recipe: RestoreRecipe, training: PixelStore, held_out: PixelStore
 ) -> tuple[RestorationPairs, RestorationPairs]:
     """Patches that are large enough to be looked at as whole pictures are, as large as most pictures of both allow."""
 

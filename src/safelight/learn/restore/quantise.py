@@ -24,6 +24,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from safelight.bundle import names
 from safelight.errors import BundleError
 from safelight.learn.graphs import load_plain, point_into, prepend
 from safelight.learn.restore.data import RestorationPairs
@@ -102,8 +103,9 @@ class _Patches(CalibrationDataReader):  # type: ignore[misc]
     """Degraded patches, one at a time, as onnxruntime asks for them."""
 
     def __init__(self, pairs: RestorationPairs) -> None:
+        unknown = np.array([names.SIGMA_UNKNOWN], dtype=np.float32)
         self._feeds: Iterator[dict[str, Any]] = (
-            {"degraded": pair.degraded[None].numpy(), "sigma_01": np.array([-1], dtype=np.float32)}
+            {names.DEGRADED: pair.degraded[None].numpy(), names.SIGMA: unknown}
             for pair in (pairs[index] for index in range(CALIBRATION_PATCHES))
         )
 

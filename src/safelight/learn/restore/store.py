@@ -138,7 +138,7 @@ def _decode_all(
                     left_out.append(f"{path}: {width}x{height} at scale {scale} is under {smallest_px} px")
                     continue
                 file.write(scaled.tobytes())
-                entries.append(Entry(path.name, digest, offset, height, width))
+                entries.append(Entry(path.name, digest, offset, height=height, width=width))
                 offset += scaled.size
     return entries, left_out
 

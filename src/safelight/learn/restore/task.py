@@ -8,10 +8,11 @@ from torch import nn
 
 from safelight.errors import UsageError
 from safelight.ladder.restorer import Experts, RestorerNet
+from safelight.learn.device import autocast
 from safelight.learn.restore.data import Pair, loader, training_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
-from safelight.learn.restore.settings import StageSettings, TrainRecipe
+from safelight.learn.restore.recipe import RestoreRecipe, StageSettings
 from safelight.learn.restore.store import PixelStore
 from safelight.learn.restore.validate import build_validation, validate_mean, validate_posterior
 from safelight.learn.seeds import torch_generator
@@ -32,17 +33,17 @@ class RestoreObjective(nn.Module):
         noise = draw_noise(self.model, pair.degraded.shape, generator) if posterior else []
         free_nats = stage.free_nats or [0.0] * len(self.model.ladder.latents)
         terms = Terms(stage.loss, noise, stage.kl_warmup(moment.share), free_nats)
-        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
+        with autocast(stage.precision):
             loss, log = OBJECTIVES[stage.objective](self.model, pair, terms)
         return loss, log
 
 
 class RestoreTask:
-    """See `learn.task.Task`."""
+    """See `learn.task.TrainingTask`."""
 
     patience = 0
 
-    def __init__(self, recipe: TrainRecipe, store: PixelStore, model: Experts) -> None:
+    def __init__(self, recipe: RestoreRecipe, store: PixelStore, model: Experts) -> None:
         self.recipe, self.model = recipe, model
         self.seed, self.validate_every, self.log_every = recipe.seed, recipe.validate_every, recipe.log_every
         share = recipe.data.validation_share
@@ -63,7 +64,7 @@ class RestoreTask:
         return unfreeze(self.learner(stage), self.stages[stage])
 
     def begin(self, stage: int) -> None:
-        """Experts part after what they learned together; silent rungs begin with what the first batch shows."""
+        """Experts part after what they learned together; collapsed rungs are initialised from the first batch."""
         if stage and self.stages[stage].expert is not None and self.stages[stage - 1].expert is None:
             self.model.part()
         if self.stages[stage].objective == "posterior":
@@ -78,7 +79,7 @@ class RestoreTask:
             raise UsageError("restoration trains in one process in this version; start it without a launcher")
         settings = self.stages[stage]
         stream = f"{stage}:{settings.objective}"
-        pairs = training_pairs(self.recipe, self.store, stream, settings.patch_px, settings.expert)
+        pairs = training_pairs(self.recipe, self.store, stream, patch_px=settings.patch_px, expert=settings.expert)
         for batch in loader(pairs, start, settings.batch, self.recipe.data.workers):
             clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
             yield Pair(clean, degraded, batch.sigma_01)

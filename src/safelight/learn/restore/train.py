@@ -1,104 +1,129 @@
-"""What `safelight train` does for a restoration ladder, from a recipe to a bundle."""
-
-import re
+"""Train a restorer: from a recipe and photographs to a bundle."""
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from safelight.bundle import Bundle, RestorerCard, find_bundle
+from safelight.bundle.restore import WEIGHTS
 from safelight.errors import UsageError
 from safelight.ladder.restorer import build_experts, build_restorer
-from safelight.learn.job import Tell, TrainJob
-from safelight.learn.loop import train
+from safelight.learn.device import place
+from safelight.learn.job import TrainJob
+from safelight.learn.loop import run_stages
 from safelight.learn.restore.export import TRAINING_ONLY
 from safelight.learn.restore.finish import finish
-from safelight.learn.restore.settings import TrainRecipe
+from safelight.learn.restore.grow import grow
+from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.restore.store import PixelStore, build_store
 from safelight.learn.restore.task import RestoreTask
 from safelight.learn.restore.validate import CROP_PX
-from safelight.learn.run import Asked
+from safelight.learn.run import Asked, RunFolder
+from safelight.learn.settings import TrainReport
 from safelight.runtime.restore.look import WINDOW_PX
 
+Recipe = RestoreRecipe
 
-def train_restorer(job: TrainJob, recipe: TrainRecipe, tell: Tell) -> bool:
-    """Train a restoration ladder, then export it. False if interrupted; raises UsageError."""
-    recipe = _with_workers(recipe, job.workers)
-    folder = job.data or recipe.data.folder
+
+def train_task(job: TrainJob, recipe: RestoreRecipe) -> TrainReport:
+    """Train the experts of a recipe, then export them. Raises UsageError."""
+    recipe = _with_workers(recipe, job.settings.workers)
+    store = _open_store(job, recipe)
+    _check_experts_learn(job, recipe)
+    run, resume = job.folder(recipe.name), job.settings.resume
+    start = find_bundle(job.settings.start, RestorerCard) if job.settings.start and not resume else None
+    torch.manual_seed(recipe.seed)
+    model = build_experts(recipe.experts, recipe.model.model_dump())
+    place(model)
+    if start:
+        one_for_all = recipe.stages[0].expert is None  # then all begin with what the first has learned
+        for name in recipe.experts[:1] if one_for_all else recipe.experts:
+            model[name].load_state_dict(_starting_weights(recipe, start, name, job), strict=False)
+    if resume:
+        run.resume(_asked(recipe, store))
+    else:
+        run.start(_asked(recipe, store), start.sha256 if start else None)
+    _tell_parts(job, recipe, store, run)
+    if not run_stages(RestoreTask(recipe, store, model), run, job):
+        return job.stopped(run)
+    return job.finished(run, finish(recipe, job.settings.recipe, store, run))
+
+
+def _open_store(job: TrainJob, recipe: RestoreRecipe) -> PixelStore:
+    """All photographs, decoded; tells which files are left out. Raises UsageError if a part of the split is empty."""
+    folder = job.settings.data or recipe.data.folder
     if folder is None:
-        raise UsageError(f"{job.recipe}: names no data.folder; give --data FOLDER")
+        raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data FOLDER")
     patches = (recipe.data.patch_px, *(stage.patch_px or 0 for stage in recipe.stages))
     smallest = max(CROP_PX, WINDOW_PX, *patches) + recipe.data.margin_px
-    store, left_out = build_store(folder, job.cache, recipe.data.scales, smallest)
+    store, left_out = build_store(folder, job.settings.cache, recipe.data.scales, smallest)
     for line in left_out:
-        tell(f"left out: {line}")
-    share = recipe.data.validation_share
-    parts = store.part(share, 1), *store.part(0, share).halves()
-    counts = [part.pictures for part in parts]
+        job.tell(f"left out: {line}")
+    counts = _part_sizes(recipe, store)
     if 0 in counts:
         raise UsageError(
             f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
             "each needs one: add pictures or change data.validation_share"
         )
+    return store
+
+
+def _part_sizes(recipe: RestoreRecipe, store: PixelStore) -> list[int]:
+    """Pictures to train on, to calibrate, to measure."""
+    share = recipe.data.validation_share
+    return [part.pictures for part in (store.part(share, 1), *store.part(0, share).halves())]
+
+
+def _tell_parts(job: TrainJob, recipe: RestoreRecipe, store: PixelStore, run: RunFolder) -> None:
+    training, calibrating, measuring = _part_sizes(recipe, store)
+    job.tell(
+        f"{training} pictures to train on, {calibrating} to calibrate, {measuring} to measure; run in {run.folder}"
+    )
+
+
+def _check_experts_learn(job: TrainJob, recipe: RestoreRecipe) -> None:
+    """Raises UsageError for an expert that no stage trains, in a run that begins at random."""
     learning = {stage.expert for stage in recipe.stages if stage.objective == "mean"}
     idle = [name for name in recipe.experts if name not in learning]
-    if idle and None not in learning and not job.start and not job.resume:
-        raise UsageError(f"{job.recipe}: no stage teaches expert '{idle[0]}' the mean; add one, or give --start BUNDLE")
-    run = job.folder(recipe.name)
-    start = find_bundle(job.start, RestorerCard) if job.start and not job.resume else None
-    torch.manual_seed(recipe.seed)
-    model = build_experts(recipe.experts, recipe.model.model_dump())
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    together = recipe.stages[0].expert is None  # then all begin with what the first has learned
-    if start:
-        for name in recipe.experts[:1] if together else recipe.experts:
-            model[name].load_state_dict(_fitting_weights(recipe, start, name, tell), strict=False)
-    if job.resume:
-        run.resume(_asked(recipe, store))
-    else:
-        run.start(_asked(recipe, store), start.sha256 if start else None)
-    tell(f"{counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; run in {run.folder}")
-    if not train(RestoreTask(recipe, store, model), run, job.resume, job.limits):
-        tell(job.how_to_resume)
-        return False
-    bundle = finish(recipe, job.recipe, store, run)
-    tell(f"bundle in {bundle.folder}: {', '.join(f'{k} {v:g}' for k, v in bundle.card.measured.items())}")
-    return True
+    if idle and None not in learning and not job.settings.start and not job.settings.resume:
+        raise UsageError(
+            f"{job.settings.recipe}: no stage teaches expert '{idle[0]}' the mean; add one, or give --start BUNDLE"
+        )
 
 
-def _asked(recipe: TrainRecipe, store: PixelStore) -> Asked:
+def _asked(recipe: RestoreRecipe, store: PixelStore) -> Asked:
     """The card's words may change while the run goes on."""
     asked = recipe.model_dump(mode="json", exclude={"card": True, "data": {"folder", "workers"}})
     return {"recipe": asked, "pixels": store.path.stem}
 
 
-def _fitting_weights(recipe: TrainRecipe, start: Bundle[RestorerCard], expert: str, tell: Tell) -> dict[str, Tensor]:
-    """What of a bundle's weights fits an expert of the recipe, part by part: those of the bundle's expert of that name,
-    or else of its first. Raises UsageError if the trunk does not fit.
+def _starting_weights(
+    recipe: RestoreRecipe, start: Bundle[RestorerCard], expert: str, job: TrainJob
+) -> dict[str, Tensor]:
+    """What an expert of the recipe begins with, part by part: the weights of the bundle's expert of that name.
 
-    Residual blocks that only the recipe has begin silent, so that the grown trunk computes what the given one does
-    (Chen et al., "Net2Net", ICLR 2016). What a bundle goes without, the ladder's view of the clean picture, is learned
-    anew.
+    If there is none of that name, those of its first expert. They grow where the recipe's sizes are larger
+    (`learn.restore.grow`). What a bundle goes without, the ladder's view of the clean picture, is learned anew.
+    Raises UsageError if the trunk does not fit.
     """
     torch.manual_seed(recipe.seed)
     wanted = build_restorer(**recipe.model.model_dump()).state_dict()
     teacher = expert if expert in start.card.experts else start.card.experts[0]
-    given = {name: t.float() for name, t in load_file(start.path(f"{teacher}/weights.safetensors")).items()}
-    grown = [name for name in wanted.keys() - given.keys() if re.fullmatch(r"trunk\..*\.conv\d\.(weight|bias)", name)]
+    given = {name: t.float() for name, t in load_file(start.path(f"{teacher}/{WEIGHTS}")).items()}
     given |= {name: tensor for name, tensor in wanted.items() if TRAINING_ONLY.match(name)}
-    given |= {name: torch.zeros_like(wanted[name]) if ".conv2." in name else wanted[name] for name in grown}
-    fits = {name: name in given and given[name].shape == tensor.shape for name, tensor in wanted.items()}
-    misfits = [name for name, does in fits.items() if not does] + list(given.keys() - wanted.keys())
+    given, grown = grow(given, wanted)
+    misfits = [name for name in wanted if name not in given] + list(given.keys() - wanted.keys())
     fresh = sorted({name.partition(".")[0] for name in misfits})
     if "trunk" in fresh:
-        raise UsageError(f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to its own")
-    blocks = f"; {len(grown) // 4} new blocks in the trunk" if grown else ""
+        raise UsageError(
+            f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to it, or larger"
+        )
     new = f"; new: {', '.join(fresh)}" if fresh else ""
-    tell(f"{expert} starts from {start.card.name}'s {teacher}{blocks}{new}")
+    job.tell(f"{expert} starts from {start.card.name}'s {teacher}{f'; {grown}' if grown else ''}{new}")
     return {name: given[name] for name in wanted if name.partition(".")[0] not in fresh}  # a part whole, or not at all
 
 
-def _with_workers(recipe: TrainRecipe, workers: int | None) -> TrainRecipe:
+def _with_workers(recipe: RestoreRecipe, workers: int | None) -> RestoreRecipe:
     if workers is None:
         return recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from safelight.degrade import Chain, Step
+from safelight.degrade import Chain, DegradeStep
 from safelight.ladder.restorer import RestorerNet
 from safelight.learn.restore.data import Pair, validation_batch
 from safelight.learn.restore.objectives import draw_noise
@@ -16,13 +16,13 @@ SAMPLES = 4
 PART = 8
 """Of a batch, at a time."""
 CHAINS: dict[str, Chain] = {
-    "noise15": [Step.fixed("gaussian_noise", sigma_255=15)],
-    "noise25": [Step.fixed("gaussian_noise", sigma_255=25)],
-    "noise50": [Step.fixed("gaussian_noise", sigma_255=50)],
-    "clipped50": [Step.fixed("gaussian_noise", sigma_255=50), Step("quantise")],
-    "jpeg10": [Step.fixed("jpeg", quality=10)],
-    "jpeg30": [Step.fixed("jpeg", quality=30)],
-    "clean": [Step("quantise")],
+    "noise15": [DegradeStep.fixed("gaussian_noise", sigma_255=15)],
+    "noise25": [DegradeStep.fixed("gaussian_noise", sigma_255=25)],
+    "noise50": [DegradeStep.fixed("gaussian_noise", sigma_255=50)],
+    "clipped50": [DegradeStep.fixed("gaussian_noise", sigma_255=50), DegradeStep("quantise")],
+    "jpeg10": [DegradeStep.fixed("jpeg", quality=10)],
+    "jpeg30": [DegradeStep.fixed("jpeg", quality=30)],
+    "clean": [DegradeStep("quantise")],
 }
 
 

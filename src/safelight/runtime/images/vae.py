@@ -118,7 +118,7 @@ class Vae:
         What comes back are means of p(x | z), as of `decode`. A model that is not conditional has classes in the
         aggregate only.
         """
-        latents = self.draw_latents(count, labels, temperature, seed, sampler)
+        latents = self.draw_latents(count, labels, temperature, seed, sampler=sampler)
         return self.decode(latents, labels if self.card.conditional else None)
 
     def draw_latents(

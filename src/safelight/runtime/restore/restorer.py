@@ -140,7 +140,7 @@ class Restorer:
     ) -> Restored:
         """The posterior mean of the clean picture, and `samples` draws.
 
-        `strength` in [0, 1]: 0 gives the input back bit for bit (runtime/strength.py says what comes back
+        `strength` in [0, 1]: 0 gives the input back bit for bit (`runtime.restore.strength` says what comes back
         first in between). `temperature` scales the latent noise of samples: 1 is an honest draw.
         At 0 they are the mean. Noise is keyed by `seed` and the picture's content.
         `sigma_01` tells the noise level in units of white, if it is known. Equal seeds give equal samples,
@@ -148,14 +148,16 @@ class Restorer:
         """
         if not isinstance(picture, Picture):
             raise UsageError(f"enhance takes a Picture, not {type(picture).__name__}; use safelight.read(path) first")
-        request = Request(samples, seed, strength, temperature, sigma_01, uncertainty)
+        request = Request(samples, seed, strength, temperature, sigma_01=sigma_01, uncertainty=uncertainty)
         _check(request)
         if strength == 0 and not uncertainty:
             on_progress(Progress(1, 1, "tiles"))
-            return Restored(picture, (picture,) * samples, None, self.networks.calibration, picture.size[::-1], 0.0)
+            unchanged = (picture,) * samples
+            calibration = self.networks.calibration
+            return Restored(picture, unchanged, None, calibration, tile_px=picture.size[::-1], strength=0.0)
         while True:
             try:
-                return _enhance_tiled(self.networks, picture, request, tile_area_px, on_progress)
+                return _enhance_tiled(self.networks, picture, request, tile_area_px, on_progress=on_progress)
             except MemoryError:
                 tile_area_px //= 2
                 if tile_area_px < SMALLEST_AREA_PX:
@@ -180,10 +182,11 @@ def _enhance_tiled(
     first, calibration = look(networks, canvas), networks.calibration
     std_factor = first.correction.std * calibration.std_factor
     draw_factor = np.float32(first.correction.std / first.correction.spread * calibration.draw_factor)
+    way = _Way(request, first.expert, draw_factor)
     halo = card.sample_halo_px if request.samples else card.mean_halo_px
     halo += padded(REACH_PX, card.size_multiple) if 0 < request.strength < 1 else 0
     height, width = (padded(n, card.size_multiple) for n in picture.pixels.shape[:2])
-    tile_px = best_tile(height, width, halo, card.size_multiple, area_px)
+    tile_px = best_tile(height, width, halo, card.size_multiple, area_px=area_px)
     plan = tiles(height, width, *tile_px, halo)
     outputs = [np.empty_like(picture.pixels) for _ in range(1 + request.samples)]
     std = np.empty(picture.pixels.shape, dtype=np.float32) if request.uncertainty else None
@@ -194,7 +197,7 @@ def _enhance_tiled(
             rows[0] - tile.rows.start : rows[1] - tile.rows.start,
             columns[0] - tile.columns.start : columns[1] - tile.columns.start,
         ]
-        restored, scale = _restore(networks, first.expert, canvas, tile, request, draw_factor)
+        restored, scale = _restore(networks, way, canvas, tile)
         for output, planar in zip(outputs, restored, strict=True):
             output[slice(*rows), slice(*columns)] = canvas.pixels(planar[inner], rows, columns)
         if std is not None:
@@ -228,18 +231,23 @@ def _kept(tile: Tile, picture: Picture) -> tuple[tuple[int, int], tuple[int, int
     return rows, (tile.columns.keep_start, min(tile.columns.keep_stop, width))
 
 
-def _restore(
-    networks: RestorerNetworks, expert: str, canvas: Canvas, tile: Tile, request: Request, draw_factor: np.float32
-) -> tuple[list[Array], Array | None]:
-    """Mean and samples of one tile at the asked strength, and the scale if it is needed; each (3, H, W).
+class _Way(NamedTuple):
+    """How all tiles of a picture are restored."""
 
-    `draw_factor` multiplies the scale of the samples.
-    """
+    request: Request
+    expert: str
+    draw_factor: np.float32
+    """Multiplies the scale of the samples."""
+
+
+def _restore(networks: RestorerNetworks, way: _Way, canvas: Canvas, tile: Tile) -> tuple[list[Array], Array | None]:
+    """Mean and samples of one tile at the asked strength, and the scale if it is needed; each (3, H, W)."""
+    request = way.request
     rows, columns = (tile.rows.start, tile.rows.stop), (tile.columns.start, tile.columns.stop)
     degraded = canvas.take(rows, columns)
     shrink = canvas.picture.full_scale / canvas.white
     sigma_01 = None if request.sigma_01 is None else request.sigma_01 * shrink
-    estimate = networks.estimate(expert, degraded[None], sigma_01, scale=_needs_scale(request))
+    estimate = networks.estimate(way.expert, degraded[None], sigma_01, scale=_needs_scale(request))
     restored = [estimate.mean[0]]
     for sample in range(request.samples):
         if request.temperature == 0:
@@ -254,7 +262,7 @@ def _restore(
             )[None]
             for position, wanted in enumerate(networks.bundle.card.noise_inputs)
         ]
-        restored.append(networks.draw(estimate, draw_factor, noise, request.temperature)[0])
+        restored.append(networks.draw(estimate, way.draw_factor, noise, request.temperature)[0])
     if 0 < request.strength < 1:
         restored = [m + give_back(degraded - m, request.strength) for m in restored]
     return restored, None if estimate.scale is None else estimate.scale[0]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from safelight.dataset.form import LARGEST_PX, SMALLEST_PX, Fit
-from safelight.learn.settings import CardSettings, Schedule
+from safelight.learn.recipe import Recipe, Schedule
 from safelight.settings import NotNegative, Positive, Settings
 
 
@@ -23,7 +23,7 @@ class DataSettings(Settings):
     test_share: float = Field(0.1, ge=0, lt=1)
     """Both of the pictures that the set itself does not name a part for."""
     ignore_labels: bool = False
-    """Train on the pictures alone, as if the set had no labels: for `evaluate --downstream` with few of them."""
+    """Train on the pictures alone, as if the set had no labels: for `safelight verdict` with few of them."""
     binarise_seed: int | None = None
     """Makes pixels 0 or 1, once and for all, with the probability that their grey says."""
     flip: bool = False
@@ -58,7 +58,7 @@ class StageSettings(Schedule):
     beta: float = Field(1.0, ge=0)
     """Weight of the KL; 0 is a plain autoencoder, without noise."""
     free_nats_of_coarser: float = Field(0.1, ge=0)
-    """Free bits of every rung but the finest, where `free_nats` are not given: without any, coarse rungs fall asleep
+    """Free bits of every rung but the finest, where `free_nats` are not given: without any, coarse rungs collapse
     (docs/lab-notebook.md)."""
     importance_samples: Positive = 1
     """K of the importance-weighted bound."""
@@ -72,13 +72,10 @@ class StageSettings(Schedule):
         return self
 
 
-class ImageRecipe(Settings):
+class ImagesRecipe(Recipe):
     """The whole of a training run."""
 
     task: Literal["images"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    seed: int = 1
-    card: CardSettings
     data: DataSettings = Field(default_factory=lambda: DataSettings.model_validate({}))
     model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
     stages: tuple[StageSettings, ...] = Field(min_length=1)
@@ -88,7 +85,7 @@ class ImageRecipe(Settings):
     """Validations without a better one that end a stage; 0 for never."""
 
     @model_validator(mode="after")
-    def _check(self) -> "ImageRecipe":
+    def _check(self) -> "ImagesRecipe":
         if self.model.likelihood == "bernoulli" and self.data.binarise_seed is None:
             raise ValueError("likelihood 'bernoulli' is of black and white pictures; give data.binarise_seed, too")
         return self

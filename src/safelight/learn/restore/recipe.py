@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from safelight.bundle.card import FOLDER_NAME
-from safelight.degrade import Chain, Step
+from safelight.degrade import Chain, DegradeStep
 from safelight.errors import RecipeError
 from safelight.ladder.restorer import Experts
-from safelight.learn.settings import CardSettings, Schedule
+from safelight.learn.recipe import Recipe, Schedule
 from safelight.settings import NotNegative, Positive, Settings
 
 
@@ -40,10 +40,10 @@ class StepSettings(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     kind: str
 
-    def step(self) -> Step:
+    def step(self) -> DegradeStep:
         """The step that the chain draws from."""
         given = (self.model_extra or {}).items()
-        return Step(self.kind, {name: tuple(v) if isinstance(v, list | tuple) else (v, v) for name, v in given})
+        return DegradeStep(self.kind, {name: tuple(v) if isinstance(v, list | tuple) else (v, v) for name, v in given})
 
     @model_validator(mode="after")
     def _check(self) -> "StepSettings":
@@ -129,13 +129,10 @@ class StageSettings(Schedule):
     """Overrides the data's."""
 
 
-class TrainRecipe(Settings):
+class RestoreRecipe(Recipe):
     """The whole of a training run."""
 
     task: Literal["restore"] = "restore"
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    seed: int = 1
-    card: CardSettings
     experts: tuple[Name, ...] = Field(("main",), min_length=1)
     data: DataSettings
     degrade: tuple[ChainSettings, ...] = Field(min_length=1)
@@ -145,7 +142,7 @@ class TrainRecipe(Settings):
     log_every: Positive = 50
 
     @model_validator(mode="after")
-    def _check(self) -> "TrainRecipe":
+    def _check(self) -> "RestoreRecipe":
         if any(len(stage.free_nats) not in (0, len(self.model.widths)) for stage in self.stages):
             raise ValueError(f"free_nats must have one entry per scale, {len(self.model.widths)}, or none")
         multiple = 2 ** len(self.model.widths)
