@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safelight.dataset import ImageSet, Item, Loaded, inspect
+from safelight.dataset import ImageSet, Item, Loaded, inspect_set
 from safelight.dataset.alike import ALIKE, BLOCK, groups, sketch
 from safelight.degrade import Step, draw, replay
 from safelight.errors import PictureError
 from safelight.picture import Picture, read, write
-from support import ROOT, run_cli
+from safelight.work import Progress
+from tests.support import ROOT, run_cli
 
 
 def scenes(rng: np.random.Generator, count: int, size: int = 32) -> list[np.ndarray]:
@@ -48,8 +49,8 @@ def test_everything_that_is_wrong_is_named(rng, workers):
         in_doubt=1,
     )
     seen = []
-    report = inspect(images, workers, seen.append)
-    assert report.pictures == 8 and report.grey == 1 and seen[-1] == 9
+    report = inspect_set(images, workers, seen.append)
+    assert report.pictures == 8 and report.grey == 1 and seen[-1] == Progress(9, 9, "8")
     assert report.classes == {"x": 3, "y": 4, "z": 1}
     assert report.parts == {"train": 6, "test": 2}
     assert report.sizes == {"32x32": 7, "32x20": 1}
@@ -63,14 +64,14 @@ def test_everything_that_is_wrong_is_named(rng, workers):
 
 
 def test_one_class_is_said_and_a_sound_set_is_not_warned_of(rng):
-    assert "one class" in inspect(image_set(scenes(rng, 3), ["a"] * 3)).warnings[0]
-    assert inspect(image_set(scenes(rng, 4), ["a", "b", "a", "b"])).warnings == []
-    assert inspect(image_set([None], ["a"])).pictures == 0
+    assert "one class" in inspect_set(image_set(scenes(rng, 3), ["a"] * 3)).warnings[0]
+    assert inspect_set(image_set(scenes(rng, 4), ["a", "b", "a", "b"])).warnings == []
+    assert inspect_set(image_set([None], ["a"])).pictures == 0
 
 
 def test_what_is_not_told_contradicts_nothing(rng):
     (a,) = scenes(rng, 1)
-    report = inspect(image_set([a, a], ["x", None], ["train", None]))
+    report = inspect_set(image_set([a, a], ["x", None], ["train", None]))
     assert report.duplicates and not report.contradictions and not report.leaks
 
 
@@ -80,7 +81,7 @@ def test_a_surprise_is_one_pictures_own(rng):
             raise MemoryError("too much")
         return Loaded(scenes(rng, 1)[0])
 
-    report = inspect(ImageSet((Item("a"), Item("b"), Item("c")), load, str))
+    report = inspect_set(ImageSet((Item("a"), Item("b"), Item("c")), load, str))
     assert report.pictures == 2 and report.unreadable == ["b: cannot be read (MemoryError: too much)"]
 
 

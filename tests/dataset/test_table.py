@@ -59,14 +59,14 @@ def test_channels_follow_the_form(rng):
 
 
 @given(st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), min_size=1, max_size=50), st.data())
-def test_adding_pictures_never_moves_one(known, data):
-    pictures = image_set([None] * len(known))
-    few = data.draw(st.integers(0, len(known)))
-    whole = split(pictures, known, 0.3, 0.2)
-    part = split(image_set([None] * few), known[:few], 0.3, 0.2)
+def test_adding_pictures_never_moves_one(hashes, data):
+    pictures = image_set([None] * len(hashes))
+    few = data.draw(st.integers(0, len(hashes)))
+    whole = split(pictures, hashes, 0.3, 0.2)
+    part = split(image_set([None] * few), hashes[:few], 0.3, 0.2)
     for name, positions in part.items():
         assert set(positions) == {k for k in whole[name] if k < few}
-    assert sorted(k for positions in whole.values() for k in positions) == list(range(len(known)))
+    assert sorted(k for positions in whole.values() for k in positions) == list(range(len(hashes)))
 
 
 def test_shares_of_a_split_and_what_the_set_says(rng):
@@ -92,22 +92,22 @@ def test_rows_are_decoded_once_and_kept(rng, tmp_path):
         return inner.load(index)
 
     counted = ImageSet(inner.items, load, inner.identify)
-    known = [str(k) * 64 for k in range(6)]
-    table = PixelTable(counted, known, Form(16, 16, 1), tmp_path / "cache", workers=2)
+    hashes = [str(k) * 64 for k in range(6)]
+    table = PixelTable(counted, hashes, Form(16, 16, 1), tmp_path / "cache", workers=2)
     np.testing.assert_array_equal(table.rows([4, 0, 4]), np.stack([pictures[4], pictures[0], pictures[4]]))
     assert table.sound([0, 3, 5]).tolist() == [True, False, True]
     assert sorted(asked) == [0, 3, 4, 5] and table.broken == ["3"]
-    again = PixelTable(counted, known, Form(16, 16, 1), tmp_path / "cache")
+    again = PixelTable(counted, hashes, Form(16, 16, 1), tmp_path / "cache")
     np.testing.assert_array_equal(again.rows([5]), pictures[5][None])
     assert len(asked) == 4, "another process finds what was decoded"
-    other = PixelTable(counted, known, Form(16, 16, 3), tmp_path / "cache")
+    other = PixelTable(counted, hashes, Form(16, 16, 3), tmp_path / "cache")
     assert other.rows([5]).shape == (1, 16, 16, 3) and len(asked) == 5
 
 
 def test_binarised_once_and_for_all_by_grey(tmp_path):
     pictures = image_set([np.full((64, 64, 1), grey, np.uint8) for grey in (0, 64, 255)])
     tables = [
-        PixelTable(pictures, ["a", "b", "c"], Form(64, 64, 1), tmp_path / name, seed)
+        PixelTable(pictures, ["a", "b", "c"], Form(64, 64, 1), tmp_path / name, binarise_seed=seed)
         for name, seed in (("one", 1), ("two", 1), ("three", 2))
     ]
     one, two, three = (table.rows([0, 1, 2]) for table in tables)
@@ -131,3 +131,9 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="choose another --cache"):
         PixelTable(image_set([None]), ["a"], Form(16, 16, 1), tmp_path / "file" / "cache")
+
+
+def test_the_name_of_a_cache_stays_what_it_was(tmp_path):
+    """Or a new version would decode all pictures again."""
+    table = PixelTable(image_set([None] * 2), ["a" * 64, "b" * 64], Form(16, 20, 3, "pad"), tmp_path, binarise_seed=5)
+    assert table.name == "00739285355c7adc" and [path.name for path in tmp_path.iterdir()] == ["00739285355c7adc.rows"]

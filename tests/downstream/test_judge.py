@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from safelight.downstream.page import write_verdict
-from safelight.downstream.verdict import Score, interval, judge, mean_curve, roles
+from safelight.downstream.arms import ArmScore
+from safelight.downstream.judge import interval, judge, mean_curve, roles
+from safelight.downstream.page import html
 from safelight.errors import UsageError
 
 
@@ -16,7 +17,8 @@ def scores(rng, seeds=5, **gains):
         luck = rng.normal(0.8, 0.05)
         for arm, gain in gains.items():
             value = luck + gain + rng.normal(0, 0.01)
-            found.append(Score(arm, seed, None, value, ((10, value - 0.1), (20, value))))
+            curve = ((10, value - 0.1), (20, value))
+            found.append(ArmScore(arm=arm, seed=seed, noise=None, accuracy=value, curve=curve))
     return found
 
 
@@ -85,10 +87,13 @@ def test_luck_of_the_test_pictures_counts():
     for seed in range(5):
         for arm, hits in right.items():
             flipped = hits ^ (rng.random(50) < 0.02)
-            found.append(Score(arm, seed, None, flipped.mean(), (), flipped))
+            found.append(ArmScore(arm, seed, None, flipped.mean(), right=flipped))
     alone = judge([score._replace(right=None) for score in found]).differences["classic - none"]
     with_pictures = judge(found).differences["classic - none"]
     assert with_pictures.standard_error > 2 * alone.standard_error
+    weights = np.where(np.arange(50) < 10, 0.5 / 10, 0.5 / 40)  # two classes of 10 and 40 pictures
+    balanced = judge(found, weights).differences["classic - none"]
+    assert balanced.standard_error > with_pictures.standard_error
 
 
 def test_what_cannot_be_judged_is_told():
@@ -97,21 +102,24 @@ def test_what_cannot_be_judged_is_told():
             roles(arms)
 
 
-def test_the_page_shows_all(tmp_path):
-    known = scores(np.random.default_rng(0), none=0.0, classic=0.1, classic_vae=0.2)
-    known += [Score("classic_vae", seed, factor, 0.8 + factor / 10) for seed in range(3) for factor in (0.5, 2.0)]
-    verdict = judge(known)
+def test_the_page_shows_all():
+    scored = scores(np.random.default_rng(0), none=0.0, classic=0.1, classic_vae=0.2)
+    scored += [
+        ArmScore("classic_vae", seed, noise=factor, accuracy=0.8 + factor / 10)
+        for seed in range(3)
+        for factor in (0.5, 2.0)
+    ]
+    verdict = judge(scored)
     assert list(verdict.sweep) == [0.5, 2.0]
-    assert mean_curve(known, "none")[0].tolist() == [10, 20]
-    write_verdict(tmp_path / "a.html", "<title>", verdict, known, ["a note"])
-    page = (tmp_path / "a.html").read_text()
+    assert mean_curve(scored, "none")[0].tolist() == [10, 20]
+    page = html("<title>", verdict, scored, ["a note"])
     assert verdict.sentence in page and page.count("<svg") == 2 and "&lt;title&gt;" in page and "a note" in page
 
 
-def test_a_page_of_unknown_intervals_has_no_infinite_lines(tmp_path):
-    known = [Score(arm, seed, None, 0.5, ((10, 0.5),)) for arm in ("none", "vae") for seed in range(2)]
-    known += [Score("vae", seed, 2.0, 0.5) for seed in range(2)]
-    verdict = judge(known)
+def test_a_page_of_unknown_intervals_has_no_infinite_lines():
+    scored = [ArmScore(arm, seed, None, 0.5, curve=((10, 0.5),)) for arm in ("none", "vae") for seed in range(2)]
+    scored += [ArmScore("vae", seed, 2.0, 0.5) for seed in range(2)]
+    verdict = judge(scored)
     assert verdict.word == "no measurable gain"
-    write_verdict(tmp_path / "a.html", "a", verdict, known, [])
-    assert 'points="' in (tmp_path / "a.html").read_text() and "nan" not in (tmp_path / "a.html").read_text()
+    page = html("a", verdict, scored, [])
+    assert 'points="' in page and "nan" not in page

@@ -1,15 +1,22 @@
-"""evaluate --downstream: the arms, what is refused, and what a person reads."""
+"""safelight verdict: the arms, what is refused, and what a person reads."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from blobs import RECIPE, blobs
-from safelight.downstream.arms import Arm, Variants, train_arm
+from safelight.downstream.arms import Arm, Variants
 from safelight.downstream.lessons import lessons
-from safelight.runtime import load
-from support import run_cli
+from safelight.downstream.settings import VerdictSettings
+from safelight.downstream.train import train_arm
+from safelight.downstream.verdict import verdict
+from safelight.errors import BundleError, UsageError
+from safelight.runtime.images import Vae
+from safelight.work import Cancelled
+from tests.blobs import RECIPE, blobs
+from tests.support import run_cli
 
 AUG = """
 [[steps]]
@@ -43,8 +50,22 @@ def home(tmp_path_factory):
 
 
 def compare(home, *arguments):
-    return run_cli(
-        "evaluate", "--downstream", "train.npz", "--test", "test.npz", "--seeds", 2, "--steps", 40, *arguments, cwd=home
+    return run_cli("verdict", "train.npz", "--test", "test.npz", "--seeds", 2, "--steps", 40, *arguments, cwd=home)
+
+
+def arm_of(name, seed, steps, pictures, **more):
+    """Of two classes; `pictures` are those to train on and to test on, each with labels."""
+    (train, labels), (test, test_labels) = pictures
+    return Arm(
+        name=name,
+        seed=seed,
+        classes=2,
+        steps=steps,
+        train=train,
+        labels=labels,
+        test=test,
+        test_labels=test_labels,
+        **more,
     )
 
 
@@ -52,62 +73,108 @@ def test_every_arm_is_trained_and_judged(home):
     options = ("--recipe", "aug.toml", "--model", "run/bundle", "--per-class", 8, "--unlabelled", "train.npz")
     done = compare(home, *options, "--sweep", "0.5,4", "--json", "--html", "page.html")
     assert not done.returncode, done.stderr
-    known = json.loads(done.stdout)
-    assert set(known["arms"]) == {
+    report = json.loads(done.stdout)
+    assert set(report["arms"]) == {
         *("none", "duplicates", "classic", "classic_pool"),
         *("vae", "classic_vae", "classic_vae_pool", "classic_vae_taught"),
     }
-    assert known["counts"] == {
-        "labelled": 16,
-        "test": 60,
-        "unlabelled": 160,
-        "seen_by_vae": known["counts"]["seen_by_vae"],
-    }
-    assert known["counts"]["seen_by_vae"] > 100 and set(known["sweep"]) == {"0.5", "4.0"}
-    assert len(known["results"]) == 2 * (8 + 2) and all(0 <= r["accuracy"] <= 1 for r in known["results"])
-    assert known["word"] in known["verdict"].lower() or known["word"] in ("use it", "no measurable gain", "do not use")
+    seen = report["counts"].pop("seen_by_vae")
+    assert report["counts"] == {"labelled": 16, "test": 60, "unlabelled": 160}
+    assert seen > 100 and set(report["sweep"]) == {"0.5", "4.0"}
+    assert len(report["results"]) == 2 * (8 + 2) and all(0 <= r["accuracy"] <= 1 for r in report["results"])
+    assert report["word"] in report["verdict"].lower() or report["word"] in (
+        "use it",
+        "no measurable gain",
+        "do not use",
+    )
     assert (home / "page.html").read_text().count("<svg") == 2
-    assert any("without their labels" in note for note in known["notes"])
+    assert any("without their labels" in note for note in report["notes"])
 
 
-def test_without_a_vae_classic_is_judged(home):
-    done = compare(home, "--recipe", "classic.toml", "--per-class", 8)
+def test_without_a_vae_classic_is_judged_in_python_as_on_the_command_line(home):
+    progress = []
+    settings = VerdictSettings(
+        dataset=home / "train.npz",
+        test=home / "test.npz",
+        recipe=home / "classic.toml",
+        per_class=8,
+        seeds=2,
+        steps=40,
+        arms="none, classic",
+        cache=home / ".cache/pixels",
+        workers=1,
+    )
+    report = verdict(settings, progress.append)
+    assert {now.total for now in progress} == {4}
+    assert [now.done for now in progress if "making" not in now.what] == [1, 2, 3, 4]
+    assert {now.what for now in progress} >= {"seed 0: making variants", "seed 0: none", "seed 1: classic"}
+    assert report.comparison.weights().sum() == pytest.approx(1)
+    done = compare(home, "--recipe", "classic.toml", "--per-class", 8, "--arms", "none,classic")
     assert not done.returncode, done.stderr
     assert "classic against none" in done.stdout and "paired difference" in done.stdout
+    assert done.stdout.splitlines()[-1] == report.verdict.sentence
+
+
+def test_a_comparison_can_be_cancelled(home):
+    def cancel(now):
+        raise Cancelled
+
+    settings = VerdictSettings(dataset=home / "train.npz", recipe=home / "classic.toml", cache=home / ".cache/pixels")
+    with pytest.raises(Cancelled):
+        verdict(settings, cancel)
+
+
+def test_help_needs_no_torch_and_lists_all_options():
+    code = "import sys; sys.argv = ['safelight', 'verdict', '--help']\nfrom safelight.cli import main\n"
+    code += "try:\n main()\nexcept SystemExit: pass\nassert not {'torch', 'onnxruntime', 'cv2'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    options = ("recipe", "model", "test", "unlabelled", "per-class", "seeds", "first-seed", "steps", "copies")
+    assert all(f"--{name}" in done.stdout for name in (*options, "sweep", "arms", "cache", "html", "json"))
+
+
+def test_words_of_the_command_line_are_checked_once():
+    settings = VerdictSettings.of(dataset="a", recipe="b", sweep="0.5, 2", arms="none,classic")
+    assert settings.sweep == (0.5, 2) and settings.arms == ("none", "classic")
+    assert settings == VerdictSettings(dataset="a", recipe="b", sweep=(0.5, 2), arms=("none", "classic"))
+    for option, value in (("sweep", "1,x"), ("sweep", "0"), ("sweep", "100"), ("seeds", 1), ("per_class", 0)):
+        with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} '"):
+            VerdictSettings.of(dataset="a", recipe="b", **{option: value})
+
+
+def test_the_old_command_line_says_what_it_is_now():
+    for old in (["--downstream", "a.npz", "--recipe", "b.toml", "--seeds", "3"], ["--downstream=a.npz"]):
+        done = run_cli("evaluate", *old)
+        assert done.returncode == 2 and "is now 'safelight verdict a.npz --recipe" in done.stderr
 
 
 def test_equal_seeds_train_equal_classifiers():
-    pixels, labels = blobs(20, 3)
-    arm = Arm("none", 4, 2, 12, pixels, labels, pixels, labels)
+    arm = arm_of("none", 4, 12, (blobs(20, 3), blobs(20, 3)))
     one, same = train_arm(arm), train_arm(arm)
     assert one.curve == same.curve and np.array_equal(one.right, same.right)
 
 
 def test_lessons_are_what_the_vae_knows(home):
-    vae = load(str(home / "run" / "bundle"))
+    vae = Vae.load(home / "run" / "bundle")
     pixels, _ = blobs(50, 5)
-    found = lessons(vae, pixels)
+    taught = lessons(vae, pixels)
     channels = sum(rung[0] for rung in vae.card.latents)
-    assert channels <= found[0].shape[1] <= 2 * channels
-    for part in found:
+    assert channels <= taught[0].shape[1] <= 2 * channels
+    for part in taught:
         assert np.abs(part).max() <= 4 and np.abs(part.mean(axis=0)).max() < 0.1
     first = vae.encode(pixels)[0].mean(axis=(2, 3))
-    assert np.corrcoef(first[:, 0], found[0][:, 0])[0, 1] > 0.99
+    assert np.corrcoef(first[:, 0], taught[0][:, 0])[0, 1] > 0.99
 
 
 def test_lessons_of_unlabelled_pictures_reach_the_classifier():
     """Eight labelled pictures; lessons that tell the class of the others, and lessons that tell nothing."""
-    pixels, labels = blobs(8, 3)
+    pictures = blobs(8, 3), blobs(200, 7)
     pool, of_pool = blobs(200, 6)
-    test, test_labels = blobs(200, 7)
     telling = np.repeat(2.0 * of_pool[:, None] - 1, 4, axis=1).astype(np.float32)
     noise = np.random.default_rng(0).standard_normal(telling.shape).astype(np.float32)
     rights = []
     for overall in (telling, noise):
-        arms = (
-            Arm("classic_vae_taught", s, 2, 150, pixels, labels, test, test_labels, pool=pool, lessons=(overall,))
-            for s in (0, 1)
-        )
+        arms = (arm_of("classic_vae_taught", s, 150, pictures, pool=pool, lessons=(overall,)) for s in (0, 1))
         rights.append(np.mean([train_arm(arm).accuracy for arm in arms]))
     assert rights[0] > rights[1] + 0.08
 
@@ -115,59 +182,62 @@ def test_lessons_of_unlabelled_pictures_reach_the_classifier():
 def test_harm_done_on_purpose_shows():
     """Variants whose labels are the other class's."""
     pixels, labels = blobs(60, 3)
-    test, test_labels = blobs(60, 4)
+    pictures = (pixels, labels), blobs(60, 4)
     wrong = Variants(
         np.repeat(pixels[:, None], 2, axis=1), np.repeat(np.eye(2, dtype=np.float32)[1 - labels][:, None], 2, axis=1)
     )
     fair, spoilt = (
-        train_arm(Arm(name, 0, 2, 150, pixels, labels, test, test_labels, variants=variants)).accuracy
+        train_arm(arm_of(name, 0, 150, pictures, variants=variants)).accuracy
         for name, variants in (("none", None), ("vae", wrong))
     )
     assert fair > 0.85 and spoilt < fair - 0.15
 
 
+LATENT = {"recipe": "aug.toml", "model": "run/bundle"}
+CLASSIC = {"recipe": "classic.toml"}
+
+
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("options", "words"),
     [
-        (("--recipe", "aug.toml"), "needs a model"),
-        ((), "needs --recipe"),
-        (("--recipe", "aug.toml", "--model", "photo"), "restores pictures"),
-        (("--recipe", "classic.toml", "--per-class", 500), "lower --per-class"),
-        (("--recipe", "classic.toml", "--sweep", "1"), "is for recipes with latent steps"),
-        (("--recipe", "classic.toml", "--sweep", "a"), "give numbers"),
-        (("--recipe", "classic.toml", "--unlabelled", "train.npz"), "is for recipes with latent steps"),
-        (("--recipe", "classic.toml", "--test", "train.npz"), "has 0 pictures to train on"),
-        (("--recipe", "aug.toml", "--model", "run/bundle", "--arms", "classic,nix"), "--arms 'nix'"),
-        (("--recipe", "aug.toml", "--model", "run/bundle", "--arms", "none,duplicates"), "nothing to compare"),
-        (("--recipe", "aug.toml", "--model", "run/bundle", "--sweep", "50"), "is the most"),
-        (("--recipe", "classic.toml", "--test", "bare.npz"), "have no label"),
-        (("--recipe", "aug.toml", "--model", "run/bundle", "--test", "vae.toml"), "is no set of pictures"),
+        ({"recipe": "aug.toml"}, "needs a model"),
+        ({"recipe": "aug.toml", "model": "photo"}, "is a restorer of photographs"),
+        (CLASSIC | {"per_class": 500}, "lower --per-class"),
+        (CLASSIC | {"sweep": "1"}, "is for recipes with latent steps"),
+        (CLASSIC | {"sweep": "a"}, "give numbers"),
+        (CLASSIC | {"unlabelled": "train.npz"}, "is for recipes with latent steps"),
+        (CLASSIC | {"test": "train.npz"}, "has 0 pictures to train on"),
+        (CLASSIC | {"test": "bare.npz"}, "have no label"),
+        (LATENT | {"arms": "classic,nix"}, "--arms 'nix'"),
+        (LATENT | {"arms": "none,duplicates"}, "nothing to compare"),
+        (LATENT | {"sweep": "50"}, "is the most"),
+        (LATENT | {"test": "vae.toml"}, "is no set of pictures"),
+        (LATENT | {"dataset": "test.npz", "test": "train.npz"}, r"was trained on \d+ of the \d+ test pictures"),
     ],
 )
-def test_what_makes_no_fair_comparison_is_refused(home, arguments, words):
+def test_what_makes_no_fair_comparison_is_refused(home, monkeypatch, options, words):
+    monkeypatch.chdir(home)
+    with pytest.raises((UsageError, BundleError), match=words):
+        verdict(VerdictSettings.of(**{"dataset": "train.npz", "test": "test.npz", "seeds": 2, "steps": 40} | options))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, "Missing option '--recipe'"),
+        (("--recipe", "classic.toml", "--html", "a.txt"), 2, "end it in .html"),
+        (("--recipe", "nowhere.toml"), 2, "cannot be read"),
+        (("--recipe", "aug.toml", "--model", "photo"), 3, "is a restorer of photographs"),
+    ],
+)
+def test_wrong_use_is_one_line(home, arguments, code, words):
     done = compare(home, *arguments)
-    assert done.returncode in (2, 3) and words in done.stderr, done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode == code and words in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-def test_a_vae_that_saw_the_test_is_refused(home):
-    done = run_cli(
-        "evaluate",
-        "--downstream",
-        "test.npz",
-        "--test",
-        "train.npz",
-        "--recipe",
-        "aug.toml",
-        "--model",
-        "run/bundle",
-        cwd=home,
-    )
-    assert done.returncode == 2 and "was trained on" in done.stderr and "test pictures" in done.stderr
-
-
-def test_a_vae_that_saw_more_labels_than_the_arms_is_refused(home):
-    (home / "labelled.toml").write_text(RECIPE.replace("test_share = 0.2", "test_share = 0"))
-    assert not run_cli("train", "labelled.toml", "--data", "train.npz", "--run", "labelled", cwd=home).returncode
-    done = compare(home, "--recipe", "aug.toml", "--model", "labelled/bundle", "--per-class", 8)
-    assert done.returncode == 2 and "ignore_labels = true" in done.stderr
+def test_a_vae_that_saw_more_labels_than_the_arms_is_refused(home, tiny_vae, monkeypatch):
+    monkeypatch.chdir(home)
+    asked = {"dataset": "train.npz", "test": "test.npz", "recipe": "aug.toml", "model": str(tiny_vae.folder)}
+    for options, words in (({"per_class": 8}, "labels of all its pictures"), ({}, r"labels of \d+ pictures that")):
+        with pytest.raises(UsageError, match=rf"{words}.*ignore_labels = true"):
+            verdict(VerdictSettings(**asked, **options))

@@ -62,10 +62,10 @@ def groups(sketches: Array) -> list[list[int]]:
         for row, column in np.argwhere(cosines >= ALIKE).tolist():
             one, other = _root(parents, start + row), _root(parents, start + column)
             parents[max(one, other)] = min(one, other)
-    found: dict[int, list[int]] = {}
+    members: dict[int, list[int]] = {}
     for position in range(len(vectors)):
-        found.setdefault(_root(parents, position), []).append(int(real[order[position]]))
-    return sorted(sorted(group) for group in found.values() if len(group) > 1)
+        members.setdefault(_root(parents, position), []).append(int(real[order[position]]))
+    return sorted(sorted(group) for group in members.values() if len(group) > 1)
 
 
 def _root(parents: NDArray[np.intp], position: int) -> int:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from safelight.dataset.images import ImageSet, Pixels
 from safelight.errors import PictureError, UsageError
+from safelight.picture.luma import BT601
 from safelight.picture.vips import from_vips, to_vips
 
 Fit = Literal["crop", "pad", "stretch"]
@@ -15,8 +16,6 @@ SMALLEST_PX, LARGEST_PX = 16, 256
 SQUARES_PX = (256, 128, 64, 32, 16)
 LOOKED_AT = 64
 """Pictures, evenly spread over the set, of which a form is chosen."""
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of gamma-encoded RGB in luma (ITU-R BT.601)."""
 
 
 class Form(NamedTuple):
@@ -65,7 +64,7 @@ def fitted(pixels: Pixels, form: Form) -> Pixels:
     if pixels.shape[2] < form.channels:
         return np.repeat(pixels, 3, axis=2)
     if pixels.shape[2] > form.channels:
-        grey: Pixels = np.rint(pixels @ LUMA).astype(np.uint8)[..., None]
+        grey: Pixels = np.rint(pixels @ BT601).astype(np.uint8)[..., None]
         return grey
     return np.ascontiguousarray(pixels)
 

@@ -15,7 +15,7 @@ from safelight.work import OnProgress, Progress, silent
 
 @dataclass
 class Report:
-    """What was found; names are those of the set's items."""
+    """What is in a set; names are those of the set's items."""
 
     pictures: int = 0
     """That can be read."""
@@ -46,7 +46,7 @@ class Report:
     def warnings(self) -> list[str]:
         """What to mend before training, one line for each."""
         rare = [label for label, count in self.classes.items() if count == 1]
-        said = [
+        lines = [
             (len(self.classes) == 1, "all pictures are of one class: nothing can be learned about classes"),
             (rare, f"classes of a single picture, which cannot be split: {', '.join(rare[:5])}"),
             (self.contradictions, f"groups of the same picture under several labels: {len(self.contradictions)}"),
@@ -57,7 +57,7 @@ class Report:
             (self.unreadable, f"pictures that cannot be read: {len(self.unreadable)}"),
             (self.doubtful, f"pictures that can be read, but not as a whole: {len(self.doubtful)}"),
         ]
-        return [line for found, line in said if found]
+        return [line for applies, line in lines if applies]
 
 
 class _Seen(NamedTuple):

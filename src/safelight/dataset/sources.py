@@ -8,7 +8,6 @@ folder        class/…/picture; train/class/…/picture and so on, if all top f
 """
 
 import csv
-import hashlib
 import json
 import os
 import zipfile
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, content_hash, eight_bits
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
+from safelight.work import file_sha256
 
 PARTS: dict[str, Part] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
@@ -95,7 +95,7 @@ def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
     def identify(index: int) -> str:
         path = folder / items[index].name
         try:
-            return hashlib.sha256(path.read_bytes()).hexdigest()
+            return file_sha256(path)
         except OSError as error:
             raise PictureError(f"{path}: cannot be read ({error.strerror}); check the file") from None
 

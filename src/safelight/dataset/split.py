@@ -1,4 +1,4 @@
-"""Which pictures train and which do not: by what they are, so that adding files never moves one."""
+"""Split a set into parts by a hash of each picture: adding files never moves a picture to another part."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,24 +31,24 @@ def identities(images: ImageSet, workers: int = 1) -> list[str]:
 
 
 def split(
-    images: ImageSet, known: Sequence[str], validation_share: float, test_share: float
+    images: ImageSet, identities: Sequence[str], validation_share: float, test_share: float
 ) -> dict[Part, tuple[int, ...]]:
     """Positions by part, in the order of identities, so that the first of a part are a fair sample of it.
 
-    What the set itself says holds; a part that it does not name is taken from what trains. By the identity, read as
-    a number in [0, 1): below `test_share` a picture is for the test, from 1 - `validation_share` on for validation.
-    Equal pictures are in one part, unless the set names other parts for them.
+    Parts that the set names are kept. A part that it does not name is taken from the pictures to train on: each
+    identity is read as a number in [0, 1). Below `test_share` the picture is for the test, from 1 - `validation_share`
+    on it is for validation. Equal pictures are in one part, unless the set names other parts for them.
     """
     own = {item.part for item in images.items}
     test_below = 0.0 if "test" in own else test_share
     validation_from = 1.0 if "validation" in own else 1 - validation_share
     parts: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
-    for position in sorted(range(len(images)), key=known.__getitem__):
-        if known[position] == UNREADABLE:
+    for position in sorted(range(len(images)), key=identities.__getitem__):
+        if identities[position] == UNREADABLE:
             continue
         part = images.items[position].part or "train"
         if part == "train":
-            place = int(known[position][:8], 16) / 2**32
-            part = "test" if place < test_below else "validation" if place >= validation_from else "train"
+            number = int(identities[position][:8], 16) / 2**32
+            part = "test" if number < test_below else "validation" if number >= validation_from else "train"
         parts[part].append(position)
     return {part: tuple(positions) for part, positions in parts.items()}

@@ -4,8 +4,6 @@ The file is read, not mapped: what the system keeps of it in memory does not cou
 """
 
 import errno
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -19,6 +17,7 @@ from safelight import randomness
 from safelight.dataset.form import Form, fitted
 from safelight.dataset.images import ImageSet, Pixels
 from safelight.errors import PictureError, UsageError
+from safelight.work import json_sha256
 
 UNKNOWN, DECODED, BROKEN = 0, 1, 2
 """States of a row, one byte each at the end of the file."""
@@ -30,16 +29,15 @@ class PixelTable:
     def __init__(
         self,
         images: ImageSet,
-        known: Sequence[str],
+        identities: Sequence[str],
         form: Form,
         cache: Path,
         binarise_seed: int | None = None,
         workers: int = 1,
     ) -> None:
-        """`known` are the identities (`split.identities`). Raises UsageError if the cache cannot be written."""
-        self.images, self.form, self.binarise_seed, self.known = images, form, binarise_seed, known
-        words = json.dumps([list(known), list(form), binarise_seed])
-        self.name = hashlib.sha256(words.encode()).hexdigest()[:16]
+        """`identities`: see `split.identities`. Raises UsageError if the cache cannot be written."""
+        self.images, self.form, self.binarise_seed, self.identities = images, form, binarise_seed, identities
+        self.name = json_sha256([list(identities), list(form), binarise_seed])[:16]
         self._workers = workers
         size = len(images) * (form.values + 1)
         self._path = path = cache / f"{self.name}.rows"
@@ -84,7 +82,7 @@ class PixelTable:
         try:
             pixels = fitted(self.images.load(position).pixels, self.form)
             if self.binarise_seed is not None:
-                pixels = binarised(pixels, self.binarise_seed, self.known[position])
+                pixels = binarised(pixels, self.binarise_seed, self.identities[position])
         except PictureError:  # which may be mended by the next time: the file does not remember it
             self._states[position] = BROKEN
             return
@@ -100,6 +98,9 @@ class PixelTable:
 
 
 def binarised(pixels: Pixels, seed: int, identity: str) -> Pixels:
-    """0 or 255, the latter with the probability that its grey says, once and for all (Salakhutdinov & Murray, 2008)."""
+    """Each value becomes 255 with the probability grey / 255, else 0 (Salakhutdinov & Murray, 2008).
+
+    Equal seeds and identities give equal pictures.
+    """
     uniform = randomness.generator(seed, "binarise", identity).random(pixels.shape)
     return np.where(255 * uniform < pixels, np.uint8(255), np.uint8(0))

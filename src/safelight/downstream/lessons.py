@@ -1,36 +1,35 @@
-"""What a VAE can teach a classifier of pictures that have no labels: their latents, to be told from its own features.
+"""What a VAE can teach a classifier of unlabelled pictures: to predict their latents from its own features.
 
-Features that tell where a picture lies among all others are of use for its class, too, and a VAE knows that without a
-label. (Kingma et al., "Semi-supervised learning with deep generative models", NIPS 2014, M1, classify by the latents
-themselves; here they are told beside the class, so that the classifier keeps what classic operations teach it.)
+Features that tell where a picture lies among all others are of use for its class, too. A VAE knows that place without
+a label. (Kingma et al., "Semi-supervised learning with deep generative models", NIPS 2014, M1, classify by the latents
+themselves. Here the classifier predicts them beside the class, and keeps what classic operations teach it.)
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.downstream.arms import Lesson
 from safelight.runtime.images.vae import Vae
 
-MOST_PLACES = 64
-"""Of a rung whose latents are told place by place."""
+MOST_POSITIONS = 64
+"""Of a rung whose latents are predicted position by position."""
 BOUND = 4.0
 """In standard deviations: no picture teaches more than this."""
-Lesson = NDArray[np.float32]
-"""(N, D): numbers of N pictures, standardised over them."""
 
 
 def lessons(vae: Vae, pixels: NDArray[np.uint8]) -> tuple[Lesson, ...]:
-    """Of (N, H, W, C), from the posteriors' means: the average and log spread over places of every latent channel; and,
-    if there are any, the latents of the coarser rungs, place by place.
+    """Of (N, H, W, C), from the posteriors' means: the average and log spread over positions of every latent channel;
+    and, if there are any, the latents of the coarser rungs, position by position.
     """
-    overall, placed = [], []
+    overall, by_position = [], []
     for rung in vae.encode(pixels):
         overall.append(rung.mean(axis=(2, 3)))
-        places = rung.shape[2] * rung.shape[3]
-        if places > 1:
+        positions = rung.shape[2] * rung.shape[3]
+        if positions > 1:
             overall.append(np.log(rung.std(axis=(2, 3)) + 1e-3))
-        if 1 < places <= MOST_PLACES:
-            placed.append(rung.reshape(len(rung), -1))
-    return tuple(_standardised(np.concatenate(parts, axis=1)) for parts in (overall, placed) if parts)
+        if 1 < positions <= MOST_POSITIONS:
+            by_position.append(rung.reshape(len(rung), -1))
+    return tuple(_standardised(np.concatenate(parts, axis=1)) for parts in (overall, by_position) if parts)
 
 
 def _standardised(values: Lesson) -> Lesson:

@@ -1,4 +1,4 @@
-"""The classifier of all arms: a small residual CNN, of a fifth of a million parameters."""
+"""The classifier of all arms: a small residual CNN with about 200,000 parameters."""
 
 import itertools
 
@@ -11,7 +11,7 @@ LARGEST = (16, 32, 64, 96, 96, 96)
 
 
 class SmallCnn(nn.Module):
-    """(B, C, H, W) in [0, 1] → logits (B, classes). Batch normalisation, ReLU, mean over places, dropout."""
+    """(B, C, H, W) in [0, 1] → logits (B, classes). Batch normalisation, ReLU, mean over positions, dropout."""
 
     def __init__(self, channels: int, classes: int, side_px: int) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class SmallCnn(nn.Module):
         self.tail = nn.Linear(widths[-1], classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, width): what is seen, averaged over places."""
+        """(B, width): what is seen, averaged over positions."""
         h = 2 * x - 1
         for down, first, after, second in zip(self.down, self.first, self.after, self.second, strict=True):
             h = F.relu(first(down(h)))

@@ -1,16 +1,21 @@
 """Which pictures of a set a model is measured on: those that it did not see."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.dataset import Part, PixelTable, identities, open_set, split
+from safelight.dataset import ImageSet, PixelTable, identities, open_set, split
 from safelight.dataset.split import DIGITS, UNREADABLE
 from safelight.errors import UsageError
 from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores
+
+PartChoice = Literal["auto", "test", "validation", "train", "all"]
+LISTED = 5
+"""Names in a message, at most."""
 
 
 class HeldOut(NamedTuple):
@@ -27,38 +32,46 @@ class HeldOut(NamedTuple):
     """How many of `pixels` the model was trained on."""
 
 
-def open_held_out(vae: Vae, data: Path, part: str, cache: Path, most: int, most_training: int) -> HeldOut:
-    """Of a set, in the card's form: by the rule on the card for the set that it was trained on, all of another set.
+def open_held_out(vae: Vae, data: Path, *, part: PartChoice, cache: Path, most: int, most_training: int) -> HeldOut:
+    """Pictures of a set, in the card's form: at most `most`, a fair sample of them.
 
-    Of more than `most` a fair sample. Raises UsageError for an unknown or empty part, and for unknown classes.
+    `part` "auto" is the test part of the set that the model was trained on, by the rule on the card. If that part is
+    empty, it is the validation part. Of another set it is all pictures.
+    Raises UsageError for an empty part and for classes that the model does not know.
     """
-    if part not in ("auto", "all", *get_args(Part)):
-        raise UsageError(f"--part {part}: use auto, all, {', '.join(get_args(Part))}")
     card, images = vae.card, open_set(data)
-    known = identities(images, cores())
-    order = sorted((k for k in range(len(images)) if known[k] != UNREADABLE), key=known.__getitem__)
-    seen = [k for k in order if int(known[k][:DIGITS], 16) in vae.training_identities]
-    parts = split(images, known, card.split.validation_share, card.split.test_share)
+    identity = identities(images, cores())
+    order = sorted((k for k in range(len(images)) if identity[k] != UNREADABLE), key=identity.__getitem__)
+    seen = [k for k in order if int(identity[k][:DIGITS], 16) in vae.training_identities]
+    parts = split(images, identity, card.split.validation_share, card.split.test_share)
     if part == "auto":
         part = "all" if not seen else "test" if parts["test"] else "validation"
-    chosen = order if part == "all" else seen if part == "train" else parts[part]  # type: ignore[index]
-    table = PixelTable(images, known, vae.form, cache, card.binarise_seed, cores())
+    chosen: Sequence[int] = order if part == "all" else seen if part == "train" else parts[part]
+    table = PixelTable(images, identity, vae.form, cache, binarise_seed=card.binarise_seed, workers=cores())
     sound = _sound(table, chosen[:most])
     if not sound:
         raise UsageError(f"{data}: no readable pictures in part '{part}'; choose another --part")
     training = _sound(table, seen[:most_training]) if part in ("validation", "test") else []
-    labels = None
-    if card.conditional:
-        number = {label: k for k, label in enumerate(card.classes)}
-        unknown = sorted({str(images.items[k].label) for k in sound} - number.keys())
-        if unknown:
-            raise UsageError(f"{data}: has classes that the model does not know: {', '.join(unknown[:5])}")
-        labels = np.array([number[str(images.items[k].label)] for k in sound], dtype=np.int64)
-    trained_on = len(set(sound) & set(seen))
-    return HeldOut(part, table.rows(sound), labels, table.rows(training) if training else None, trained_on)
+    return HeldOut(
+        part=part,
+        pixels=table.rows(sound),
+        labels=_labels(images, sound, card.classes, data) if card.conditional else None,
+        training=table.rows(training) if training else None,
+        trained_on=len(set(sound) & set(seen)),
+    )
 
 
-def _sound(table: PixelTable, positions: list[int] | tuple[int, ...]) -> list[int]:
+def _sound(table: PixelTable, positions: Sequence[int]) -> list[int]:
+    """Those that can be read."""
     if not positions:
         return []
     return [k for k, sound in zip(positions, table.sound(positions), strict=True) if sound]
+
+
+def _labels(images: ImageSet, positions: Sequence[int], classes: Sequence[str], data: Path) -> NDArray[np.int64]:
+    """As numbers of `classes`. Raises UsageError for a label that is none of them."""
+    number = {label: k for k, label in enumerate(classes)}
+    unknown = sorted({str(images.items[k].label) for k in positions} - number.keys())
+    if unknown:
+        raise UsageError(f"{data}: has classes that the model does not know: {', '.join(unknown[:LISTED])}")
+    return np.array([number[str(images.items[k].label)] for k in positions], dtype=np.int64)

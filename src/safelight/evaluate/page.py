@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -27,21 +27,31 @@ STYLE = (
 )
 
 
-def write_page(path: Path, title: str, evaluation: Evaluation, metrics: Path | None) -> None:
-    """`metrics` is the run's metrics.jsonl, if there is one. Raises OSError."""
+def html(title: str, evaluation: Evaluation, metrics: Path | None) -> str:
+    """The page. `metrics` is the run's metrics.jsonl, if there is one."""
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{number:.6g}</td></tr>" for name, number in evaluation.numbers.items()
     )
     parts = [f"<h1>{escape(title)}</h1>", f"<table>{rows}</table>"]
     parts += [f"<p>{escape(note)}</p>" for note in evaluation.notes]
-    parts += [_figure(name, _image(grid_picture(grid))) for name, grid in evaluation.grids.items()]
+    parts += [figure(name, _image(grid_picture(grid))) for name, grid in evaluation.grids.items()]
     if metrics is not None and metrics.is_file():
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        for name, title_of in CURVES.items():
+        for name, caption in CURVES.items():
             points = [(k, line[name]) for k, line in enumerate(lines) if line.get(name) is not None]
-            parts += [_figure(title_of, _curve([value for _, value in points]))] if len(points) > 1 else []
-    page = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>{"".join(parts)}'
-    path.write_text(page + "\n", encoding="utf-8")
+            parts += [figure(caption, _curve([value for _, value in points]))] if len(points) > 1 else []
+    return document(title, parts)
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """A whole page of HTML in the style of all reports."""
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+    return f"{head}{''.join(parts)}\n"
+
+
+def figure(title: str, inner: str) -> str:
+    """A plot or a picture with its title."""
+    return f"<figure><figcaption>{escape(title)}</figcaption>{inner}</figure>"
 
 
 def grid_picture(grid: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -59,19 +69,15 @@ def _image(pixels: NDArray[np.uint8]) -> str:
     return f'<img alt="" src="data:image/png;base64,{data}">'
 
 
-def _figure(title: str, inner: str) -> str:
-    return f"<figure><figcaption>{escape(title)}</figcaption>{inner}</figure>"
-
-
 def _curve(values: Sequence[float], width: int = 720, height: int = 200) -> str:
     """One line over the validations, its lowest and highest value written beside it."""
     low, high = min(values), max(values)
     span = high - low or 1.0
-    places = (
+    points = (
         f"{20 + (width - 120) * k / (len(values) - 1):.1f},{height - 20 - (height - 40) * (value - low) / span:.1f}"
         for k, value in enumerate(values)
     )
     texts: Mapping[float, float] = {25: high, height - 15: low}
     labels = "".join(f'<text x="{width - 90}" y="{y}" font-size="13">{value:.5g}</text>' for y, value in texts.items())
-    line = f'<polyline fill="none" stroke="#06c" stroke-width="2" points="{" ".join(places)}"/>'
+    line = f'<polyline fill="none" stroke="#06c" stroke-width="2" points="{" ".join(points)}"/>'
     return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{line}{labels}</svg>'

@@ -1,0 +1,138 @@
+"""The arms of every seed, with the pictures that each is trained on: labelled, made of them, and unlabelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from safelight.augment import Bank, Sample, apply, draw
+from safelight.augment.latent import LatentSpace
+from safelight.augment.recipe import Step
+from safelight.downstream.arms import ARMS, Arm, Bytes, Lesson, Variants
+from safelight.downstream.check import CLASSLESS, Plan, times
+from safelight.downstream.lessons import lessons
+from safelight.downstream.sets import Labelled, draw_labelled
+from safelight.runtime.images.vae import Vae
+
+POOL_COPIES, AT_ONCE = 2, 512
+
+
+class _Pictures(NamedTuple):
+    """What variants are made of."""
+
+    names: Sequence[str]
+    labels: Sequence[str | None]
+    pixels: Bytes
+
+
+@dataclass(frozen=True)
+class ArmBuilder:
+    """Everything that the arms of all seeds share."""
+
+    plan: Plan
+    vae: Vae | None
+    classes: tuple[str, ...]
+    training: Labelled
+    test: Labelled
+    pool: Bytes | None
+    """Unlabelled pictures."""
+
+    @cached_property
+    def balanced(self) -> bool:
+        """Whether accuracy is averaged over classes, since the test's are not about equally large."""
+        sizes = np.unique(self.test.labels, return_counts=True)[1]
+        return bool(sizes.max() > 1.5 * sizes.min())
+
+    def arms(self, seed: int) -> list[Arm]:
+        """Those of one seed that are planned, and its sweep."""
+        settings = self.plan.settings
+        chosen = draw_labelled(settings, self.training, self.classes, seed)
+        pixels, labels = self.training.pixels[chosen], self.training.labels[chosen]
+        names, words = (self.training.identities[k] for k in chosen), (self.classes[k] for k in labels)
+        bank = Bank(tuple(names), tuple(words), pixels)
+        plain = Arm(
+            name="none",
+            seed=seed,
+            classes=len(self.classes),
+            steps=settings.steps,
+            train=pixels,
+            labels=labels,
+            test=self.test.pixels,
+            test_labels=self.test.labels,
+            balanced=self.balanced,
+            border=self.plan.recipe.border,
+        )
+        makes_variants = any(ARMS[name].variants for name in self.plan.arms)
+        variants = self._variants(bank, self.plan.latent, seed) if makes_variants else None
+        arms = [self._arm(name, plain, variants) for name in self.plan.arms]
+        for factor in settings.sweep:
+            name = "classic_vae" if self._classic else "vae"
+            louder = self._variants(bank, times(self.plan.latent, factor), seed)
+            arms.append(replace(plain, name=name, classic=self._classic, variants=louder, noise=factor))
+        return arms
+
+    def _arm(self, name: str, plain: Arm, variants: Variants | None) -> Arm:
+        """The arm `none` of a seed, made another one."""
+        kind = ARMS[name]
+        return replace(
+            plain,
+            name=name,
+            copies=self.plan.settings.copies + 1 if name == "duplicates" else 1,
+            classic=self._classic if kind.classic else (),
+            variants=variants if kind.variants else None,
+            pool=self.pool if kind.needs_pool else None,
+            pool_variants=self._pool_variants if kind.consistent and kind.variants else None,
+            lessons=self._lessons if kind.taught else (),
+        )
+
+    @cached_property
+    def _classic(self) -> tuple[dict[str, Any], ...]:
+        """The classic steps as the keys of a recipe, since they go to other processes."""
+        return tuple(
+            {"op": step.op, "probability": step.probability, **{name: list(ends) for name, ends in step.ranges.items()}}
+            for step in self.plan.classic
+        )
+
+    @cached_property
+    def _lessons(self) -> tuple[Lesson, ...]:
+        assert self.pool is not None and self.vae is not None
+        return lessons(self.vae, self.pool)
+
+    @cached_property
+    def _pool_variants(self) -> Variants:
+        """Of unlabelled pictures, by the latent steps that need no class."""
+        assert self.pool is not None and self.vae is not None
+        steps = tuple(step for step in self.plan.latent if step.op == CLASSLESS)
+        names = tuple(map(str, range(len(self.pool))))
+        pictures = _Pictures(names, [None] * len(names), self.pool)
+        return self._made(LatentSpace(self.vae), steps, pictures, copies=POOL_COPIES, seed=0)
+
+    def _variants(self, bank: Bank, steps: Sequence[Step], seed: int) -> Variants:
+        """Of labelled pictures."""
+        assert self.vae is not None
+        pictures = _Pictures(bank.names, bank.labels, bank.pixels)
+        space = LatentSpace(self.vae, bank)
+        return self._made(space, steps, pictures, copies=self.plan.settings.copies, seed=seed)
+
+    def _made(
+        self, space: LatentSpace, steps: Sequence[Step], pictures: _Pictures, *, copies: int, seed: int
+    ) -> Variants:
+        """By the latent steps alone: classic ones are drawn anew at each sight."""
+        names, labels, pixels = pictures
+        recipe = self.plan.recipe.model_copy(update={"steps": tuple(steps)})
+        number = {name: k for k, name in enumerate(self.classes)}
+        made = np.zeros((len(pixels), copies, *pixels.shape[1:]), dtype=np.uint8)
+        targets = np.zeros((len(pixels), copies, len(self.classes)), dtype=np.float32)
+        wants = [(k, copy) for k in range(len(pixels)) for copy in range(copies)]
+        for start in range(0, len(wants), AT_ONCE):
+            some = wants[start : start + AT_ONCE]
+            records = [draw(recipe, seed, (names[k], copy), label=labels[k], bank=space.bank) for k, copy in some]
+            samples = apply([Sample(pixels[k], labels[k]) for k, _ in some], records, space=space)
+            for (k, copy), sample in zip(some, samples, strict=True):
+                made[k, copy] = sample.image
+                if sample.label is not None:
+                    for name, weight in (sample.soft_label or {sample.label: 1.0}).items():
+                        targets[k, copy, number[name]] = weight
+        return Variants(made, targets)
