@@ -1,12 +1,13 @@
-"""Does augmentation with a VAE help? Five data sets, few labels, all arms, and the verdicts checked on fresh seeds.
+"""Does augmentation with a VAE help? Five data sets with few labels, all arms, and verdicts checked on fresh seeds.
 
     python benchmarks/augment.py [--data ../shared/data] [--only digits10] [--add ARM] [--page]
 
-Trains a VAE of each set without labels and without its test pictures (runs/augment; kept if they are there), compares
-the arms by `safelight evaluate --downstream`, once with seeds 0 to 4 and once, fewer
-arms, with seeds 10 to 14; then once with noise that is far too strong. Writes benchmarks/results/augment.json, contact
-sheets in docs/images, and the tables in docs/augment.md; `--page` only the latter. More than an hour on two cores.
-`--add` measures one arm, and again those that it is compared with, which must do as well as before to the last digit.
+Trains a VAE of each set, without labels and without the test pictures. Bundles in runs/augment are used again. Then
+`safelight verdict` compares the arms: all of them with seeds 0 to 4, some of them with seeds 10 to 14. One more
+comparison has latent noise that is far too strong. The script writes benchmarks/results/augment.json, contact sheets in
+docs/images, and the tables in docs/augment.md. `--page` writes the tables alone. The whole takes more than an hour on
+two cores. `--add` measures one more arm. The arms that it is compared with are measured again, and must reach the same
+accuracy to the last digit.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from augment_page import numbers
 from sets import DATA, ROOT
 
-from safelight import load
 from safelight.augment import Bank, Record, Sample, apply, sheet
 from safelight.augment.draw import Applied
 from safelight.augment.latent import LatentSpace
@@ -28,8 +29,9 @@ from safelight.classic import CLASSIC
 from safelight.dataset import Form, ImageSet, open_set
 from safelight.dataset.form import fitted
 from safelight.downstream.arms import ARMS
-from safelight.downstream.verdict import WITHOUT, Interval, decide
+from safelight.downstream.judge import WITHOUT, Interval, decide
 from safelight.picture import Picture, read, write
+from safelight.runtime.images import Vae
 from safelight.runtime.machine import processor
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "augment.json", ROOT / "docs" / "augment.md"
@@ -147,18 +149,21 @@ def compare(data: Path, case: Case) -> dict[str, Any]:
     """All arms on seeds 0 to 4; the arms of the verdict again on fresh ones."""
     shared = asked(data, case)
     first = evaluated(*shared, "--sweep", case.sweep)
-    return {"first": first, "fresh": evaluated(*shared, "--seed", FRESH_SEED, "--arms", ",".join(fresh_arms(case)))}
+    return {
+        "first": first,
+        "fresh": evaluated(*shared, "--first-seed", FRESH_SEED, "--arms", ",".join(fresh_arms(case))),
+    }
 
 
 def evaluated(*arguments: object) -> dict[str, Any]:
-    """What `safelight evaluate --json` tells, single classifiers left out."""
-    return {key: value for key, value in json.loads(safelight("evaluate", *arguments)).items() if key != "results"}
+    """What `safelight verdict --json` tells, single classifiers left out."""
+    return {key: value for key, value in json.loads(safelight("verdict", *arguments)).items() if key != "results"}
 
 
 def asked(data: Path, case: Case) -> list[object]:
     """The options of a comparison, but for its arms and seeds."""
     source = data / MODELS[case.model].file
-    shared: list[object] = ["--downstream", source, "--recipe", RECIPES / f"{case.model}.toml", "--json"]
+    shared: list[object] = [source, "--recipe", RECIPES / f"{case.model}.toml", "--json"]
     shared += ["--model", trained(data, case.model), "--per-class", case.per_class, "--unlabelled", source]
     return [*shared, "--steps", case.steps, "--seeds", SEEDS, *(["--test", data / case.test] if case.test else [])]
 
@@ -174,7 +179,7 @@ def add(data: Path, case: Case, arm: str, known: dict[str, Any]) -> dict[str, An
     merged = {}
     for name, seed, arms in (("first", 0, WITHOUT), ("fresh", FRESH_SEED, fresh_arms(case))):
         others = [other for other in WITHOUT if other in arms]
-        told = evaluated(*asked(data, case), "--seed", seed, "--arms", ",".join([*others, arm]))
+        told = evaluated(*asked(data, case), "--first-seed", seed, "--arms", ",".join([*others, arm]))
         before = known[name]
         for other in others:
             assert told["arms"][other] == before["arms"][other], f"{other}: {case.title} is no longer what it was"
@@ -191,7 +196,7 @@ def wild(data: Path) -> dict[str, Any]:
     recipe = RUNS / "wild.toml"
     recipe.write_text(text)
     case = CASES["digits10"]
-    options = ["--downstream", data / MODELS["digits"].file, "--test", data / str(case.test), "--recipe", recipe]
+    options = [data / MODELS["digits"].file, "--test", data / str(case.test), "--recipe", recipe]
     options += ["--model", trained(data, "digits"), "--per-class", case.per_class, "--steps", case.steps]
     return evaluated(*options, "--arms", "none,classic,vae,classic_vae", "--json")
 
@@ -219,7 +224,7 @@ def operations() -> None:
             steps = (Applied(name, numbers, 0),)
             cells.append(sheet.cell(*_shown(Sample(photograph), steps)))
     _write_cells(cells, IMAGES / "augment-operations.jpg")
-    vae = load(str(RUNS / "digits" / "bundle"))
+    vae = Vae.load(RUNS / "digits" / "bundle")
     digits = open_set(DATA / "labelled" / MODELS["digits"].file)
     bank = Bank(*zip(*((i.name, str(i.label)) for i in digits.items[:300]), strict=True), _pixels(digits, 300))
     space = LatentSpace(vae, bank)
@@ -257,43 +262,11 @@ def _write_cells(cells: list[np.ndarray], path: Path) -> None:
 
 def write_page(found: dict[str, Any]) -> None:
     """Tables between the marks of docs/augment.md."""
-    known = {name: found[name] for name in CASES if name in found}
-    titles = " | ".join(CASES[name].title for name in known)
-    rows = [f"| accuracy in % | {titles} |", f"|---|{'---|' * len(known)}"]
-    for arm in ARMS:
-        rows.append(f"| {arm} | {' | '.join(_points(one['first']['arms'].get(arm)) for one in known.values())} |")
-    rows += ["", f"| paired difference, points ± standard error | {titles} |", f"|---|{'---|' * len(known)}"]
-    against_classic = (f"{arm} - classic" for arm in ("classic_vae", "classic_vae_pool", "classic_vae_taught"))
-    for pair in (*against_classic, "classic_vae_pool - classic_pool"):
-        for title, seeds in ((pair, "first"), ("the same on fresh seeds", "fresh")):
-            cells = (_points(one[seeds]["differences"].get(pair), "+") for one in known.values())
-            rows.append(f"| {title} | {' | '.join(cells)} |")
-    rows.append("")
-    for name, one in known.items():
-        rows += [f"- {CASES[name].title}: *{one['first']['verdict']}* On fresh seeds: *{one['fresh']['verdict']}*"]
-    if "wild" in found:
-        rows += [f"- MNIST, 10 per class, noise that is far too strong: *{found['wild']['verdict']}*"]
-    if sweep := known.get("digits10", {}).get("first", {}).get("sweep"):
-        own = known["digits10"]["first"]["arms"]["classic_vae"]
-        by_noise = sorted([*((float(noise), one) for noise, one in sweep.items()), (1.0, own)])
-        rows += ["", f"| noise, in multiples of the recipe's | {' | '.join(f'{noise:g}' for noise, _ in by_noise)} |"]
-        rows += [f"|---|{'---|' * len(by_noise)}"]
-        rows += [f"| classic_vae, MNIST, 10 per class | {' | '.join(_points(one) for _, one in by_noise)} |"]
-    if SPEED.exists():
-        speed = json.loads(SPEED.read_text())
-        latent = ", ".join(f"{op}: {rate:.0f}" for op, rate in speed["latent_per_s"].items())
-        chain = f"rotation, scale, shift, colour and blur of {speed['side_px']} px, one thread"
-        ours = f"{speed['ours_per_s']:.0f} pictures a second, {speed['ratio']:.1f} times as many as {speed['peer']}"
-        told = f"{chain}: {ours} in the same run; latent steps on two threads, pictures a second: {latent}."
-        rows += ["", "Speed (`python benchmarks/augment_speed.py`):", told]
+    rows = numbers(found, CASES, json.loads(SPEED.read_text()) if SPEED.exists() else None)
     begin, end = "<!-- numbers: made by benchmarks/augment.py -->", "<!-- end of numbers -->"
     text = PAGE.read_text()
     before, after = text[: text.index(begin) + len(begin)], text[text.index(end) :]
     PAGE.write_text(f"{before}\n\n" + "\n".join(rows) + f"\n\n{after}")
-
-
-def _points(one: dict[str, float] | None, sign: str = "") -> str:
-    return "" if one is None else f"{100 * one['mean']:{sign}.1f} ± {100 * one['standard_error']:.1f}"
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from downstream_page import TITLES, Sizes, page
 from sets import DATA, ROOT
 from torch.nn.functional import cross_entropy, interpolate
 
@@ -47,11 +48,6 @@ CHAINS = {
     "noise σ = 50": [Step.fixed("gaussian_noise", sigma_255=50), Step.fixed("quantise")],
     "JPEG quality 10": [Step.fixed("jpeg", quality=10)],
     "camera noise, JPEG 80": [Step.fixed("camera_noise", shot=0.01, read=0.01, mosaic=1), STORED],
-}
-TITLES = {
-    "true_labels": "Top-1 of five flowers, linear head on the classifier's features",
-    "agreement": "Top-1 of the untouched classifier, the same as on the clean picture",
-    "daisies": "Top-1 of the untouched classifier on the daisies, its class 985",
 }
 
 
@@ -240,42 +236,6 @@ def measure(model: safelight.Restorer, folder: Path, pictures: int, training: in
     }
 
 
-def table(rows: dict[str, dict[str, float]]) -> list[str]:
-    """One measurement in Markdown, shares in percent and differences in points."""
-    lines = ["| degradation | pictures | clean | degraded | enhanced | difference [95 %] | gained / lost | restoring |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
-    for name, row in rows.items():
-        shares = " | ".join(f"{100 * row[arm]:.1f}" for arm in ("clean", "degraded", "enhanced"))
-        difference = f"{100 * row['difference']:+.1f} [{100 * row['low_95']:+.1f}, {100 * row['high_95']:+.1f}]"
-        verdict = "helps" if row["low_95"] > 0 else "harms" if row["high_95"] < 0 else "not shown"
-        cells = [name, row["pictures"], shares, difference, f"{row['gained']} / {row['lost']}", verdict]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return lines
-
-
-def page(results: dict[str, dict]) -> str:
-    """docs/downstream.md from the JSON."""
-    machine, protocol = results["machine"], results["protocol"]
-    lines = f"""# Does restoring help a vision model?
-
-Made by `python benchmarks/downstream.py`; do not edit by hand.
-
-- **Pictures**: {protocol["held_out_pictures"]} of five kinds of flowers, {SIDE_PX} px, drawn from the 2/5 (by content)
-  that the head was not trained on. They hold little fine detail: {protocol["variance_beyond_16_cycles"]:.1%} of their
-  variance lies beyond 16 cycles per side, the finest that 32 px can hold. Sharp photographs may behave differently.
-- **Classifier**: EfficientNet-Lite0, trained on ImageNet (Apache-2.0), on pictures enlarged to {INPUT_PX} px (bicubic).
-  The head is a logistic regression on its features of {protocol["training_pictures"]} clean pictures; nothing is tuned.
-- **Arms**: the clean picture; the degraded one, in 8 bits; that one after `enhance`, blind, in 8 bits. The degradation
-  is keyed by the picture's name. "nothing" enhances the clean picture: what restoring costs where none is needed.
-- **Difference**: enhanced - degraded in percentage points, paired; {RESAMPLES} bootstrap resamples of the pictures,
-  not corrected for the number of rows. Gained: wrong before, right after; lost: the reverse (McNemar's counts).
-- **Model**: {protocol["model"]}. **Machine**: {machine["cpu"]}, threads: {machine["threads"]}, {machine["seconds"]} s.
-""".splitlines()
-    for title, heading in TITLES.items():
-        lines += ["", f"## {heading}", "", "In percent.", "", *table(results[title])]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -289,7 +249,7 @@ def main() -> None:
     results = {"machine": machine, "protocol": results.pop("protocol")} | results
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGE.write_text(page(results), encoding="utf-8")
+    PAGE.write_text(page(results, Sizes(SIDE_PX, INPUT_PX, RESAMPLES)), encoding="utf-8")
     print(PAGE.read_text(encoding="utf-8"))
 
 

@@ -19,6 +19,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from sets import DATA, ROOT
+from vae_gallery_page import page
 
 import safelight
 from safelight.dataset import Form, PixelTable, identities, open_set, split
@@ -76,21 +77,6 @@ ALL = (
     Run("vae-gan", "Flowers, VAE-GAN", "flowers5", 180, FLOWERS, 'size = "small"', "adversarial = 0.1"),
     Run("autoencoder", "Flowers, autoencoder", "flowers5", 180, FLOWERS, 'size = "small"', "beta = 0"),
 )
-TOLD = (
-    ("bits_per_dim", "bits/dim, by the ELBO"),
-    ("psnr_db", "reconstruction, PSNR in dB"),
-    ("ssim", "reconstruction, SSIM"),
-    ("active_units", "active latents"),
-    ("latents", "latents"),
-    ("prior_frechet_distance", "Fréchet distance of samples from the prior"),
-    ("aggregate_frechet_distance", "the same from the aggregate posterior"),
-    ("prior_precision", "precision, prior"),
-    ("aggregate_precision", "precision, aggregate"),
-    ("prior_recall", "recall, prior"),
-    ("aggregate_recall", "recall, aggregate"),
-    ("nearest_training_rms_of_samples", "RMS distance of samples to the nearest training picture"),
-    ("nearest_training_rms_of_held_out", "the same of held-out pictures"),
-)
 
 
 def train(run: Run, data: Path, scale: float) -> Path:
@@ -121,7 +107,7 @@ def held_out(vae: Vae, source: Path) -> tuple[np.ndarray, np.ndarray]:
     known = identities(images, cores())
     form = Form(vae.card.height, vae.card.width, vae.card.channels, vae.card.fit)
     positions = split(images, known, vae.card.split.validation_share, vae.card.split.test_share)["test"][:2000]
-    table = PixelTable(images, known, form, CACHE, None, cores())
+    table = PixelTable(images, known, form, CACHE, workers=cores())
     return table.rows(positions), np.array([vae.card.classes.index(images.items[k].label) for k in positions])
 
 
@@ -183,41 +169,6 @@ def curves() -> None:
     figure.savefig(IMAGES / "vae-curves.png", dpi=110)
 
 
-def page(results: dict[str, dict[str, float]]) -> str:
-    """The page, from what was measured."""
-    lines = ["# VAEs of sets of pictures: what they look like, and their numbers", ""]
-    lines += [
-        "Made by `python benchmarks/vae_gallery.py`; do not edit by hand. Every number is of held-out pictures.",
-        "",
-    ]
-    lines += [f"Machine: {processor()}, {cores()} threads. Training time: as stated, and no more.", ""]
-    lines += ["| | " + " | ".join(run.title for run in ALL) + " |", "|---" * (1 + len(ALL)) + "|"]
-    lines += ["| minutes of training | " + " | ".join(f"{results[r.name]['minutes']:.1f}" for r in ALL) + " |"]
-    for name, title in TOLD:
-        cells = (f"{results[r.name][name]:.4g}" if name in results[r.name] else "" for r in ALL)
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "Bits/dim of the Gaussian models are by uniform dequantisation, of the digits exact; of the autoencoder they",
-        "mean nothing, since its latents carry no noise. Fréchet distances, precision and recall are in features of a",
-        "small classifier trained on each set's own labels: compare them within a set only.",
-        "",
-    ]
-    for run in ALL:
-        lines += [f"## {run.title}", ""]
-        for what, words in (
-            ("reconstructions", "Held-out pictures above, reconstructions below."),
-            ("prior", "Samples from the prior, N(0, 1)."),
-            ("aggregate", "Samples from the aggregate posterior: where the set's pictures lie."),
-            ("classes", "Samples by class, from the aggregate posterior."),
-            ("way", "A way between two pictures: along a sphere above, straight below."),
-        ):
-            lines += [words, "", f"![{words}](images/vae-{run.name}-{what}.png)", ""]
-    lines += ["## Latent space and training", "", "![Held-out digits in latent space](images/vae-latent-map.png)", ""]
-    lines += ["![Error and rate over minutes](images/vae-curves.png)", ""]
-    return "\n".join(lines)
-
-
 def main() -> None:
     """All runs, or one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -238,7 +189,8 @@ def main() -> None:
             RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     if results.keys() >= {run.name for run in ALL}:
         curves()
-        PAGE.write_text(page(results), encoding="utf-8")
+        machine, titles = f"{processor()}, {cores()} threads", {run.name: run.title for run in ALL}
+        PAGE.write_text(page(results, titles, machine), encoding="utf-8")
 
 
 if __name__ == "__main__":

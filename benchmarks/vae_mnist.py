@@ -46,7 +46,7 @@ def likelihood(vae: Vae, data: Path, folder: Path) -> dict[str, float]:
     images = open_set(data / "labelled" / "mnist_test.npz")
     known = identities(images, cores())
     assert not any(int(identity[:16], 16) in vae.training_identities for identity in known)
-    table = PixelTable(images, known, vae.form, folder / "cache", vae.card.binarise_seed, cores())
+    table = PixelTable(images, known, vae.form, folder / "cache", binarise_seed=vae.card.binarise_seed, workers=cores())
     rows = table.rows(range(len(table)))
     found = []
     for start in range(0, PICTURES, AT_ONCE):

@@ -73,7 +73,9 @@ def binarised(data: Path, folder: Path) -> np.ndarray:
     """Both parts as .npz for all; returns the test pictures, (N, 28, 28, 1) of 0 and 255."""
     for name in ("train", "test"):
         images = open_set(data / "labelled" / f"mnist_{name}.npz")
-        table = PixelTable(images, identities(images, cores()), Form(28, 28, 1), folder, SEED, cores())
+        table = PixelTable(
+            images, identities(images, cores()), Form(28, 28, 1), folder, binarise_seed=SEED, workers=cores()
+        )
         rows = table.rows(range(len(table)))
         np.savez(folder / f"{name}.npz", images=rows[..., 0])
     return rows
