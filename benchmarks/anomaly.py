@@ -12,7 +12,7 @@ from sets import pictures
 
 import safelight
 from safelight import randomness
-from safelight.degrade import Step, draw, replay
+from safelight.degrade import DegradeStep, draw, replay
 
 COUNT, SIDE = 30, 320
 
@@ -77,7 +77,7 @@ def banding(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def blotches(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Noise of σ = 20/255 that is smooth over 2.5 px."""
     white = rng.standard_normal(photo.shape).astype(np.float32)
-    smooth = replay(white, draw([Step.fixed("gaussian_blur", sigma_px=2.5)], 0, "blotches"))
+    smooth = replay(white, draw([DegradeStep.fixed("gaussian_blur", sigma_px=2.5)], 0, "blotches"))
     return photo + 0.08 * smooth / smooth.std()
 
 
@@ -140,9 +140,9 @@ def measure_anomaly(model: safelight.Restorer, data: Path) -> dict[str, dict[str
     for folder in ("kodak24", "cbsd68", "live1"):
         kinds[f"{folder}, clean"] = [photo for _, photo in pictures(data / "bench" / folder)]
     for sigma in (15, 50):
-        noise = [Step.fixed("gaussian_noise", sigma_255=sigma), Step("quantise")]
+        noise = [DegradeStep.fixed("gaussian_noise", sigma_255=sigma), DegradeStep("quantise")]
         kinds[f"kodak24, noise {sigma}"] = [replay(photo, draw(noise, 0, k)) for k, photo in enumerate(photos)]
-    jpeg = [Step.fixed("jpeg", quality=20)]
+    jpeg = [DegradeStep.fixed("jpeg", quality=20)]
     kinds["kodak24, JPEG 20"] = [replay(photo, draw(jpeg, 0, k)) for k, photo in enumerate(photos)]
     return {f"Outside? {name}": told(model, some) for name, some in kinds.items()}
 

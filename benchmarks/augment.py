@@ -22,9 +22,8 @@ import numpy as np
 from augment_page import numbers
 from sets import DATA, ROOT
 
-from safelight.augment import Bank, Record, Sample, apply, sheet
-from safelight.augment.draw import Applied
-from safelight.augment.latent import LatentSpace
+from safelight.augmentation import AppliedStep, Bank, Sample, VariantRecord, apply, sheet
+from safelight.augmentation.latent import LatentSpace
 from safelight.classic import CLASSIC
 from safelight.dataset import Form, ImageSet, open_set
 from safelight.dataset.form import fitted
@@ -221,7 +220,7 @@ def operations() -> None:
     for name, operation in CLASSIC.items():
         for end in (0, 1) if operation.parameters else (0,):
             numbers = {parameter: known.usual[end] for parameter, known in operation.parameters.items()}
-            steps = (Applied(name, numbers, 0),)
+            steps = (AppliedStep(name, numbers, 0),)
             cells.append(sheet.cell(*_shown(Sample(photograph), steps)))
     _write_cells(cells, IMAGES / "augment-operations.jpg")
     vae = Vae.load(RUNS / "digits" / "bundle")
@@ -241,12 +240,14 @@ def operations() -> None:
             some = bank.of_others(str(sample.label)) if op == "latent_blend" else bank.of_class(str(sample.label))
             others = [name for name in some if name != bank.names[row]]
             partner = others[0] if op in ("latent_mix", "latent_blend") else None
-            cells.append(sheet.cell(*_shown(sample, (Applied(op, numbers, 0, partner),), space)))
+            cells.append(sheet.cell(*_shown(sample, (AppliedStep(op, numbers, 0, partner),), space)))
     _write_cells(cells, IMAGES / "augment-latent.jpg")
 
 
-def _shown(sample: Sample, steps: tuple[Applied, ...], space: LatentSpace | None = None) -> tuple[Sample, list[str]]:
-    record = Record(0, ("sheet",), steps)
+def _shown(
+    sample: Sample, steps: tuple[AppliedStep, ...], space: LatentSpace | None = None
+) -> tuple[Sample, list[str]]:
+    record = VariantRecord(0, ("sheet",), steps)
     done = apply([sample], [record], space=space)[0]
     return done, [f"{steps[0].op} {' '.join(f'{value:g}' for value in steps[0].numbers.values())}"]
 

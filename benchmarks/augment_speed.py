@@ -19,7 +19,7 @@ import numpy as np
 from sets import ROOT
 
 import safelight
-from safelight.augment import Augment, AugmentRecipe, Bank, Sample, apply, draw
+from safelight.augmentation import Augment, AugmentRecipe, Bank, Sample, apply, draw
 from safelight.runtime.machine import processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "augment_speed.json"
@@ -108,7 +108,7 @@ def latent(model: Path) -> dict[str, float]:
 
 
 def _step(op: str) -> dict[str, object]:
-    from safelight.augment import OPERATIONS
+    from safelight.augmentation import OPERATIONS
 
     return {"op": op, "ranges": {name: known.usual for name, known in OPERATIONS[op].parameters.items()}}
 

@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy, interpolate
 
 import safelight
 from safelight import randomness
-from safelight.degrade import Step, draw, replay
+from safelight.degrade import DegradeStep, draw, replay
 from safelight.runtime.graphs import open_graph
 from safelight.runtime.machine import cores, processor
 
@@ -41,13 +41,13 @@ TRAINING_SHARE = 3 / 5
 RESAMPLES = 10_000
 PENALTY = 0.01  # of the head: PENALTY / 2 · |weights|², on features of unit variance; fixed beforehand, not tuned
 
-STORED = Step.fixed("jpeg", quality=80)
+STORED = DegradeStep.fixed("jpeg", quality=80)
 CHAINS = {
     "nothing": [],
-    "noise σ = 25": [Step.fixed("gaussian_noise", sigma_255=25), Step.fixed("quantise")],
-    "noise σ = 50": [Step.fixed("gaussian_noise", sigma_255=50), Step.fixed("quantise")],
-    "JPEG quality 10": [Step.fixed("jpeg", quality=10)],
-    "camera noise, JPEG 80": [Step.fixed("camera_noise", shot=0.01, read=0.01, mosaic=1), STORED],
+    "noise σ = 25": [DegradeStep.fixed("gaussian_noise", sigma_255=25), DegradeStep.fixed("quantise")],
+    "noise σ = 50": [DegradeStep.fixed("gaussian_noise", sigma_255=50), DegradeStep.fixed("quantise")],
+    "JPEG quality 10": [DegradeStep.fixed("jpeg", quality=10)],
+    "camera noise, JPEG 80": [DegradeStep.fixed("camera_noise", shot=0.01, read=0.01, mosaic=1), STORED],
 }
 
 
@@ -159,7 +159,7 @@ def train_head(features: np.ndarray, labels: np.ndarray) -> Head:
     return lambda seen: names[((seen - mean) / std @ by + plus).argmax(1)]
 
 
-def degraded_8bit(flower: Flower, clean: np.ndarray, chain: list[Step]) -> np.ndarray:
+def degraded_8bit(flower: Flower, clean: np.ndarray, chain: list[DegradeStep]) -> np.ndarray:
     """(H, W, 3) uint8 → uint8; every chain ends on 8 bits, as a file does."""
     degraded = replay(clean.astype(np.float32) / np.float32(255), draw(chain, SEED, flower.name))
     return np.rint(255 * degraded).astype(np.uint8)

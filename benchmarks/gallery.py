@@ -14,7 +14,7 @@ import numpy as np
 from sets import DATA, ROOT
 
 import safelight
-from safelight.degrade import Chain, Step, draw, replay
+from safelight.degrade import Chain, DegradeStep, draw, replay
 from safelight.metrics import psnr_db
 from safelight.picture.vips import to_vips
 
@@ -26,12 +26,12 @@ BRIGHTER = 4
 
 def noise(sigma: float) -> Chain:
     """As files have it: clipped and rounded."""
-    return [Step.fixed("gaussian_noise", sigma_255=sigma), Step("quantise")]
+    return [DegradeStep.fixed("gaussian_noise", sigma_255=sigma), DegradeStep("quantise")]
 
 
 CAMERA = [
-    Step.fixed("camera_noise", shot=0.01, read=0.01, red_gain=2.0, blue_gain=1.6, mosaic=1),
-    Step.fixed("jpeg", quality=80),
+    DegradeStep.fixed("camera_noise", shot=0.01, read=0.01, red_gain=2.0, blue_gain=1.6, mosaic=1),
+    DegradeStep.fixed("jpeg", quality=80),
 ]
 
 
@@ -48,14 +48,14 @@ class Row(NamedTuple):
 ROWS = [
     Row("the_spices_of_life", "noise, σ = 25", noise(25), worst=False),
     Row("the_spices_of_life", "noise, σ = 50", noise(50), worst=True),
-    Row("the_spices_of_life", "JPEG, quality 10", [Step.fixed("jpeg", quality=10)], worst=False),
+    Row("the_spices_of_life", "JPEG, quality 10", [DegradeStep.fixed("jpeg", quality=10)], worst=False),
     Row("roman_colosseum", "noise, σ = 15", noise(15), worst=True),
-    Row("roman_colosseum", "JPEG, quality 20", [Step.fixed("jpeg", quality=20)], worst=True),
+    Row("roman_colosseum", "JPEG, quality 20", [DegradeStep.fixed("jpeg", quality=20)], worst=True),
     Row("roman_colosseum", "camera in poor light, JPEG 80", CAMERA, worst=False),
     Row("beacon_street_sunset", "noise, σ = 50", noise(50), worst=False),
     Row("beacon_street_sunset", "camera in poor light, JPEG 80", CAMERA, worst=True),
-    Row("abstract_spiral", "JPEG, quality 10", [Step.fixed("jpeg", quality=10)], worst=True),
-    Row("abstract_spiral", "nothing wrong with it", [Step("quantise")], worst=True),
+    Row("abstract_spiral", "JPEG, quality 10", [DegradeStep.fixed("jpeg", quality=10)], worst=True),
+    Row("abstract_spiral", "nothing wrong with it", [DegradeStep("quantise")], worst=True),
 ]
 PANELS = ("before", "mean", "sample", "another sample", f"uncertainty ({BRIGHTER} times brighter)", "truth")
 

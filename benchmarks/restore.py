@@ -29,7 +29,7 @@ from sets import DATA, ROOT, SHARED, pictures
 
 import safelight
 from safelight.bundle import find_bundle
-from safelight.degrade import Step, draw, replay
+from safelight.degrade import DegradeStep, draw, replay
 from safelight.metrics import mse, psnr_db
 from safelight.picture.vips import to_vips
 from safelight.runtime.graphs import open_graph
@@ -47,7 +47,7 @@ def noise_table(judge: Judge, data: Path, peers: Path | None, ask_peers: list[st
     for sigma in (15, 25, 50):
         table = Table()
         for name, clean in pictures(data / "bench" / "cbsd68"):
-            noisy = replay(clean, draw([Step.fixed("gaussian_noise", sigma_255=sigma)], 0, name))
+            noisy = replay(clean, draw([DegradeStep.fixed("gaussian_noise", sigma_255=sigma)], 0, name))
             judge.judge(table, clean, noisy)
             table.add(
                 ours_told_db=restored_db(judge.model, noisy, clean, sigma_01=sigma / 255),
@@ -88,9 +88,9 @@ def other_tables(judge: Judge, data: Path) -> Iterator[tuple[str, Table]]:
     """JPEG on LIVE1, noise and JPEG on Kodak24, real camera noise on CC15, and pictures that need nothing."""
     eight_bits = safelight.Restorer.load("photo", precision="int8")
     chains = {
-        **{("LIVE1", f"JPEG {quality}"): Step.fixed("jpeg", quality=quality) for quality in (10, 20, 30)},
-        ("Kodak24", "noise 25"): Step.fixed("gaussian_noise", sigma_255=25),
-        ("Kodak24", "JPEG 20"): Step.fixed("jpeg", quality=20),
+        **{("LIVE1", f"JPEG {quality}"): DegradeStep.fixed("jpeg", quality=quality) for quality in (10, 20, 30)},
+        ("Kodak24", "noise 25"): DegradeStep.fixed("gaussian_noise", sigma_255=25),
+        ("Kodak24", "JPEG 20"): DegradeStep.fixed("jpeg", quality=20),
     }
     for (folder, what), step in chains.items():
         table = Table()

@@ -23,7 +23,7 @@ from vae_gallery_page import page
 
 import safelight
 from safelight.dataset import Form, PixelTable, identities, open_set, split
-from safelight.evaluate.page import grid_picture
+from safelight.evaluation.page import grid_picture
 from safelight.picture import Picture, write
 from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores, processor

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 import safelight
-from safelight.degrade import Chain, Step, draw, replay
+from safelight.degrade import Chain, DegradeStep, draw, replay
 from safelight.metrics import psnr_db
 from safelight.picture.vips import to_vips
 
@@ -26,22 +26,22 @@ OUT = Path("demo")
 
 
 CASES: list[tuple[str, str, str, Chain]] = [
-    ("roman_colosseum", "png", "noise, σ = 25", [Step.fixed("gaussian_noise", sigma_255=25)]),
+    ("roman_colosseum", "png", "noise, σ = 25", [DegradeStep.fixed("gaussian_noise", sigma_255=25)]),
     (
         "beacon_street_sunset",
         "jpg",
         "high ISO, JPEG",
         [
-            Step.fixed("camera_noise", shot=0.008, read=0.008, red_gain=2.0, blue_gain=1.7, mosaic=1),
-            Step.fixed("jpeg", quality=90),
+            DegradeStep.fixed("camera_noise", shot=0.008, read=0.008, red_gain=2.0, blue_gain=1.7, mosaic=1),
+            DegradeStep.fixed("jpeg", quality=90),
         ],
     ),
-    ("the_spices_of_life", "jpg", "JPEG, quality 15", [Step.fixed("jpeg", quality=15)]),
+    ("the_spices_of_life", "jpg", "JPEG, quality 15", [DegradeStep.fixed("jpeg", quality=15)]),
     (
         "abstract_spiral",
         "tif",
         "grey 16-bit, σ 35",
-        [Step.fixed("gaussian_noise", sigma_255=35)],
+        [DegradeStep.fixed("gaussian_noise", sigma_255=35)],
     ),
 ]
 

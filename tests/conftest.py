@@ -1,5 +1,6 @@
 """What many tests share. Tests that need the project's data find it by SAFELIGHT_DATA and say when it is missing."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,12 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from safelight.bundle import Bundle, Calibration, OodReference, find_bundle, open_bundle
-from support import DATA
+from safelight.bundle import Bundle, RestorerCard, VaeCard, find_bundle, open_bundle
+from tests.support import BUNDLES, DATA
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other when networks are this small
+settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")
@@ -20,75 +25,21 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def photo() -> Bundle:
+def photo() -> Bundle[RestorerCard]:
     """The shipped bundle."""
-    return find_bundle("photo")
+    return find_bundle("photo", RestorerCard)
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """An exported bundle with random weights of ordinary size: it changes pictures a lot, and runs fast. Of its two
-    experts the first serves all pictures.
-    """
-    import torch
-
-    from safelight.bundle import NoiseInput, RestorerCard, save_restorer
-    from safelight.ladder.restorer import build_experts
-    from safelight.learn.restore.export import export_graphs, halved
-    from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED
-    from safelight.runtime.restore.tiling import padded
-
-    torch.manual_seed(0)
-    sizes = {"widths": (8, 8, 16), "blocks_down": (1, 1, 1), "blocks_up": (1, 1)}
-    sizes |= {"ladder_widths": (8, 8, 8), "latents": (3, 2, 2), "ladder_blocks": (1, 0, 1)}
-    experts = build_experts(("one", "other"), sizes)
-    for name, parameter in experts.named_parameters():
-        if name.endswith(("tail.weight", "prior.weight")):
-            torch.nn.init.normal_(parameter, std=0.05)
-    folder = tmp_path_factory.mktemp("tiny") / "tiny"
-    for name in halved(experts):
-        own = folder / name
-        own.mkdir(parents=True)
-        export_graphs(experts[name], own)
-        shutil.copy(own / "mean.onnx", own / "mean_int8.onnx")  # what it computes in is tested with a trained model
-    model = experts.first
-    card = RestorerCard(
-        name="tiny",
-        task="restore",
-        experts=tuple(experts),
-        summary="random weights",
-        size_multiple=model.trunk.size_multiple,
-        mean_halo_px=padded(model.mean_reach_px, 8),
-        sample_halo_px=padded(model.sample_reach_px, 8),
-        noise_inputs=tuple(NoiseInput(channels=c, stride_px=s) for c, s in model.noise_inputs),
-        recipe="none",
-        recipe_sha256="0",
-        trained_on="nothing",
-        training_minutes=0,
-        trained_with="nothing",
-        data_licences="none",
-        weights_licence="Apache-2.0",
-        measured={},
-        limits=(),
-    )
-    return save_restorer(folder, card, *_worth(2 * model.ladder.specs[-1].condition + OF_REMOVED + OF_PATTERNS))
+def tiny() -> Bundle[RestorerCard]:
+    """A restorer with random weights: it changes pictures a lot, and runs fast. `one` of its two experts serves all."""
+    return find_bundle(BUNDLES / "restore", RestorerCard)
 
 
-def _worth(statistics: int) -> tuple[Calibration, OodReference]:
-    """What the scale of `tiny` is said to be worth, and what it is said to know, in so many statistics of a look."""
-    calibration = Calibration(
-        std_factor=1.5, draw_factor=1.2, levels=(0.5, 0.9), quantiles=(0.6, 1.7), fitted_on="nothing"
-    )
-    known = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
-    familiar = OodReference(
-        centre=np.zeros(statistics, np.float32),
-        projection=np.full((statistics, 2), 0.01, np.float32),
-        reference=known,
-        limit=np.float32(100),
-        error=np.tile(np.float32([-8, -7]), (5, 1)),
-        correction=np.tile(np.float32([0.1, 0.3, 0]), (5, 2, 1)),
-    )
-    return calibration, familiar
+@pytest.fixture(scope="session")
+def tiny_vae() -> Bundle[VaeCard]:
+    """A VAE of `tests.blobs.write_blobs(folder, 180, classes=3)`: two rungs, three classes, not conditional."""
+    return find_bundle(BUNDLES / "images", VaeCard)
 
 
 @pytest.fixture
@@ -119,7 +70,3 @@ def exif_block() -> bytes:
     gps = exif.get_ifd(0x8825)
     gps[1], gps[2] = "N", (10.0, 20.0, 30.5)
     return exif.tobytes().removeprefix(b"Exif\0\0")
-
-
-settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
-settings.load_profile("shared machine")

@@ -22,33 +22,95 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from safelight.augment import Augment, AugmentedSet
+    from safelight.augmentation import Augment, AugmentedSet
+    from safelight.dataset import Report as InspectReport
+    from safelight.downstream.settings import VerdictSettings
+    from safelight.downstream.verdict import VerdictReport, verdict
     from safelight.errors import SafelightError
+    from safelight.jobs.augment.augment import augment
+    from safelight.jobs.augment.settings import AugmentReport, AugmentSettings
+    from safelight.jobs.enhance.enhance import enhance
+    from safelight.jobs.enhance.outcome import EnhanceReport
+    from safelight.jobs.enhance.settings import EnhanceSettings
+    from safelight.jobs.evaluate import EvaluateReport, EvaluateSettings, evaluate
+    from safelight.jobs.generate.generate import generate
+    from safelight.jobs.generate.settings import GenerateReport, GenerateSettings
+    from safelight.jobs.inspect import InspectSettings, inspect
+    from safelight.learn.settings import TrainReport, TrainSettings
+    from safelight.learn.train import train
     from safelight.picture import Picture, read, write
     from safelight.runtime.images import Vae
     from safelight.runtime.restore import Restored, Restorer
+    from safelight.work import Cancelled, Progress
 
 _HOMES = {
-    "Augment": "safelight.augment",
-    "AugmentedSet": "safelight.augment",
+    "Augment": "safelight.augmentation",
+    "AugmentReport": "safelight.jobs.augment.settings",
+    "AugmentSettings": "safelight.jobs.augment.settings",
+    "AugmentedSet": "safelight.augmentation",
+    "Cancelled": "safelight.work",
+    "EnhanceReport": "safelight.jobs.enhance.outcome",
+    "EnhanceSettings": "safelight.jobs.enhance.settings",
+    "EvaluateReport": "safelight.jobs.evaluate",
+    "EvaluateSettings": "safelight.jobs.evaluate",
+    "GenerateReport": "safelight.jobs.generate.settings",
+    "GenerateSettings": "safelight.jobs.generate.settings",
+    "InspectReport": "safelight.dataset:Report",
+    "InspectSettings": "safelight.jobs.inspect",
     "Picture": "safelight.picture",
+    "Progress": "safelight.work",
     "Restored": "safelight.runtime.restore",
     "Restorer": "safelight.runtime.restore",
     "SafelightError": "safelight.errors",
+    "TrainReport": "safelight.learn.settings",
+    "TrainSettings": "safelight.learn.settings",
     "Vae": "safelight.runtime.images",
+    "VerdictReport": "safelight.downstream.verdict",
+    "VerdictSettings": "safelight.downstream.settings",
+    "augment": "safelight.jobs.augment.augment",
+    "enhance": "safelight.jobs.enhance.enhance",
+    "evaluate": "safelight.jobs.evaluate",
+    "generate": "safelight.jobs.generate.generate",
+    "inspect": "safelight.jobs.inspect",
     "read": "safelight.picture",
+    "train": "safelight.learn.train",
+    "verdict": "safelight.downstream.verdict",
     "write": "safelight.picture",
 }
+"""Where each public name lives; after a colon its name there, if that is another."""
 __all__ = [
     "Augment",
+    "AugmentReport",
+    "AugmentSettings",
     "AugmentedSet",
+    "Cancelled",
+    "EnhanceReport",
+    "EnhanceSettings",
+    "EvaluateReport",
+    "EvaluateSettings",
+    "GenerateReport",
+    "GenerateSettings",
+    "InspectReport",
+    "InspectSettings",
     "Picture",
+    "Progress",
     "Restored",
     "Restorer",
     "SafelightError",
+    "TrainReport",
+    "TrainSettings",
     "Vae",
+    "VerdictReport",
+    "VerdictSettings",
     "__version__",
+    "augment",
+    "enhance",
+    "evaluate",
+    "generate",
+    "inspect",
     "read",
+    "train",
+    "verdict",
     "write",
 ]
 
@@ -60,5 +122,6 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     """Import what is asked for only when it is asked for: the command line must start at once."""
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, _, other = _HOMES[name].partition(":")
+        return getattr(import_module(module), other or name)
     raise AttributeError(f"module 'safelight' has no attribute '{name}'")

@@ -1,8 +1,11 @@
 """`safelight enhance` as a person runs it, with good files and bad."""
 
+import contextlib
 import hashlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from PIL import Image
 from safelight.bundle import Bundle
 from safelight.picture import read
 from safelight.picture.exif import parse
-from support import XMP, run_cli
+from tests.support import XMP, run_cli
 
 
 @pytest.fixture
@@ -186,6 +189,23 @@ def test_ctrl_c_keeps_what_is_finished(tiny, inputs, tmp_path):
     assert not list((tmp_path / "out").glob(".*.part"))
 
 
+def test_result_lines_stand_above_the_bar(tiny, inputs, tmp_path):
+    (inputs / "text.png").write_text("not a picture")
+    leader, terminal = pty.openpty()
+    command = [sys.executable, "-m", "safelight", "enhance", inputs, "-o", tmp_path / "out", "--model", tiny.folder]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "300"}
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while part := os.read(leader, 65536):
+            shown += part
+    os.close(leader)
+    assert process.wait() == 1
+    starts = re.findall(rb"(\r\x1b\[2K|\n)(?:\x1b\[\d*m)*(?:failed: |[^\r\n]*[ab]\.\w+ -> )", shown)
+    assert len(starts) == 3, shown
+
+
 def test_standard_streams(tiny, inputs):
     whole = (inputs / "b.png").read_bytes()
     command = [sys.executable, "-m", "safelight", "enhance", "-", "-o", "-", "--model", tiny.folder]
@@ -245,10 +265,12 @@ def test_dry_run_writes_nothing(tiny, inputs, tmp_path):
         (["--strength", "2"], 2, "--strength '2"),
         (["--samples", "-1"], 2, "--samples"),
         (["--format", "bmp"], 2, "--format"),
-        (["--on-error", "panic"], 2, "use continue or stop"),
+        (["--on-error", "panic"], 2, "--on-error 'panic': Input should be 'continue' or 'stop'"),
+        (["--workers", "0"], 2, "--workers '0'"),
+        (["--op", "contrast=1.2", "--uncertainty"], 2, "leave one of them out"),
         (["--model", "nonesuch"], 3, "use one of"),
         (["--device", "cuda"], 3, "use --device cpu"),
-        (["--device", "abacus"], 2, "use auto, cpu or cuda"),
+        (["--device", "abacus"], 2, "--device 'abacus': Input should be 'auto', 'cpu' or 'cuda'"),
     ],
 )
 def test_wrong_use_and_refusals(tiny, inputs, tmp_path, arguments, code, reason):

@@ -7,18 +7,14 @@ import sys
 import numpy as np
 import pytest
 
+from safelight.cli.app import VERBS
 from safelight.picture import Picture, read, write
-from support import run_cli
+from tests.support import run_cli, run_process
 
 
-def test_the_command_line_starts_at_once_and_without_torch():
-    code = (
-        "import sys, safelight.cli; print([m for m in ('torch', 'onnxruntime', 'pyvips', 'numpy') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_the_command_line_starts_at_once():
     began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    assert run_cli("--help").returncode == 0
+    assert run_process("--help").returncode == 0
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began < 1.0, "processor time, not a stopwatch"
 
 
@@ -33,21 +29,39 @@ def test_enhance_never_imports_torch(tiny, rng, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_model_and_doctor(tiny, tmp_path):
-    for arguments, expected in (
-        (["model", "list"], "photo"),
-        (["model", "info", tiny.folder], "random weights"),
-        (["model", "verify", tiny.folder], "all graphs run"),
-        (["doctor"], "--device auto takes: cpu"),
-        (["--version"], "safelight 0."),
-    ):
-        done = run_cli(*arguments)
-        assert done.returncode == 0, done.stderr
-        assert expected in done.stdout
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("model list", "photo"),
+        ("model info {tiny}", "random weights"),
+        ("model info {tiny} --json", '"name": "tiny"'),
+        ("model verify {tiny}", "all graphs run"),
+        ("doctor", "--device auto takes: cpu"),
+        ("--version", "safelight 0."),
+    ],
+)
+def test_models_and_the_machine_are_told(tiny, command, expected):
+    done = run_cli(*command.format(tiny=tiny.folder).split())
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+
+
+def test_a_model_is_exported_and_what_is_none_is_refused(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert run_cli("model", "export", tiny.folder, "-o", tmp_path / "t.zip").returncode == 0
     assert "all graphs run" in run_cli("model", "verify", tmp_path / "t.zip").stdout
     refused = run_cli("model", "verify", tmp_path)
     assert refused.returncode == 3 and "is not a bundle" in refused.stderr
+
+
+def test_every_verb_of_the_table_has_help():
+    for verb in VERBS:
+        done = run_cli(verb, "--help")
+        assert done.returncode == 0 and f"safelight {verb}" in done.stdout, verb
+
+
+def test_an_unknown_verb_is_wrong_use():
+    assert run_cli("restore").returncode == 2
 
 
 @pytest.mark.slow

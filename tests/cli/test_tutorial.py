@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from safelight.picture import Picture, write
-from support import ROOT, run_cli
+from tests.support import ROOT, run_cli
 
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]

@@ -9,7 +9,7 @@ import pytest
 
 from safelight.dataset import ImageSet, Item, Loaded, inspect_set
 from safelight.dataset.alike import ALIKE, BLOCK, groups, sketch
-from safelight.degrade import Step, draw, replay
+from safelight.degrade import DegradeStep, draw, replay
 from safelight.errors import PictureError
 from safelight.picture import Picture, read, write
 from safelight.work import Progress
@@ -17,7 +17,7 @@ from tests.support import ROOT, run_cli
 
 
 def scenes(rng: np.random.Generator, count: int, size: int = 32) -> list[np.ndarray]:
-    blur = draw([Step.fixed("gaussian_blur", sigma_px=3)], 0)
+    blur = draw([DegradeStep.fixed("gaussian_blur", sigma_px=3)], 0)
     smooth = [replay(rng.random((size, size, 3)).astype(np.float32), blur) for _ in range(count)]
     return [np.rint(255 * np.clip(4 * (s - 0.5) + 0.5, 0, 1)).astype(np.uint8) for s in smooth]
 
@@ -89,7 +89,7 @@ def test_saved_again_is_alike_and_another_photograph_is_not():
     photos = [read(path) for path in sorted((ROOT / "examples" / "samples").glob("*.webp"))]
     vectors = [sketch(photo.with_depth(8).pixels) for photo in photos]
     for photo, vector in zip(photos, vectors, strict=True):
-        again = replay(photo.as_float(), draw([Step.fixed("jpeg", quality=50)], 0))
+        again = replay(photo.as_float(), draw([DegradeStep.fixed("jpeg", quality=50)], 0))
         smaller = photo.with_depth(8).pixels[::2, ::2]
         for other in (np.rint(255 * again).astype(np.uint8), smaller):
             assert vector @ sketch(other) >= ALIKE

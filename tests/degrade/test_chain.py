@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from safelight.degrade import DEGRADATIONS, Record, Step, draw, replay
+from safelight.degrade import DEGRADATIONS, DegradeRecord, DegradeStep, draw, replay
 from safelight.degrade.light import to_gamma, to_linear
 from safelight.errors import RecipeError
 
@@ -44,8 +44,8 @@ def test_every_kind_is_tested():
 def test_replay_from_json_gives_the_same_pair(scene, kind, channels):
     pixels = scene[..., :channels].copy()
     untouched = pixels.copy()
-    record = draw([Step(kind, RANGES[kind])], 3, "a.png", 7)
-    once, again = replay(pixels, record), replay(pixels, Record.from_json(record.to_json()))
+    record = draw([DegradeStep(kind, RANGES[kind])], 3, "a.png", 7)
+    once, again = replay(pixels, record), replay(pixels, DegradeRecord.from_json(record.to_json()))
     np.testing.assert_array_equal(once, again)
     np.testing.assert_array_equal(pixels, untouched)
     assert once.shape == pixels.shape
@@ -57,7 +57,7 @@ def test_replay_from_json_gives_the_same_pair(scene, kind, channels):
 @given(st.integers(0, 2**40), st.text(max_size=8), st.integers(0, 99))
 @settings(max_examples=30)
 def test_draws_depend_on_identity_only(seed, name, copy):
-    chain = [Step("gaussian_noise", {"sigma_255": (0, 50)}), Step("jpeg", {"quality": (10, 90)})]
+    chain = [DegradeStep("gaussian_noise", {"sigma_255": (0, 50)}), DegradeStep("jpeg", {"quality": (10, 90)})]
     assert draw(chain, seed, name, copy) == draw(chain, seed, name, copy)
     assert draw(chain, seed, name, copy).steps != draw(chain, seed, name, copy + 1).steps
     for _, parameters in draw(chain, seed, name, copy).steps:
@@ -66,7 +66,7 @@ def test_draws_depend_on_identity_only(seed, name, copy):
 
 def test_unknown_kind_says_what_there_is():
     with pytest.raises(RecipeError, match=r"'sharpen' is not known; choose one of: camera_noise"):
-        Step("sharpen")
+        DegradeStep("sharpen")
 
 
 @given(st.floats(-0.5, 2))
@@ -88,12 +88,12 @@ def test_light_round_trip(value):
 )
 def test_wrong_parameters_are_told(kind, ranges, reason):
     with pytest.raises(RecipeError, match=reason):
-        Step(kind, ranges)
+        DegradeStep(kind, ranges)
 
 
 def test_gaussian_noise_has_its_sigma_and_is_not_clipped():
     flat = np.ones((200, 200, 3), np.float32)
-    noise = replay(flat, draw([Step.fixed("gaussian_noise", sigma_255=25)], 0)) - flat
+    noise = replay(flat, draw([DegradeStep.fixed("gaussian_noise", sigma_255=25)], 0)) - flat
     assert noise.std() * 255 == pytest.approx(25, rel=0.01)
     assert noise.max() > 0.2
 
@@ -102,7 +102,7 @@ def test_camera_noise_follows_its_law():
     """Var[raw] = shot · raw + read², in linear light."""
     for level in (0.35, 0.6):
         flat = np.full((300, 300, 3), level, np.float32)
-        noisy = replay(flat, draw([Step.fixed("camera_noise", shot=0.002, read=0.004)], 1))
+        noisy = replay(flat, draw([DegradeStep.fixed("camera_noise", shot=0.002, read=0.004)], 1))
         raw = to_linear(flat)[0, 0, 0]
         assert np.var(to_linear(noisy)) == pytest.approx(0.002 * raw + 0.004**2, rel=0.03)
 
@@ -111,7 +111,7 @@ def test_mosaic_correlates_neighbours_and_its_absence_does_not():
     flat = np.full((128, 128, 3), 0.5, np.float32)
 
     def neighbour_correlation(mosaic: float) -> float:
-        step = Step.fixed("camera_noise", shot=0.002, read=0.002, mosaic=mosaic)
+        step = DegradeStep.fixed("camera_noise", shot=0.002, read=0.002, mosaic=mosaic)
         red = replay(flat, draw([step], 2))[..., 0]
         return float(np.corrcoef(red[:, :-1].ravel(), red[:, 1:].ravel())[0, 1])
 
@@ -121,7 +121,7 @@ def test_mosaic_correlates_neighbours_and_its_absence_does_not():
 
 @pytest.mark.parametrize("subsample", [0, 1])
 def test_jpeg_is_what_pillow_makes(scene, subsample):
-    ours = replay(scene, draw([Step.fixed("jpeg", quality=60, subsample=subsample)], 0))
+    ours = replay(scene, draw([DegradeStep.fixed("jpeg", quality=60, subsample=subsample)], 0))
     buffer = io.BytesIO()
     eight = np.rint(scene * 255).astype(np.uint8)
     Image.fromarray(eight).save(buffer, "JPEG", quality=60, subsampling=2 if subsample else 0)
@@ -130,13 +130,13 @@ def test_jpeg_is_what_pillow_makes(scene, subsample):
 
 
 def test_gaussian_blur_is_scipys(scene):
-    ours = replay(scene, draw([Step.fixed("gaussian_blur", sigma_px=1.3)], 0))
+    ours = replay(scene, draw([DegradeStep.fixed("gaussian_blur", sigma_px=1.3)], 0))
     theirs = ndimage.gaussian_filter(scene, (1.3, 1.3, 0), mode="nearest", radius=(4, 4, 0))
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
 @pytest.mark.parametrize(
-    "step", [Step.fixed("disk_blur", radius_px=2), Step.fixed("motion_blur", length_px=7, angle_deg=30)]
+    "step", [DegradeStep.fixed("disk_blur", radius_px=2), DegradeStep.fixed("motion_blur", length_px=7, angle_deg=30)]
 )
 def test_blurs_keep_flat_fields_and_the_mean_of_a_point(step):
     flat = np.full((31, 31, 1), 0.25, np.float32)
@@ -152,12 +152,12 @@ def test_blurs_keep_flat_fields_and_the_mean_of_a_point(step):
 def test_motion_blur_goes_counter_clockwise():
     point = np.zeros((31, 31, 1), np.float32)
     point[15, 15] = 1
-    spread = replay(point, draw([Step.fixed("motion_blur", length_px=10, angle_deg=45)], 0))[..., 0]
+    spread = replay(point, draw([DegradeStep.fixed("motion_blur", length_px=10, angle_deg=45)], 0))[..., 0]
     assert spread[12, 18] > 0 and spread[18, 12] > 0
     assert spread[12, 12] == 0
 
 
 def test_exposure_doubles_linear_light():
     flat = np.full((4, 4, 3), 0.3, np.float32)
-    brighter = replay(flat, draw([Step.fixed("exposure", stops=1)], 0))
+    brighter = replay(flat, draw([DegradeStep.fixed("exposure", stops=1)], 0))
     np.testing.assert_allclose(to_linear(brighter), 2 * to_linear(flat), rtol=1e-4)

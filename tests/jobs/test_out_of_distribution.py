@@ -1,29 +1,32 @@
-"""What becomes of a picture that the model does not know: it is done, and everybody is told."""
+"""What becomes of a picture that is unlike the training pictures: it is done, with a warning everywhere."""
 
 import dataclasses
 import json
 
 import numpy as np
 
-from safelight.jobs.enhance import EnhanceSettings, make_plan, run
+from safelight.jobs.enhance.plan import make_plan
+from safelight.jobs.enhance.run import run
+from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import Picture, write
-from safelight.runtime import Restorer, RestorerNetworks
+from safelight.runtime.restore import Restorer, RestorerNetworks
 
 
-def test_a_strange_picture_is_done_and_told_of(tiny, tmp_path, rng):
+def test_an_out_of_distribution_picture_is_done_with_a_warning(tiny, tmp_path, rng):
     source = tmp_path / "in" / "a.png"
     source.parent.mkdir()
     write(Picture(rng.integers(0, 256, (140, 150, 3), dtype=np.uint8)), source)
-    told = {}
+    outcomes = {}
     for name, limit in (("known", 1e6), ("strange", 1e-6)):
         networks = RestorerNetworks(tiny)
-        networks.familiar = dataclasses.replace(networks.familiar, limit=np.float32(limit))
-        plan = make_plan([source], tmp_path / name, EnhanceSettings(), recursive=False)
-        (told[name],) = run(plan, Restorer(networks), EnhanceSettings())
+        networks.ood_reference = dataclasses.replace(networks.ood_reference, limit=np.float32(limit))
+        plan = make_plan(EnhanceSettings(inputs=[source], output=tmp_path / name))
+        (outcomes[name],) = run(plan, Restorer(networks))
         assert (tmp_path / name / "a.png").exists()
-    assert told["known"].ood_score < 1 < told["strange"].ood_score
-    assert told["known"].warnings == []
-    (warning,) = told["strange"].warnings
-    assert warning.startswith("outside what this model was trained on")
+    assert outcomes["known"].ood_score < 1 < outcomes["strange"].ood_score
+    assert outcomes["known"].warnings == []
+    (warning,) = outcomes["strange"].warnings
+    assert warning.startswith("this picture is unlike the training pictures (out-of-distribution score ")
+    assert warning.endswith(", limit 1): check the result")
     line = json.loads((tmp_path / "strange" / "manifest.jsonl").read_text().splitlines()[-1])
-    assert line["anomaly"] == told["strange"].ood_score and line["warnings"] == [warning]
+    assert line["ood_score"] == outcomes["strange"].ood_score and line["warnings"] == [warning]

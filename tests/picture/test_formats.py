@@ -10,7 +10,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from safelight.picture import Metadata, Picture, exif, read, write
 from safelight.picture.exif import parse, serialise
-from support import XMP
+from tests.support import XMP
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 HELD = {".jpg": (8,), ".png": (8, 16), ".tif": (8, 16, 32), ".webp": (8,), ".avif": (8, 10, 12)}

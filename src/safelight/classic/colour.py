@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.classic.formats import LUMA, Pixels, as_picture, full_scale
+from safelight.picture.luma import BT601
 
 ColourMatrix = NDArray[np.float64]
 """(4, 4), the last row 0 0 0 1."""
-_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_YIQ = np.array([BT601, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
 def contrast(*, factor: float) -> ColourMatrix:

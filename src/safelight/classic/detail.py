@@ -60,7 +60,7 @@ def sharpen(pixels: Pixels, rng: Rng, *, amount: float, sigma_px: float) -> Pixe
     """Unsharp mask of the luma: `amount` times what a Gaussian of `sigma_px` takes away is added."""
     before = luma(pixels)
     soft = np.asarray(cv2.GaussianBlur(before, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT))
-    return with_luma(pixels, before, np.asarray(cv2.addWeighted(before, 1 + amount, soft, -amount, 0)))
+    return with_luma(pixels, before, np.asarray(cv2.addWeighted(before, 1 + amount, soft, -amount, gamma=0)))
 
 
 def erode(pixels: Pixels, rng: Rng, *, radius_px: float) -> Pixels:
@@ -101,7 +101,7 @@ def _morphology(pixels: Pixels, operation: int, radius_px: float) -> Pixels:
     small = _of_disk(pixels, operation, inner)
     if not share:
         return small
-    return as_picture(cv2.addWeighted(small, 1 - share, _of_disk(pixels, operation, inner + 1), share, 0))
+    return as_picture(cv2.addWeighted(small, 1 - share, _of_disk(pixels, operation, inner + 1), share, gamma=0))
 
 
 def _of_disk(pixels: Pixels, operation: int, radius: int) -> Pixels:

@@ -6,15 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.dataset import form
+from safelight.picture.luma import BT601
 from safelight.picture.picture import FULL_SCALE
 
 Pixels = NDArray[Any]
 """(H, W, 1) grey or (H, W, 3) RGB; uint8, uint16, or float32 with white at 1."""
-LUMA = form.LUMA.astype(np.float32)[None]
+LUMA = BT601.astype(np.float32)[None]
 """(1, 3)"""
-
-cv2.setNumThreads(1)  # pictures are small and many: whoever has cores gives them several pictures
 
 
 def as_picture(values: Any) -> Pixels:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from safelight import randomness
-from safelight.augment import Augment, Sample, apply, draw
+from safelight.augmentation import Augment, Sample, apply, draw
 from safelight.dataset.form import unit
 from safelight.downstream.arms import Arm, Bytes
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from safelight.augment import Bank, Sample, apply, draw
-from safelight.augment.latent import LatentSpace
-from safelight.augment.recipe import Step
+from safelight.augmentation import Bank, Sample, apply, draw
+from safelight.augmentation.latent import LatentSpace
+from safelight.augmentation.recipe import RecipeStep
 from safelight.downstream.arms import ARMS, Arm, Bytes, Lesson, Variants
 from safelight.downstream.check import CLASSLESS, Plan, times
 from safelight.downstream.lessons import lessons
@@ -109,7 +109,7 @@ class ArmBuilder:
         pictures = _Pictures(names, [None] * len(names), self.pool)
         return self._made(LatentSpace(self.vae), steps, pictures, copies=POOL_COPIES, seed=0)
 
-    def _variants(self, bank: Bank, steps: Sequence[Step], seed: int) -> Variants:
+    def _variants(self, bank: Bank, steps: Sequence[RecipeStep], seed: int) -> Variants:
         """Of labelled pictures."""
         assert self.vae is not None
         pictures = _Pictures(bank.names, bank.labels, bank.pixels)
@@ -117,7 +117,7 @@ class ArmBuilder:
         return self._made(space, steps, pictures, copies=self.plan.settings.copies, seed=seed)
 
     def _made(
-        self, space: LatentSpace, steps: Sequence[Step], pictures: _Pictures, *, copies: int, seed: int
+        self, space: LatentSpace, steps: Sequence[RecipeStep], pictures: _Pictures, *, copies: int, seed: int
     ) -> Variants:
         """By the latent steps alone: classic ones are drawn anew at each sight."""
         names, labels, pixels = pictures

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from safelight.augment import AugmentRecipe, load_recipe
-from safelight.augment.catalog import OPERATIONS
-from safelight.augment.recipe import Step
+from safelight.augmentation import AugmentRecipe, load_recipe
+from safelight.augmentation.catalog import OPERATIONS
+from safelight.augmentation.recipe import RecipeStep
 from safelight.downstream.arms import ARMS
 from safelight.downstream.judge import roles
 from safelight.downstream.settings import VerdictSettings
@@ -28,17 +29,17 @@ class Plan:
     """Names of those that are trained."""
 
     @property
-    def latent(self) -> tuple[Step, ...]:
+    def latent(self) -> tuple[RecipeStep, ...]:
         """Steps of the recipe that need a VAE."""
         return steps_of(self.recipe, latent=True)
 
     @property
-    def classic(self) -> tuple[Step, ...]:
+    def classic(self) -> tuple[RecipeStep, ...]:
         """The other steps of the recipe."""
         return steps_of(self.recipe, latent=False)
 
     @property
-    def model(self) -> str | None:
+    def model(self) -> str | Path | None:
         """The VAE's bundle; None if the recipe has no latent step."""
         return (self.settings.model or self.recipe.model) if self.recipe.latent else None
 
@@ -80,12 +81,12 @@ def available_arms(settings: VerdictSettings, recipe: AugmentRecipe) -> tuple[st
     )
 
 
-def steps_of(recipe: AugmentRecipe, latent: bool) -> tuple[Step, ...]:
+def steps_of(recipe: AugmentRecipe, latent: bool) -> tuple[RecipeStep, ...]:
     """The latent ones, or the others."""
     return tuple(step for step in recipe.steps if (OPERATIONS[step.op].kind == "latent") == latent)
 
 
-def times(steps: Sequence[Step], factor: float) -> tuple[Step, ...]:
+def times(steps: Sequence[RecipeStep], factor: float) -> tuple[RecipeStep, ...]:
     """Latent steps with so many times the noise. Raises UsageError for more than a parameter allows."""
     multiplied = []
     for step in steps:

@@ -6,7 +6,7 @@ from html import escape
 
 from safelight.downstream.arms import ArmScore
 from safelight.downstream.judge import Interval, Verdict, mean_curve
-from safelight.evaluate.page import document, figure
+from safelight.evaluation.page import document, figure
 
 COLOURS = ("#888", "#b80", "#06c", "#c33", "#080", "#808", "#0aa")
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 280, 50, 30, 10, 160

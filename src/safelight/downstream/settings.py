@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from safelight.settings import Positive, Settings, argument, option
+from safelight.settings import AnyPath, OptionalPath, Positive, Settings, argument, option
 
 
 def _words(given: Any) -> Any:
@@ -27,11 +27,13 @@ Factor = Annotated[float, Field(gt=0, lt=100)]
 class VerdictSettings(Settings):
     """One comparison: a labelled set, an augmentation, and how the arms are trained."""
 
-    dataset: Path = argument("A labelled set: a folder (sub-folders are classes), .npz, .csv or .jsonl.", "DATASET")
-    recipe: Path = option(..., "The augmentation that is tried, such as recipes/augment.toml.")
-    model: str | None = option(None, "A bundle of a VAE, for latent steps: its name or path. Default: the recipe's.")
-    test: Path | None = option(None, "Another set to test on. Default: the test part of DATASET.")
-    unlabelled: Path | None = option(None, "More pictures for training. Their labels are not used.")
+    dataset: AnyPath = argument("A labelled set: a folder (sub-folders are classes), .npz, .csv or .jsonl.", "DATASET")
+    recipe: AnyPath = option(..., "The augmentation that is tried, such as recipes/augment.toml.")
+    model: str | Path | None = option(
+        None, "A bundle of a VAE, for latent steps: its name or path. Default: the recipe's."
+    )
+    test: OptionalPath = option(None, "Another set to test on. Default: the test part of DATASET.")
+    unlabelled: OptionalPath = option(None, "More pictures for training. Their labels are not used.")
     per_class: Positive | None = option(
         None, "Labelled pictures of each class, drawn anew for each seed. Default: all."
     )
@@ -45,5 +47,5 @@ class VerdictSettings(Settings):
     arms: Annotated[tuple[str, ...], BeforeValidator(_words)] = option(
         (), "Arms to train, such as classic,classic_vae. Default: all that the recipe allows."
     )
-    cache: Path = option(Path(".cache/pixels"), "Where decoded pictures are kept.")
+    cache: AnyPath = option(Path(".cache/pixels"), "Where decoded pictures are kept.")
     workers: Positive | None = option(None, "Arms that are trained at a time. Default: one for each processor core.")

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safelight.evaluate import Evaluation, MeasureSettings, PartChoice, evaluate_images, open_held_out
-from safelight.evaluate.page import html
+from safelight.evaluation import Evaluation, MeasureSettings, PartChoice, evaluate_images, open_held_out
+from safelight.evaluation.page import html
 from safelight.runtime.graphs import Device
 from safelight.runtime.images.vae import Vae
-from safelight.settings import Positive, Settings, option
+from safelight.settings import AnyPath, Positive, Settings, option
 from safelight.work import OnProgress, Progress, silent, write_whole
 
 MOST_TRAINING = 5000
@@ -18,8 +18,8 @@ MOST_TRAINING = 5000
 class EvaluateSettings(Settings):
     """Which model, on which pictures, and how much is measured."""
 
-    model: str = option(..., "A bundle of a set of pictures: its name or path.")
-    data: Path = option(..., "A set of pictures: a folder, .npz, .csv or .jsonl.")
+    model: str | Path = option(..., "A bundle of a set of pictures: its name or path.")
+    data: AnyPath = option(..., "A set of pictures: a folder, .npz, .csv or .jsonl.")
     part: PartChoice = option(
         "auto",
         "auto, test, validation, train or all. auto: the test part of the set that the model was trained on, "
@@ -31,7 +31,7 @@ class EvaluateSettings(Settings):
     most: Positive = option(2000, "Pictures that are measured. Of a larger set, a fair sample is taken.")
     seed: int = option(0, "Of all draws.")
     device: Device = option("auto", "auto, cpu or cuda.")
-    cache: Path = option(Path(".cache/pixels"), "Where decoded pictures are kept.")
+    cache: AnyPath = option(Path(".cache/pixels"), "Where decoded pictures are kept.")
 
 
 @dataclass(frozen=True)

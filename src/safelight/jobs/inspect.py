@@ -1,17 +1,15 @@
 """Look at a set of pictures before training on it."""
 
-from pathlib import Path
-
 from safelight.dataset import Report, inspect_set, open_set
 from safelight.runtime.machine import cores
-from safelight.settings import Settings, argument
+from safelight.settings import AnyPath, Settings, argument
 from safelight.work import OnProgress, silent
 
 
 class InspectSettings(Settings):
     """Which set."""
 
-    dataset: Path = argument("A folder (sub-folders are classes), an .npz, a .csv or a .jsonl.", "DATASET")
+    dataset: AnyPath = argument("A folder (sub-folders are classes), an .npz, a .csv or a .jsonl.", "DATASET")
 
 
 def inspect(settings: InspectSettings, on_progress: OnProgress = silent) -> Report:

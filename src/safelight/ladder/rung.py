@@ -72,7 +72,7 @@ class Rung(nn.Module):
 
     @torch.no_grad()
     def initialise_from_data(self, h: Tensor, evidence: Tensor, generator: torch.Generator) -> None:
-        """Data-dependent initialisation: Δμ gets mean 0 and variance 1 over a batch, in random directions of the evidence.
+        """Data-dependent initialisation: Δμ gets mean 0 and variance 1 over a batch, in random directions.
 
         From q = p a rung often collapses. Its z is pure noise at first, so the decoder learns to ignore z before the
         posterior has learned to carry anything. Then neither has a gradient (docs/lab-notebook.md). The scale is set by

@@ -6,6 +6,7 @@ and no new task begins.
 """
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -51,11 +52,18 @@ class Processes:
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """See `Engine.map`. Raises OutputError if a process dies."""
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.workers, context, self.prepare, self.arguments) as pool:
+        with ProcessPoolExecutor(self.workers, context, _prepare, (self.prepare, self.arguments)) as pool:
             try:
                 yield from _bounded(pool, function, tasks, 2 * self.workers)
             except BrokenProcessPool:
                 raise OutputError("a worker died, perhaps for want of memory; go on with fewer --workers") from None
+
+
+def _prepare(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    """Ctrl-C in a terminal reaches every process; the one that drives the job alone decides what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare(*arguments)
 
 
 def _bounded(pool: Executor, function: Callable[[Task], Result], tasks: Iterable[Task], most: int) -> Iterator[Result]:

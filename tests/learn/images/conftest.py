@@ -4,9 +4,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.blobs import RECIPE, blobs
 
 from safelight.picture import Picture, write
+from tests.blobs import RECIPE, blobs
 
 
 @pytest.fixture(scope="session")

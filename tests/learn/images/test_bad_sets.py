@@ -4,10 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
-from tests.learn.training import metrics
-from tests.learn.training import train as run
 
 from safelight.errors import PictureError, UsageError
+from tests.learn.training import metrics
+from tests.learn.training import train as run
 
 
 def conditional(recipe):

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.learn.training import edit, metrics
-from tests.learn.training import train as run
 
 import safelight
 from safelight.errors import RecipeError, UsageError
@@ -23,6 +21,8 @@ from safelight.learn.images.objectives import image_objective
 from safelight.learn.images.recipe import StageSettings
 from safelight.learn.task import Group
 from safelight.picture import read
+from tests.learn.training import edit, metrics
+from tests.learn.training import train as run
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.learn.training import edit, metrics
-from tests.learn.training import train as run
 
 from safelight.errors import TrainingError
 from safelight.learn import checkpoint, loop
 from safelight.learn.optimise import HOPELESS_AFTER
+from tests.learn.training import edit, metrics
+from tests.learn.training import train as run
 
 
 def test_lost_weights_are_rolled_back_and_then_given_up(recipe, folder, tmp_path, monkeypatch):

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.support import ROOT
 
 from safelight.picture import Picture, read, write
+from tests.support import ROOT
 
 RECIPE = """
 name = "tiny"

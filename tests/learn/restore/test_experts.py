@@ -6,7 +6,6 @@ import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.learn.training import train
 
 from safelight.errors import RecipeError, UsageError
 from safelight.ladder.restorer import build_experts
@@ -18,6 +17,7 @@ from safelight.learn.restore.store import build_store
 from safelight.learn.train import read_recipe
 from safelight.picture import Picture, read
 from safelight.runtime.restore import Restorer
+from tests.learn.training import train
 
 TOGETHER = '[[stages]]\nobjective = "mean"\nsteps = 20\nbatch = 4\nwarmup_steps = 5\n'
 

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.learn.training import train as run
-from tests.support import ROOT
 
-from safelight.degrade import Step, draw, replay
+from safelight.degrade import DegradeStep, draw, replay
 from safelight.errors import BundleError, RecipeError, UsageError
 from safelight.ladder.restorer import build_restorer
 from safelight.learn import graphs
@@ -24,6 +22,8 @@ from safelight.learn.restore import calibrate, export, ood
 from safelight.learn.train import read_recipe
 from safelight.picture import Picture, read
 from safelight.runtime.restore import Restorer
+from tests.learn.training import train as run
+from tests.support import ROOT
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -107,7 +107,7 @@ def test_draws_vary_as_the_std_says(finished, pictures):
     model = Restorer.load(finished / "bundle")
     drawn, told = 0.0, 0.0
     for k, path in enumerate(sorted(pictures.iterdir())):
-        noisy = replay(read(path).as_float(), draw([Step.fixed("gaussian_noise", sigma_255=10 + 3 * k)], 0, k))
+        noisy = replay(read(path).as_float(), draw([DegradeStep.fixed("gaussian_noise", sigma_255=10 + 3 * k)], 0, k))
         out = model.enhance(Picture(noisy), samples=8)
         drawn += np.stack([s.pixels - out.mean.pixels for s in out.samples]).var(dtype=np.float64)
         told += np.square(out.std, dtype=np.float64).mean()
@@ -273,7 +273,7 @@ def test_every_published_recipe_loads():
     recipes = sorted((ROOT / "recipes").rglob("*.toml"))
     assert recipes
     for path in recipes:
-        if path.name == "augment.toml":  # tests/augment/test_recipes.py
+        if path.name == "augment.toml":  # tests/augmentation/test_recipes.py
             with pytest.raises(RecipeError, match="safelight augment"):
                 read_recipe(path)
             continue

@@ -5,12 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from safelight.bundle import OodReference
-from safelight.degrade import Step, draw, replay
-from safelight.errors import BundleError, DeviceError
 from safelight.picture import Picture
-from safelight.runtime import Restorer, RestorerNetworks
-from safelight.runtime import networks as session_module
+from safelight.runtime.restore import Restorer, RestorerNetworks
 from safelight.runtime.restore.canvas import Canvas
 from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, look, statistics
 
@@ -51,9 +47,17 @@ def test_statistics_know_white_from_smooth_and_gaussian_from_salt(rng):
     assert found["rows"][lines] > 2 and found["rows"][lines + 1] < 0.3, "rows of their own brightness, no columns"
 
 
+def blurred(pixels: np.ndarray) -> np.ndarray:
+    """By a binomial filter of about 2 pixels."""
+    for axis in (0, 1):
+        for _ in range(8):
+            pixels = (np.roll(pixels, 1, axis) + 2 * pixels + np.roll(pixels, -1, axis)) / 4
+    return pixels.astype(np.float32)
+
+
 def test_statistics_know_waves_grey_and_directions(rng):
     features = np.zeros((1, 5, 8, 8), dtype=np.float32)
-    scene = replay(rng.random((128, 128, 3)).astype(np.float32), draw([Step.fixed("gaussian_blur", sigma_px=2)], 0))
+    scene = blurred(rng.random((128, 128, 3)))
     wave = 0.05 * np.sin(2 * np.pi * np.arange(128, dtype=np.float32) / 3.3)[None, :, None]
     grey = np.repeat(scene.mean(axis=2, keepdims=True), 3, axis=2)
 
@@ -100,13 +104,13 @@ def test_the_scale_is_corrected_by_kind(tiny, rng):
     before = Restorer(networks).enhance(picture, samples=1)
     assert look(networks, Canvas.of(picture)).correction == pytest.approx(np.exp([0.1, 0.3, 0]), rel=1e-5)
     logs = np.tile(np.log([2 * np.exp(0.1), 3, 1]), (5, 2, 1))
-    networks.familiar = dataclasses.replace(networks.familiar, correction=logs)
+    networks.ood_reference = dataclasses.replace(networks.ood_reference, correction=logs)
     after = Restorer(networks).enhance(picture, samples=1)
     np.testing.assert_allclose(after.std, 2 * before.std, rtol=1e-5)
     moved = [np.abs(out.samples[0].as_float() - out.mean.as_float()).mean() for out in (before, after)]
     assert moved[1] > 1.5 * moved[0]
     wide = logs + np.log([1, 1, 2])  # draws vary too much by themselves
-    networks.familiar = dataclasses.replace(networks.familiar, correction=wide)
+    networks.ood_reference = dataclasses.replace(networks.ood_reference, correction=wide)
     again = Restorer(networks).enhance(picture, samples=1)
     np.testing.assert_array_equal(again.samples[0].pixels, before.samples[0].pixels)
     np.testing.assert_array_equal(again.std, after.std)
@@ -122,7 +126,7 @@ def test_the_chosen_expert_restores_pictures_of_any_size(tiny, rng, size):
     picture = Picture(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
     networks = RestorerNetworks(tiny)
     one = Restorer(networks).enhance(picture, samples=1)
-    networks.familiar = dataclasses.replace(networks.familiar, error=networks.familiar.error[:, ::-1])
+    networks.ood_reference = dataclasses.replace(networks.ood_reference, error=networks.ood_reference.error[:, ::-1])
     other = Restorer(networks).enhance(picture, samples=1)
     assert (one.expert, other.expert) == ("one", "other")
     assert not np.array_equal(one.mean.pixels, other.mean.pixels)
@@ -131,69 +135,3 @@ def test_the_chosen_expert_restores_pictures_of_any_size(tiny, rng, size):
     direct = networks.estimate("other", canvas.take((0, size[0]), (0, size[1]))[None]).mean[0]
     found = canvas.pixels(direct[:, : picture.pixels.shape[0], : picture.pixels.shape[1]], (0, 0), (0, 0))
     assert np.abs(found.astype(int) - other.mean.pixels).max() <= 1
-
-
-def test_scores_are_distances_over_the_limit():
-    familiar = OodReference(
-        centre=np.array([1.0], np.float32),
-        projection=np.array([[2.0]], np.float32),
-        reference=np.array([[0.0], [1.0], [2.0], [50.0]], np.float32),
-        limit=np.float32(4),
-        error=np.zeros((4, 1), np.float32),
-        correction=np.zeros((4, 1, 3), np.float32),
-    )
-    place = familiar.place(np.array([4.0]))
-    assert place == pytest.approx([6])
-    assert familiar.ood_score(place) == pytest.approx((6 + 5 + 4) / 3 / 4)
-    assert familiar.ood_score(place / 2) < 1
-
-
-def test_the_nearest_training_pictures_choose_the_expert_and_correct_its_scale():
-    here, there = np.random.default_rng(0).standard_normal((2, 20, 1)).astype(np.float32) / 10
-    familiar = OodReference(
-        centre=np.zeros(1, np.float32),
-        projection=np.ones((1, 1), np.float32),
-        reference=np.concatenate([here, there + 10]),
-        limit=np.float32(2),
-        error=np.repeat([[-9, -8], [-5, -7]], 20, axis=0).astype(np.float32),
-        correction=np.repeat(np.log([[[0.5, 0.7, 1], [9, 9, 9]], [[9, 9, 9], [3, 2, 0.9]]]), 20, axis=0),
-    )
-    near, far = np.float32([0]), np.float32([10])
-    assert (familiar.expert(near), familiar.expert(far)) == (0, 1)
-    assert familiar.corrected(near, 0) == pytest.approx((0.5, 0.7, 1))
-    assert familiar.corrected(far, 1) == pytest.approx((3, 2, 0.9))
-    assert familiar.corrected_on_average(1) == pytest.approx((3, 2, 0.9)), "of the pictures that it serves"
-    outside = np.float32([-10])
-    assert familiar.ood_score(outside) > 1
-    assert familiar.corrected(outside, 0) == pytest.approx((1, 1, 1)), "outside it never promises more"
-
-
-def test_a_broken_file_is_one_line(tmp_path):
-    path = tmp_path / "familiar.npz"
-    for content in (b"", b"no arrays", b"PK\x03\x04"):
-        path.write_bytes(content)
-        with pytest.raises(BundleError, match="export the bundle again") as caught:
-            OodReference.load(path)
-        assert "\n" not in str(caught.value)
-    np.savez(path, centre=np.zeros(1))
-    with pytest.raises(BundleError, match="export the bundle again"):
-        OodReference.load(path)
-    np.savez(path, centre=np.array([object()], dtype=object))
-    with pytest.raises(BundleError, match="export the bundle again"):
-        OodReference.load(path)
-
-
-@pytest.mark.parametrize("fast", [True, False])
-def test_auto_takes_eight_bits_for_the_mean_alone(tiny, monkeypatch, fast):
-    monkeypatch.setattr(session_module, "multiplies_int8_fast", lambda: fast)
-    networks = RestorerNetworks(tiny)
-    assert networks.precision_of_mean(scale=False) == ("int8" if fast else "fp32")
-    assert networks.precision_of_mean(scale=True) == "fp32"
-    assert RestorerNetworks(tiny, precision="int8").precision_of_mean(scale=True) == "int8"
-    assert RestorerNetworks(tiny, precision="fp32").precision_of_mean(scale=False) == "fp32"
-
-
-def test_eight_bits_are_refused_elsewhere(tiny, monkeypatch):
-    monkeypatch.setattr(session_module, "choose_device", lambda device: "cuda")
-    with pytest.raises(DeviceError, match="use --device cpu"):
-        RestorerNetworks(tiny, "cuda", precision="int8")

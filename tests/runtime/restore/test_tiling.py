@@ -32,7 +32,10 @@ def test_spans_cover_once_with_halo(length, tile, halo):
         assert span.start % 8 == 0
 
 
-@given(lengths, lengths, halos, st.integers(1_000, 2_000_000))
+shorter = st.integers(1, 120).map(lambda n: 8 * n)
+
+
+@given(shorter, shorter, halos, st.integers(1_000, 300_000))
 def test_best_tile_fits_and_covers(height, width, halo, area):
     h, w = best_tile(height, width, halo, 8, area)
     assert h % 8 == w % 8 == 0

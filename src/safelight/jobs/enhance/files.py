@@ -1,102 +1,29 @@
-"""One task from file to files: load, enhance, save. Each step ends in an outcome or hands on."""
+"""The three steps of one task: load, restore, save."""
 
-import hashlib
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.errors import SafelightError, shown
-from safelight.jobs.enhance.manifest import Manifest, task_key
-from safelight.jobs.enhance.plan import Task
+from safelight.errors import shown
+from safelight.jobs.enhance.outcome import Outcome
+from safelight.jobs.enhance.plan import PictureTask
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import SUFFIXES, Picture, read, read_pages, write
 from safelight.runtime.restore import Restored, Restorer, check_plausible
+from safelight.work import OnProgress, Progress
 
-Status = Literal["done", "skipped", "failed"]
-OUTSIDE = "outside what this model was trained on (anomaly {anomaly:.2f}, limit 1): look before you rely on it"
+OUT_OF_DISTRIBUTION = (
+    "this picture is unlike the training pictures (out-of-distribution score {score:.2f}, limit 1): check the result"
+)
 _BITS = {"8": 8, "10": 10, "12": 12, "16": 16, "float": 32}
 
 
-@dataclass
-class Outcome:
-    """What became of one task."""
-
-    source: str
-    status: Status
-    outputs: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    megapixels: float = 0.0
-    anomaly: float | None = None
-    """How far the picture is from what the model was trained on, 1 at the limit; of several pages the farthest."""
-    expert: str | None = None
-    """Which of the model's experts restored it, or its first page."""
-    precision: str | None = None
-    """What the mean was computed in."""
-    warnings: list[str] = field(default_factory=list)
-    error: str | None = None
-
-
-@dataclass
-class Loaded:
-    """A task after reading: its pages, or why it goes no further."""
-
-    task: Task
-    key: str = ""
-    sha256: str = ""
-    pages: list[Picture] = field(default_factory=list)
-    outcome: Outcome | None = None
-
-
-def load(task: Task, model: Restorer, settings: EnhanceSettings, manifest: Manifest) -> Loaded:
-    """Read the input, unless its results are there already or something is in the way."""
-    if task.problem:
-        return Loaded(task, outcome=Outcome(shown(task.source), "failed", error=task.problem))
-    try:
-        sha256 = _hash(task.source)
-        key = task_key(sha256, model.networks.bundle.sha256, _parameters(model, settings))
-        for outputs in (task.outputs, *((path,) for path in task.earlier)):
-            if manifest.done(key, outputs):
-                return Loaded(task, outcome=Outcome(shown(task.source), "skipped", [shown(p) for p in outputs]))
-        in_the_way = [p for p in task.outputs if os.path.lexists(p) and not manifest.begun(key, p)]
-        if in_the_way and settings.if_exists == "skip":
-            name = shown(in_the_way[0])
-            note = f"{name} is there already, of another input or other settings; use --if-exists overwrite"
-            return Loaded(task, outcome=Outcome(shown(task.source), "skipped", [name], warnings=[note]))
-        reader = read_pages if settings.pages == "all" else _read_one
-        return Loaded(task, key, sha256, reader(task.source, settings.max_megapixels))
-    except Exception as error:
-        return Loaded(task, outcome=failure(task, error))
-
-
-def _parameters(model: Restorer, settings: EnhanceSettings) -> dict[str, object]:
-    """What the result depends on; `auto` is what it means on this machine."""
-    scale = settings.uncertainty or settings.samples > 0 or _one_draw(settings)
-    return settings.parameters() | {"precision": model.networks.precision_of_mean(scale)}
-
-
-def _read_one(source: Path, max_megapixels: float) -> list[Picture]:
-    return [read(source, max_megapixels)]
-
-
-def _hash(path: Path) -> str:
-    """SHA-256 of a file; what cannot be opened is reported by the reader, which knows better why."""
-    try:
-        if not os.path.isfile(path):
-            return ""
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-@dataclass
-class Result:
+@dataclass(frozen=True)
+class Page:
     """One page before and after."""
 
     before: Picture
@@ -104,139 +31,151 @@ class Result:
     seconds: float
 
 
-def enhance(
-    model: Restorer, page: Picture, task: Task, settings: EnhanceSettings, on_progress: Callable[[Task, float], None]
-) -> Result:
-    """Restore one page; raises OutputError for an implausible result."""
-    began = time.perf_counter()
-    after = model.enhance(
-        page,
-        samples=1 if _one_draw(settings) else settings.samples,
-        seed=settings.seed,
-        strength=settings.strength,
-        temperature=1.0 if settings.temperature is None else settings.temperature,
-        sigma_01=None if settings.sigma is None else settings.sigma / 255,
-        uncertainty=settings.uncertainty,
-        on_progress=lambda now: on_progress(task, now.done / now.total),
-    )
-    for picture in (after.mean, *after.samples):
-        check_plausible(page, picture, shown(task.source))
-    if settings.operations:
-        from safelight.augment.edit import edit  # OpenCV is an extra
+class Steps:
+    """What is done to every task of a batch, with the batch's settings and model."""
 
-        mean, *samples = (edit(picture, settings.operations, settings.seed) for picture in (after.mean, *after.samples))
-        after = replace(after, mean=mean, samples=tuple(samples))
-    return Result(page, after, time.perf_counter() - began)
+    def __init__(self, settings: EnhanceSettings, restorer: Restorer) -> None:
+        self.settings, self.restorer = settings, restorer
 
+    def parameters(self) -> dict[str, object]:
+        """What the result depends on; `auto` is what it means on this machine."""
+        has_scale = self.settings.uncertainty or self.settings.samples > 0 or self.settings.is_one_draw
+        return self.settings.parameters() | {"precision": self.restorer.networks.precision_of_mean(has_scale)}
 
-def save(
-    loaded: Loaded, results: list[Result], model: Restorer, settings: EnhanceSettings, manifest: Manifest
-) -> Outcome:
-    """Write all outputs and then the line in the manifest."""
-    task, began = loaded.task, time.perf_counter()
-    try:
+    def load(self, task: PictureTask) -> list[Picture]:
+        """The pages of the input that are asked for. Raises PictureError."""
+        if self.settings.pages == "all":
+            return read_pages(task.source, self.settings.max_megapixels)
+        return [read(task.source, self.settings.max_megapixels)]
+
+    def restore(self, pictures: Sequence[Picture], on_share: Callable[[float], None]) -> list[Page]:
+        """All pages by the model. `on_share` is called with the share that is done, 0 to 1."""
+        pages: list[Page] = []
+
+        def on_tile(now: Progress) -> None:
+            on_share((len(pages) + now.done / now.total) / len(pictures))
+
+        for picture in pictures:
+            pages.append(self._restored(picture, on_tile))
+        return pages
+
+    def _restored(self, picture: Picture, on_tile: OnProgress) -> Page:
+        began, settings = time.perf_counter(), self.settings
+        after = self.restorer.enhance(
+            picture,
+            samples=1 if settings.is_one_draw else settings.samples,
+            seed=settings.seed,
+            strength=settings.strength,
+            temperature=1.0 if settings.temperature is None else settings.temperature,
+            sigma_01=None if settings.sigma is None else settings.sigma / 255,
+            uncertainty=settings.uncertainty,
+            on_progress=on_tile,
+        )
+        return Page(picture, after, time.perf_counter() - began)
+
+    def finish(self, page: Page, task: PictureTask) -> Page:
+        """Classic operations, if any are asked for. Raises OutputError for an implausible result."""
+        began, after = time.perf_counter(), page.after
+        for picture in (after.mean, *after.samples):
+            check_plausible(page.before, picture, shown(task.source))
+        if self.settings.operations:
+            from safelight.augmentation.edit import edit  # OpenCV is an extra
+
+            operations, seed = self.settings.operations, self.settings.seed
+            mean, *samples = (edit(picture, operations, seed) for picture in (after.mean, *after.samples))
+            after = replace(after, mean=mean, samples=tuple(samples))
+        return replace(page, after=after, seconds=page.seconds + time.perf_counter() - began)
+
+    def save(self, task: PictureTask, pages: Sequence[Page]) -> Outcome:
+        """Write all outputs, or none that was not there before. Raises OutputError."""
+        began = time.perf_counter()
         task.target.parent.mkdir(parents=True, exist_ok=True)
-        manifest.begin(loaded.key, task.outputs)
-        anomaly = max((r.after.ood_score for r in results if r.after.ood_score is not None), default=None)
-        warnings = [*_read_warnings(loaded, settings), *_write_all(task, results, model, settings)]
-        if any(r.after.out_of_distribution for r in results):
-            warnings.append(OUTSIDE.format(ood_score=anomaly))
-        seconds = round(sum(r.seconds for r in results) + time.perf_counter() - began, 3)
-        megapixels = round(sum(r.before.megapixels for r in results), 3)
-        expert, precision = results[0].after.expert, results[0].after.precision
-        manifest.finish(
-            loaded.key,
-            task.outputs,
+        warnings = [*self._read_warnings(task, pages), *self._write_all(task, pages)]
+        score = max((page.after.ood_score for page in pages if page.after.ood_score is not None), default=None)
+        if any(page.after.out_of_distribution for page in pages):
+            warnings.append(OUT_OF_DISTRIBUTION.format(score=score))
+        return Outcome(
             source=shown(task.source),
-            source_sha256=loaded.sha256,
-            model=model.card.name,
-            model_sha256=model.networks.bundle.sha256,
-            parameters=_parameters(model, settings),
-            seconds=seconds,
-            ood_score=anomaly,
-            expert=expert,
-            precision=precision,
+            status="done",
+            outputs=[shown(output) for output in task.outputs],
+            seconds=round(sum(page.seconds for page in pages) + time.perf_counter() - began, 3),
+            megapixels=round(sum(page.before.megapixels for page in pages), 3),
+            ood_score=score,
+            expert=pages[0].after.expert,
+            precision=pages[0].after.precision,
             warnings=warnings,
         )
-    except Exception as error:
-        return failure(task, error)
-    outputs = [shown(output) for output in task.outputs]
-    return Outcome(shown(task.source), "done", outputs, seconds, megapixels, anomaly, expert, precision, warnings)
 
+    def facts(self, outcome: Outcome, source_sha256: str) -> dict[str, object]:
+        """What the manifest says of a result."""
+        return {
+            "source": outcome.source,
+            "source_sha256": source_sha256,
+            "model": self.restorer.card.name,
+            "model_sha256": self.restorer.bundle.sha256,
+            "parameters": self.parameters(),
+            "seconds": outcome.seconds,
+            "ood_score": outcome.ood_score,
+            "expert": outcome.expert,
+            "precision": outcome.precision,
+            "warnings": outcome.warnings,
+        }
 
-def _read_warnings(loaded: Loaded, settings: EnhanceSettings) -> list[str]:
-    """What a person should know about the input."""
-    warnings = list(dict.fromkeys(w for page in loaded.pages for w in page.warnings))
-    suffix = loaded.task.source.suffix.lower()
-    meant, is_a = SUFFIXES.get(suffix), loaded.pages[0].format
-    if settings.format == "same" and meant not in (None, is_a):
-        warnings.append(f"is a {is_a} named {suffix}; written as {meant}")
-    return warnings
+    def _read_warnings(self, task: PictureTask, pages: Sequence[Page]) -> list[str]:
+        """What a person should know about the input."""
+        warnings = list(dict.fromkeys(warning for page in pages for warning in page.before.warnings))
+        suffix = task.source.suffix.lower()
+        meant, is_a = SUFFIXES.get(suffix), pages[0].before.format
+        if self.settings.format == "same" and meant not in (None, is_a):
+            warnings.append(f"is a {is_a} named {suffix}; written as {meant}")
+        return warnings
 
+    def _write_all(self, task: PictureTask, pages: Sequence[Page]) -> list[str]:
+        """Every output of a task, or none that was not there before. Returns warnings."""
+        is_one_draw = self.settings.is_one_draw
+        results = [page.after for page in pages]
+        batches = [(task.target, [r.samples[0] if is_one_draw else r.mean for r in results], is_one_draw)]
+        batches += [(path, [r.samples[k] for r in results], True) for k, path in enumerate(task.samples)]
+        warnings: list[str] = []
+        fresh = [path for path in task.outputs if not os.path.lexists(path)]
+        try:
+            for path, pictures, is_drawn in batches:
+                more = write(
+                    [self._in_depth(picture) for picture in pictures],
+                    path,
+                    container=None if self.settings.format == "same" else self.settings.format,
+                    metadata=self.settings.metadata,
+                    quality=self.settings.quality,
+                    provenance=self._provenance(is_drawn),
+                )
+                warnings += [warning for warning in more if warning not in warnings]
+            if task.uncertainty is not None:
+                write([Picture(_rms(r.std)) for r in results if r.std is not None], task.uncertainty)
+        except BaseException:
+            for path in fresh:
+                path.unlink(missing_ok=True)
+            raise
+        return warnings
 
-def _write_all(task: Task, results: list[Result], model: Restorer, settings: EnhanceSettings) -> list[str]:
-    """Every output of a task, or none that was not there before. Returns warnings."""
-    one_draw = _one_draw(settings)
-    warnings: list[str] = []
-    fresh = [path for path in task.outputs if not os.path.lexists(path)]
-    container = None if settings.format == "same" else settings.format
-    batches = [(task.target, [r.after.samples[0] if one_draw else r.after.mean for r in results], one_draw)]
-    batches += [(path, [r.after.samples[k] for r in results], True) for k, path in enumerate(task.samples)]
-    try:
-        for path, pictures, drawn in batches:
-            told = write(
-                [p if settings.depth == "same" else p.with_depth(_BITS[settings.depth]) for p in pictures],
-                path,
-                container=container,
-                metadata=settings.metadata,
-                quality=settings.quality,
-                provenance=_provenance(model, settings, drawn),
-            )
-            warnings += [w for w in told if w not in warnings]
-        if task.uncertainty is not None:
-            write([Picture(_rms(r.after.std)) for r in results if r.after.std is not None], task.uncertainty)
-    except Exception:
-        for path in fresh:
-            path.unlink(missing_ok=True)
-        raise
-    return warnings
+    def _in_depth(self, picture: Picture) -> Picture:
+        return picture if self.settings.depth == "same" else picture.with_depth(_BITS[self.settings.depth])
 
-
-def _one_draw(settings: EnhanceSettings) -> bool:
-    """Whether the result is a draw instead of the mean."""
-    return not settings.samples and bool(settings.temperature)
-
-
-def _provenance(model: Restorer, settings: EnhanceSettings, drawn: bool) -> dict[str, str] | None:
-    """What the XMP says; nothing if nothing was done."""
-    if not settings.provenance or (settings.strength == 0 and not settings.operations):
-        return None
-    temperature = 1.0 if settings.temperature is None else settings.temperature
-    return {
-        "Model": f"{model.card.name} {model.networks.bundle.sha256[:12]}",
-        "Strength": f"{settings.strength:g}",
-        "Temperature": f"{temperature if drawn else 0:g}",
-        "Seed": str(settings.seed),
-        **({"Operations": " ".join(settings.operations)} if settings.operations else {}),
-    }
+    def _provenance(self, is_drawn: bool) -> dict[str, str] | None:
+        """What the XMP says; nothing if nothing was done."""
+        settings = self.settings
+        if not settings.provenance or (settings.strength == 0 and not settings.operations):
+            return None
+        temperature = 1.0 if settings.temperature is None else settings.temperature
+        return {
+            "Model": f"{self.restorer.card.name} {self.restorer.bundle.sha256[:12]}",
+            "Strength": f"{settings.strength:g}",
+            "Temperature": f"{temperature if is_drawn else 0:g}",
+            "Seed": str(settings.seed),
+            **({"Operations": " ".join(settings.operations)} if settings.operations else {}),
+        }
 
 
 def _rms(std: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, C) → (H, W, 1): root mean square over the channels."""
     mean_square: NDArray[np.float32] = np.mean(np.square(std), axis=2, keepdims=True)
     return np.sqrt(mean_square)
-
-
-def failure(task: Task, error: Exception) -> Outcome:
-    """A file's error as one line; what nobody foresaw is named as such."""
-    if os.environ.get("SAFELIGHT_DEBUG"):
-        raise error
-    if isinstance(error, SafelightError):
-        text = str(error)
-    elif isinstance(error, MemoryError):
-        text = f"{task.source}: not enough memory; close other programs or split the picture"
-    elif isinstance(error, OSError):
-        text = f"{task.source}: {error.filename or ''} {error.strerror or error}; check the folder and the disk"
-    else:
-        text = f"{task.source}: internal error ({type(error).__name__}: {error}); please report it"
-    return Outcome(shown(task.source), "failed", error=" ".join(text.split()))

@@ -1,98 +1,71 @@
-"""manifest.jsonl beside the outputs: what was made of what, with what; and so what need not be made again.
+"""What lies in an output folder already, by its manifest: which results are complete, and which are half done.
 
-Two kinds of lines: {"begun": key, "outputs": [...]} before the first file of a task is written, and the
-whole story with {"key": ...} when all are complete. What is begun and not finished is made again.
+{"key": key, "outputs": {...}, "source": ..., ...}      a finished task: equal keys mean equal results
+{"begun": key, "outputs": {...}}                        a task that was begun; not finished, it is made again
 """
 
-import hashlib
-import json
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from safelight.errors import OutputError
-
-NAME = "manifest.jsonl"
+from safelight.work import Line, Manifest, json_sha256
+from safelight.work.manifest import header
 
 
 def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object]) -> str:
-    """Equal keys mean equal results: input, model and parameters."""
-    words = json.dumps([source_sha256, model_sha256, parameters], sort_keys=True)
-    return hashlib.sha256(words.encode()).hexdigest()
+    """Equal keys mean equal results: the same input, model and parameters."""
+    return json_sha256([source_sha256, model_sha256, parameters])
 
 
-class Manifest:
-    """Append-only; a later line about a file outdates an earlier one. Raises OutputError if it cannot be used."""
+class Results:
+    """The manifest of one output folder. Raises OutputError if it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
-        self._finished: dict[str, tuple[str, int]] = {}
-        """Output → the key that it belongs to, and its size in bytes."""
-        self._begun: dict[str, str] = {}
-        self._lock = threading.Lock()
-        try:
-            content = self.path.read_bytes() if os.path.lexists(self.path) else b""
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be read ({error.strerror}); move it away") from None
-        self._cut_off = bool(content) and not content.endswith(b"\n")
-        for line in content.splitlines():
+        self._manifest = Manifest(folder)
+        self._latest: dict[str, Line] = {}
+        """Name of an output → the last line about it."""
+        self._outdated: dict[str, Line] = {}
+        """Name of an output of a begun task → the line of the finished result that the task will replace."""
+        for line in self._manifest.lines:
             self._remember(line)
 
     def files(self) -> set[str]:
         """Real paths of everything that was made here."""
-        return {os.path.realpath(self.path.parent / name) for name in (*self._finished, *self._begun)}
+        return {os.path.realpath(self._manifest.path.parent / name) for name in self._latest}
 
-    def done(self, key: str, outputs: Iterable[Path]) -> bool:
+    def is_done(self, key: str, outputs: Sequence[Path]) -> bool:
         """Whether all `outputs` are there as that key's results, complete."""
-        return all(self._finished.get(self._name(p)) == (key, _size(p)) for p in outputs)
+        sizes = self._manifest.sizes(outputs)
+        lines = {name: self._latest.get(name, {}) for name in sizes}
+        return all(lines[name].get("key") == key and lines[name]["outputs"][name] == sizes[name] for name in sizes)
 
-    def begun(self, key: str, output: Path) -> bool:
+    def is_begun(self, key: str, output: Path) -> bool:
         """Whether `output` is there because that key's task was cut off."""
-        return self._begun.get(self._name(output)) == key
+        return bool(self._latest.get(self._manifest.name(output), {}).get("begun") == key)
 
-    def begin(self, key: str, outputs: Sequence[Path]) -> None:
-        """Write down that a task starts to write."""
-        self._append({"begun": key, "outputs": {self._name(path): 0 for path in outputs}})
+    def begin(self, key: str, outputs: Iterable[Path]) -> None:
+        """Write down that a task begins. A manifest without a header, as of older versions, gets one."""
+        if self._manifest.header is None:
+            self._manifest.header = header("enhance")
+            self._manifest.rewrite(self._manifest.lines)
+        names = [self._manifest.name(output) for output in outputs]
+        self._outdated |= {name: self._latest[name] for name in names if "key" in self._latest.get(name, {})}
+        self._append({"begun": key, "outputs": dict.fromkeys(names, 0)})
 
-    def finish(self, key: str, outputs: Sequence[Path], **facts: Any) -> None:
-        """Write down one finished task."""
-        self._append({"key": key, "outputs": {self._name(path): _size(path) for path in outputs}, **facts})
+    def finish(self, key: str, outputs: Sequence[Path], facts: Line) -> None:
+        """Write down a finished task."""
+        self._append({"key": key, "outputs": self._manifest.sizes(outputs), **facts})
 
-    def _name(self, path: Path) -> str:
-        return os.path.relpath(path, self.path.parent)
+    def give_up(self, outputs: Iterable[Path]) -> None:
+        """Write down that a begun task has written nothing: the earlier results of these files are valid again."""
+        for name in map(self._manifest.name, outputs):
+            line = self._outdated.pop(name, None)
+            if line is not None:
+                self._append({**line, "outputs": {name: line["outputs"][name]}})
 
-    def _append(self, entry: dict[str, Any]) -> None:
-        line = json.dumps(entry) + "\n"
-        try:
-            with self._lock, self.path.open("a", encoding="utf-8") as file:
-                file.write(("\n" if self._cut_off else "") + line)
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be written ({error.strerror}); check the folder and the disk"
-            ) from None
-        self._cut_off = False
-        self._remember(line.encode())
+    def _append(self, line: Line) -> None:
+        self._remember(self._manifest.append(line))
 
-    def _remember(self, line: bytes) -> None:
-        try:
-            entry = json.loads(line)
-            outputs = dict(entry["outputs"])
-            key = entry.get("key") or entry["begun"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return  # cut off by a kill: that file is made again
-        for name, size in outputs.items():
-            self._finished.pop(name, None)
-            self._begun.pop(name, None)
-            if "key" in entry:
-                self._finished[name] = (key, size)
-            else:
-                self._begun[name] = key
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+    def _remember(self, line: Line) -> None:
+        if "key" in line or "begun" in line:  # lines of other verbs have neither
+            self._latest |= dict.fromkeys(line["outputs"], line)

@@ -1,44 +1,86 @@
-"""What a batch is asked to do: one set of settings for the command line, TOML and HTTP."""
+"""What a batch is asked to do: one record for the command line, Python, TOML and HTTP. Needs no model to be read."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import model_validator
+
+from safelight.settings import AnyPath, Paths, Positive, Settings, argument, option
 
 Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
+_NOT_OF_THE_PIXELS = frozenset(
+    {"inputs", "output", "model", "recursive", "pattern", "if_exists"}
+    | {"on_error", "max_megapixels", "workers", "device"}
+)
 
 
-class EnhanceSettings(BaseModel):
-    """How every picture of a batch is restored and written. An unknown key is an error."""
+class EnhanceSettings(Settings):
+    """Which pictures are restored, how, and how the results are written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    inputs: Paths = argument("Pictures and folders; - for standard input.", "IN", min_length=1)
+    output: AnyPath = option(
+        ..., "A folder, or for one picture its file name; - for standard output.", "-o", "--output"
+    )
+    model: str | Path = option("photo", "A bundle: its name (see 'model list') or its path.")
+    strength: float = option(
+        1.0, "0 to 1. 0 gives the input back. In between, fine grain returns before colour noise.", ge=0, le=1
+    )
+    temperature: float | None = option(
+        None,
+        "0 to 2. Write one random draw instead of the mean. 1: an honest draw; less: calmer. "
+        "With --samples: the temperature of the samples.",
+        ge=0,
+        le=2,
+    )
+    samples: int = option(
+        0, "0 to 64. Write so many random draws, with grain: NAME_sample1, NAME_sample2, ...", ge=0, le=64
+    )
+    seed: int = option(0, "Equal seeds draw equal samples.")
+    uncertainty: bool = option(
+        False, "Write NAME_std.tif: the standard deviation of each pixel, float, white = 1.", "--uncertainty"
+    )
+    sigma: float | None = option(
+        None,
+        "0 to 255. The noise level, if it is known. It changes the result of 'photo' little; see --strength.",
+        ge=0,
+        le=255,
+    )
+    operations: tuple[str, ...] = option(
+        (),
+        "Classic operations on the result, in this order: contrast=1.2, sharpen=0.5, rotate=0.7, ... "
+        "All: 'safelight augment --operations'.",
+        "--op",
+    )
+    recursive: bool = option(
+        False, "Folders with all folders below. The output has the same folders.", "-r", "--recursive"
+    )
+    format: Container = option("same", "same, jpeg, png, tiff, webp or avif.")
+    depth: Literal["same", "8", "10", "12", "16", "float"] = option("same", "same, 8, 10, 12, 16 or float.")
+    quality: int = option(95, "1 to 100, of jpeg, webp and avif. 100 is lossless for webp and avif.", ge=1, le=100)
+    metadata: Literal["keep", "strip", "strip-gps"] = option("keep", "keep, strip or strip-gps.")
+    provenance: bool = option(True, "Say in the XMP what was done.", "--provenance/--no-provenance")
+    pages: Literal["first", "all"] = option("first", "Pages of a TIFF: first or all.")
+    pattern: str = option("{stem}.{ext}", "Names of results, from {stem}, {model} and {ext}.")
+    if_exists: Literal["skip", "overwrite", "rename"] = option("skip", "skip, overwrite or rename.")
+    on_error: Literal["continue", "stop"] = option("continue", "continue or stop.")
+    max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
+    workers: Positive = option(1, "Files to decode ahead, and files to encode behind.")
+    precision: Literal["auto", "fp32", "int8"] = option(
+        "auto", "auto, fp32 or int8 (faster). auto: int8 for a mean alone, if the processor is made for it."
+    )
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "auto, cpu or cuda.")
 
-    model: str = "photo"
-    strength: float = Field(1.0, ge=0, le=1)
-    """0 gives the input back; in between fine luminance grain returns before chroma noise."""
-    temperature: float | None = Field(None, ge=0, le=2)
-    """Without samples: the result is one draw at this temperature instead of the mean. With: theirs."""
-    samples: int = Field(0, ge=0, le=64)
-    seed: int = 0
-    sigma: float | None = Field(None, ge=0, le=255)
-    """The noise level in units of 1/255, if it is known."""
-    uncertainty: bool = False
-    operations: tuple[str, ...] = ()
-    """Classic operations on the result, in order, such as "contrast=1.2" (`augment.catalog`)."""
-    precision: Literal["auto", "fp32", "int8"] = "auto"
-    """What the mean is computed in; auto takes int8 where that is fast, for a mean without samples or uncertainty."""
-    format: Container = "same"
-    depth: Literal["same", "8", "10", "12", "16", "float"] = "same"
-    quality: int = Field(95, ge=1, le=100)
-    """Of jpeg, webp and avif; 100 is lossless for webp and avif."""
-    metadata: Literal["keep", "strip", "strip-gps"] = "keep"
-    provenance: bool = True
-    """Say in the XMP what was done."""
-    pages: Literal["first", "all"] = "first"
-    pattern: str = "{stem}.{ext}"
-    if_exists: Literal["skip", "overwrite", "rename"] = "skip"
-    max_megapixels: float = Field(400.0, gt=0)
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if self.operations and self.uncertainty:
+            raise ValueError("--uncertainty is of the restored picture, before --op; leave one of them out")
+        return self
 
     def parameters(self) -> dict[str, object]:
         """What the pixels of a result depend on, beside the input and the model."""
-        left_out = {"model", "pattern", "if_exists", "max_megapixels"}
-        return self.model_dump(exclude=left_out if self.operations else {*left_out, "operations"})
+        return self.model_dump(exclude={*_NOT_OF_THE_PIXELS, *(() if self.operations else ("operations",))})
+
+    @property
+    def is_one_draw(self) -> bool:
+        """Whether the result is a random draw instead of the mean."""
+        return not self.samples and bool(self.temperature)

@@ -40,4 +40,4 @@ def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -
     if 1 << len(sizes.widths) > 2 * min(form.height, form.width):
         raise RecipeError(f"model.widths: {len(sizes.widths)} scales are too many for {form.width}x{form.height} px")
     size_px, conditions = (form.height, form.width), classes if settings.conditional else 0
-    return build_image_vae(form.channels, size_px, sizes, settings.likelihood, conditions)
+    return build_image_vae(form.channels, size_px, sizes, settings.likelihood, classes=conditions)

@@ -59,8 +59,9 @@ class RestorationPairs(Dataset[Pair]):
         if rng.random() < self.grey_share:  # grey noise is the same in all three channels, unlike colour noise
             patch = _grey(patch)
         chain = self._chain(rng)
-        patch = replay(patch, draw(chain.keeping, self.seed, self.stream, index, "keep"))
-        record = draw(chain.degrading, self.seed, self.stream, index)
+        identity = (self.stream, index)
+        patch = replay(patch, draw(chain.keeping, self.seed, *identity, "keep"))
+        record = draw(chain.degrading, self.seed, *identity)
         degraded = replay(patch, record)
         top, left = (0, 0) if rng.random() < self.aligned_share else rng.integers(0, self.margin_px + 1, size=2)
         window = np.s_[top : top + self.patch_px, left : left + self.patch_px]

@@ -108,7 +108,7 @@ def _example(model: RestorerNet, graph: nn.Module, size: tuple[int, int, int]) -
 
 
 def _dynamic(value: Any, height: int, multiple: int) -> Any:
-    """Any batch; any rows and columns that are multiples of the coarsest stride, counted in each tensor's own stride."""
+    """Any batch; rows and columns that are multiples of the coarsest stride, counted in each tensor's own stride."""
     if isinstance(value, list | tuple):
         return type(value)(_dynamic(item, height, multiple) for item in value)
     if value.ndim < 4:

@@ -1,0 +1,252 @@
+"""COCO: one JSON with images, annotations and categories; boxes, polygons and keypoints in px.
+
+Pictures lie beside the file, in images/ beside it, or where their file_name says.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
+
+from safelight.augmentation.chain import Sample
+from safelight.augmentation.sets.base import (
+    Original,
+    SetPicture,
+    WrittenPicture,
+    load_picture,
+    size_or_none,
+    variant_name,
+)
+from safelight.augmentation.shapes import Shape, are_inside, box_area, polygon_area
+from safelight.errors import UsageError, shown
+from safelight.work import write_whole
+
+IMAGES, ANNOTATIONS = "images", "annotations.json"
+ROUNDING = 1.0
+"""Px by which a box may leave its picture."""
+MIRRORS = ("flip_horizontal", "flip_vertical")
+SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class _Image(_Entry):
+    id: int
+    file_name: str = Field(min_length=1)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+class RunLengths(_Entry):
+    """A mask by the lengths of its runs of 0 and 1, column by column, as COCO has it for crowds."""
+
+    size: tuple[PositiveInt, PositiveInt]
+    """Height, width."""
+    counts: list[NonNegativeInt]
+
+    def polygons(self) -> list[list[float]]:
+        """Outlines of its parts, without holes."""
+        values = np.repeat(np.arange(len(self.counts)) % 2, self.counts).astype(np.uint8)
+        if len(values) != self.size[0] * self.size[1]:
+            raise ValueError(f"run lengths add up to {len(values)}, not to {self.size[0]} x {self.size[1]}")
+        mask = values.reshape(self.size[::-1]).T
+        wide = np.pad(np.ascontiguousarray(mask).repeat(2, 0).repeat(2, 1), 1)
+        outlines, _ = cv2.findContours(wide, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        return [((outline.reshape(-1, 2) - 0.5) / 2).ravel().tolist() for outline in outlines if len(outline) > 2]
+
+
+class _Annotation(_Entry):
+    image_id: int
+    category_id: int
+    bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+    segmentation: list[list[FiniteFloat]] | RunLengths = []
+    keypoints: list[FiniteFloat] = []
+
+    @field_validator("segmentation", mode="after")
+    @classmethod
+    def _as_polygons(cls, given: "list[list[float]] | RunLengths") -> list[list[float]]:
+        return given.polygons() if isinstance(given, RunLengths) else given
+
+
+class _Category(_Entry):
+    id: int
+    keypoints: list[str] = []
+
+
+class _Coco(_Entry):
+    images: list[_Image] = Field(min_length=1)
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+@dataclass(frozen=True)
+class CocoSet:
+    """All its pictures are augmented: COCO has a file of its own for each part."""
+
+    folder: Path
+    """Of the pictures."""
+    known: _Coco
+    objects: dict[int, list[_Annotation]]
+    """Annotations by the id of their image."""
+    keypoint_names: dict[int, list[str]]
+    """By the id of a category."""
+    images: None = None
+
+    @staticmethod
+    def of(path: Path) -> "CocoSet":
+        """Raises UsageError for what is no COCO, or does not fit together."""
+        try:
+            known = _Coco.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[-1]
+            where = ".".join(map(str, first["loc"])) or "the whole"
+            raise UsageError(f"{path}: is no COCO file: {where}: {first['msg']}; mend it") from None
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror}); check the file") from None
+        names = [image.file_name for image in known.images]
+        if len({image.id for image in known.images}) < len(names) or len(set(names)) < len(names):
+            raise UsageError(f"{path}: lists a picture twice, or two by one id; mend its images")
+        folder = next((f for f in (path.parent, path.parent / IMAGES) if (f / names[0]).is_file()), path.parent)
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            raise UsageError(f"{path}: lists {missing[0]}, not in {folder} ({len(missing)} are missing); add it")
+        objects: dict[int, list[_Annotation]] = defaultdict(list)
+        sizes = {image.id: (image.width, image.height) for image in known.images}
+        keypoint_names = {category.id: category.keypoints for category in known.categories}
+        for number, annotation in enumerate(known.annotations):
+            _check(annotation, sizes, keypoint_names, f"{path}: annotation {getattr(annotation, 'id', number)}")
+            objects[annotation.image_id].append(annotation)
+        return CocoSet(folder, known, objects, keypoint_names)
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        return [image.file_name for image in self.known.images]
+
+    def label(self, number: int) -> str | None:
+        return None
+
+    def check(self) -> None:
+        for image in self.known.images:
+            path = self.folder / image.file_name
+            size = size_or_none(path)
+            if size is not None and size != (image.width, image.height):
+                sizes = f"{size[0]}x{size[1]}, and its annotations say {image.width}x{image.height}"
+                raise UsageError(f"{shown(path)}: is {sizes}; mend the annotations")
+
+    def load(self, number: int) -> SetPicture:
+        image = self.known.images[number]
+        picture, metadata = load_picture(self.folder / image.file_name)
+        shapes = tuple(_shape(a, picture.size) for a in self.objects.get(image.id, []))
+        return SetPicture(Sample(picture.pixels, shapes=shapes), metadata)
+
+    def variant_output(self, number: int, copy: int, suffix: str) -> str:
+        return str(Path(IMAGES, variant_name(self.names[number], copy, suffix)))
+
+    def originals(self) -> Sequence[Original]:
+        return [Original(str(Path(IMAGES, name)), self.folder / name, "augmented", name) for name in self.names]
+
+    def write_beside(self, folder: Path, number: int, output: str, sample: Sample) -> list[Path]:
+        """All is in one file, which `finish` writes."""
+        return []
+
+    def finish(self, folder: Path, written: Sequence[WrittenPicture]) -> None:
+        """annotations.json."""
+        by_name = {image.file_name: image for image in self.known.images}
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        for picture in written:
+            before = by_name[str(picture.source)]
+            name = str(Path(picture.output).relative_to(IMAGES))
+            images.append(before.model_dump() | {"id": len(images) + 1, "file_name": name})
+            for annotation in self._annotations(picture, before):
+                annotations.append(annotation | {"id": len(annotations) + 1, "image_id": len(images)})
+        whole = self.known.model_dump(exclude_unset=True) | {"images": images, "annotations": annotations}
+        write_whole(folder / ANNOTATIONS, json.dumps(whole))
+
+    def _annotations(self, picture: WrittenPicture, image: _Image) -> list[dict[str, Any]]:
+        """Of one picture of the enlarged set, without the ids."""
+        own = self.objects.get(image.id, [])
+        if picture.shapes is None:
+            return [annotation.model_dump(exclude_unset=True) for annotation in own]
+        is_mirrored = sum(operation in MIRRORS for operation in picture.operations) % 2 == 1
+        size = (image.width, image.height)
+        return [self._moved(own[k], shape, size, is_mirrored) for k, shape in picture.shapes.items()]
+
+    def _moved(self, before: _Annotation, shape: Shape, size: tuple[int, int], is_mirrored: bool) -> dict[str, Any]:
+        """An annotation where its object is now."""
+        x1, y1, x2, y2 = shape.box
+        area = sum(map(polygon_area, shape.polygons)) if shape.polygons else box_area((x1, y1, x2, y2))
+        after = before.model_dump(exclude_unset=True)
+        after |= {"bbox": [x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)], "area": round(area, 3)}
+        if "segmentation" in after:
+            after["segmentation"] = [polygon.ravel().tolist() for polygon in shape.polygons]
+        if shape.keypoints is not None:
+            places, seen = shape.keypoints, np.array(before.keypoints).reshape(-1, 3)[:, 2]
+            seen = np.where(are_inside(places, size), seen, 0)
+            rows = np.column_stack([np.where(seen[:, None] > 0, places, 0), seen])
+            rows = rows[_mirror_order(self.keypoint_names[before.category_id], len(rows))] if is_mirrored else rows
+            after |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int((seen > 0).sum())}
+        return after
+
+
+def _mirror_order(names: Sequence[str], count: int) -> list[int]:
+    """In a mirror left_eye is right_eye."""
+    swapped = [_mirrored(name) for name in names]
+    return [names.index(other) if other in names else k for k, other in enumerate(swapped)] or list(range(count))
+
+
+def _mirrored(name: str) -> str:
+    for left, right in SIDES:
+        if left in name:
+            return name.replace(left, right)
+        if right in name:
+            return name.replace(right, left)
+    return name
+
+
+def _check(
+    annotation: _Annotation, sizes: dict[int, tuple[int, int]], categories: dict[int, list[str]], where: str
+) -> None:
+    """Raises UsageError."""
+    image, category = annotation.image_id, annotation.category_id
+    if image not in sizes:
+        raise UsageError(f"{where}: is of image {image}, which is not listed; add the image or remove it")
+    if category not in categories:
+        raise UsageError(f"{where}: is of category {category}, which is not listed; add the category or remove it")
+    if any(len(p) < 6 or len(p) % 2 for p in annotation.segmentation):
+        raise UsageError(f"{where}: has a polygon of fewer than three points, or half a point; mend it")
+    expected = 3 * len(categories[category]) or len(annotation.keypoints)
+    if annotation.keypoints and (len(annotation.keypoints) != expected or len(annotation.keypoints) % 3):
+        raise UsageError(f"{where}: has keypoints that are no x, y, v for each of its category's; mend it")
+    (x, y, width, height), (across, down) = annotation.bbox, sizes[image]
+    inside = x >= -ROUNDING and y >= -ROUNDING and x + width <= across + ROUNDING and y + height <= down + ROUNDING
+    if not inside or width <= 0 or height <= 0:
+        raise UsageError(
+            f"{where}: box {list(annotation.bbox)} is empty or outside its picture of {across}x{down}; mend it"
+        )
+
+
+def _shape(annotation: _Annotation, size: tuple[int, int]) -> Shape:
+    x, y, width, height = annotation.bbox
+    box = (max(0.0, x), max(0.0, y), min(float(size[0]), x + width), min(float(size[1]), y + height))
+    polygons = tuple(np.array(p, dtype=np.float64).reshape(-1, 2) for p in annotation.segmentation)
+    places = np.array(annotation.keypoints, dtype=np.float64).reshape(-1, 3)[:, :2] if annotation.keypoints else None
+    return Shape(box, polygons, places)

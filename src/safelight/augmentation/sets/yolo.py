@@ -1,0 +1,158 @@
+"""YOLO's layout: …/images/a.jpg and …/labels/a.txt, a line for each object in shares of the picture's size.
+
+class x y width height        a box, by its centre
+class x1 y1 x2 y2 x3 y3 …     a polygon
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from safelight.augmentation.chain import Sample
+from safelight.augmentation.sets.base import (
+    IMAGES,
+    OTHER_PARTS,
+    Original,
+    Role,
+    SetPicture,
+    WrittenPicture,
+    beside_images,
+    files_below,
+    load_picture,
+    variant_name,
+)  # fmt: skip
+from safelight.augmentation.shapes import Shape
+from safelight.errors import UsageError, shown
+from safelight.picture import READABLE
+from safelight.work import write_whole
+
+LABELS, CLASSES = "labels", "classes.txt"
+ROUNDING = 1e-3
+"""Share of the side by which written numbers may leave the picture."""
+
+
+@dataclass(frozen=True)
+class YoloSet:
+    """Pictures and their label files; those of validation and test go along unchanged, as does data.yaml."""
+
+    folder: Path
+    pictures: tuple[str, ...]
+    rest: tuple[str, ...]
+    """Everything else that is copied."""
+    images: None = None
+
+    @staticmethod
+    def of(folder: Path) -> "YoloSet":
+        """Raises UsageError for a picture without labels, or labels without a picture."""
+        files = files_below(folder)
+        pictures = [p for p in files if p.suffix.lower() in READABLE and IMAGES in p.parts[:-1]]
+        of_pictures = {label_file(p): p for p in pictures}
+        texts = {p for p in files if p.suffix == ".txt" and LABELS in p.parts[:-1] and p.name != CLASSES}
+        for path, problem in [
+            *((p, "has no picture") for p in sorted(texts - of_pictures.keys())),
+            *(
+                (of_pictures[p], f"has no labels in {p}; write an empty file for a picture without objects")
+                for p in sorted(of_pictures.keys() - texts)
+            ),
+        ]:
+            raise UsageError(f"{shown(folder / path)}: {problem}; add or remove it")
+        for config in files:
+            if config.suffix in (".yaml", ".yml") and "kpt_shape" in (folder / config).read_text("utf-8", "replace"):
+                raise UsageError(f"{folder / config}: keypoints are read from COCO only; convert the set to COCO")
+        training = [p for p in pictures if not OTHER_PARTS & {part.lower() for part in p.parts}]
+        if not training:
+            raise UsageError(f"{folder}: has no pictures to train on; put some into {IMAGES}/ or {IMAGES}/train/")
+        own = {*training, *(label_file(p) for p in training)}
+        return YoloSet(folder, tuple(map(str, training)), tuple(str(p) for p in files if p not in own))
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.pictures
+
+    def label(self, number: int) -> str | None:
+        return None
+
+    def check(self) -> None:
+        for number in range(len(self.pictures)):
+            self._objects(number, (1, 1))
+
+    def load(self, number: int) -> SetPicture:
+        picture, metadata = load_picture(self.folder / self.pictures[number])
+        objects = self._objects(number, picture.size)
+        return SetPicture(Sample(picture.pixels, shapes=tuple(shape for _, shape in objects)), metadata)
+
+    def variant_output(self, number: int, copy: int, suffix: str) -> str:
+        return variant_name(self.pictures[number], copy, suffix)
+
+    def originals(self) -> Sequence[Original]:
+        pictures = [Original(name, self.folder / name, "augmented", name) for name in self.pictures]
+        labels = [str(label_file(Path(name))) for name in self.pictures]
+        return [
+            *pictures,
+            *(Original(name, self.folder / name, "beside") for name in labels),
+            *(Original(name, self.folder / name, _role(Path(name))) for name in self.rest),
+        ]
+
+    def write_beside(self, folder: Path, number: int, output: str, sample: Sample) -> list[Path]:
+        """The variant's label file."""
+        height, width = sample.image.shape[:2]
+        classes = [name for name, _ in self._objects(number, (width, height))]
+        lines = []
+        for name, shape in zip(classes, sample.shapes, strict=True):
+            if shape is None:
+                continue
+            x1, y1, x2, y2 = shape.box
+            numbers = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height]
+            if shape.polygons:
+                numbers = (np.concatenate(shape.polygons) / (width, height)).ravel().tolist()
+            lines.append(" ".join([name, *(f"{min(max(v, 0.0), 1.0):.6f}" for v in numbers)]) + "\n")
+        target = folder / label_file(Path(output))
+        write_whole(target, "".join(lines))
+        return [target]
+
+    def finish(self, folder: Path, written: Sequence[WrittenPicture]) -> None:
+        """Files with equal names say all themselves."""
+
+    def _objects(self, number: int, size: tuple[int, int]) -> list[tuple[str, Shape]]:
+        path = self.folder / label_file(Path(self.pictures[number]))
+        rows = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [_object(row, size, f"{shown(path)}: line {k}") for k, row in enumerate(rows, 1) if row.strip()]
+
+
+def _role(path: Path) -> Role:
+    """Of a file that belongs to no picture that is augmented."""
+    return "other part" if path.suffix.lower() in READABLE and IMAGES in path.parts[:-1] else "beside"
+
+
+def label_file(picture: Path) -> Path:
+    """…/images/a.jpg → …/labels/a.txt."""
+    return beside_images(picture, LABELS).with_suffix(".txt")
+
+
+def _object(row: str, size: tuple[int, int], where: str) -> tuple[str, Shape]:
+    """Raises UsageError."""
+    name, *words = row.split()
+    try:
+        numbers = np.array([float(word) for word in words])
+    except ValueError:
+        numbers = np.array([math.nan])
+    if not name.isdecimal() or len(numbers) < 4 or len(numbers) % 2 or not np.isfinite(numbers).all():
+        raise UsageError(
+            f"{where}: '{row.strip()[:60]}' is no object; write: class x y width height, or class x1 y1 x2 y2 ..."
+        )
+    if len(numbers) == 4:
+        x, y, w, h = numbers
+        corners = np.array([[x - w / 2, y - h / 2], [x + w / 2, y + h / 2]])
+    else:
+        points = numbers.reshape(-1, 2)
+        corners = np.array([points.min(axis=0), points.max(axis=0)])
+    if corners.min() < -ROUNDING or corners.max() > 1 + ROUNDING or (corners[1] <= corners[0]).any():
+        raise UsageError(
+            f"{where}: the object is empty or reaches outside the picture ({corners.round(4).tolist()}); mend it"
+        )
+    x1, y1, x2, y2 = (corners.clip(0, 1) * size).ravel().tolist()
+    polygons = () if len(numbers) == 4 else (numbers.reshape(-1, 2).clip(0, 1) * size,)
+    return name, Shape((x1, y1, x2, y2), polygons)

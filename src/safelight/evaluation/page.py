@@ -1,0 +1,83 @@
+"""An evaluation as one HTML file that needs no other: numbers, grids of pictures, and the run's curves."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.evaluation.images import Evaluation
+from safelight.picture.vips import to_vips
+
+ENLARGE_TO_PX = 720
+"""Width of a grid, at least."""
+CURVES = {
+    "val_neg_elbo_nats": "negative ELBO of held-out pictures, nats",
+    "val_mse": "mean squared error of held-out pictures",
+    "val_rate_nats": "rate of held-out pictures, nats",
+}
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "table{border-collapse:collapse}td{padding:.2rem .8rem;border-bottom:1px solid #ddd}"
+    "td:last-child{text-align:right;font-variant-numeric:tabular-nums}img{image-rendering:pixelated;max-width:100%}"
+    "figure{margin:1.5rem 0}svg{max-width:100%;background:#fafafa}"
+)
+
+
+def html(title: str, evaluation: Evaluation, metrics: Path | None) -> str:
+    """The page. `metrics` is the run's metrics.jsonl, if there is one."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{number:.6g}</td></tr>" for name, number in evaluation.numbers.items()
+    )
+    parts = [f"<h1>{escape(title)}</h1>", f"<table>{rows}</table>"]
+    parts += [f"<p>{escape(note)}</p>" for note in evaluation.notes]
+    parts += [figure(name, _image(grid_picture(grid))) for name, grid in evaluation.grids.items()]
+    if metrics is not None and metrics.is_file():
+        lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        for name, caption in CURVES.items():
+            points = [(k, line[name]) for k, line in enumerate(lines) if line.get(name) is not None]
+            parts += [figure(caption, _curve([value for _, value in points]))] if len(points) > 1 else []
+    return document(title, parts)
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """A whole page of HTML in the style of all reports."""
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+    return f"{head}{''.join(parts)}\n"
+
+
+def figure(title: str, inner: str) -> str:
+    """A plot or a picture with its title."""
+    return f"<figure><figcaption>{escape(title)}</figcaption>{inner}</figure>"
+
+
+def grid_picture(grid: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """(rows, columns, H, W, C) in [0, 1] → one picture."""
+    rows, columns, height, width, channels = grid.shape
+    whole = grid.swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+    pixels: NDArray[np.uint8] = np.rint(255 * np.clip(whole, 0, 1)).astype(np.uint8)
+    return pixels
+
+
+def _image(pixels: NDArray[np.uint8]) -> str:
+    factor = max(1, ENLARGE_TO_PX // pixels.shape[1])
+    picture = to_vips(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
+    data = base64.b64encode(picture.write_to_buffer(".png")).decode()
+    return f'<img alt="" src="data:image/png;base64,{data}">'
+
+
+def _curve(values: Sequence[float], width: int = 720, height: int = 200) -> str:
+    """One line over the validations, its lowest and highest value written beside it."""
+    low, high = min(values), max(values)
+    span = high - low or 1.0
+    points = (
+        f"{20 + (width - 120) * k / (len(values) - 1):.1f},{height - 20 - (height - 40) * (value - low) / span:.1f}"
+        for k, value in enumerate(values)
+    )
+    texts: Mapping[float, float] = {25: high, height - 15: low}
+    labels = "".join(f'<text x="{width - 90}" y="{y}" font-size="13">{value:.5g}</text>' for y, value in texts.items())
+    line = f'<polyline fill="none" stroke="#06c" stroke-width="2" points="{" ".join(points)}"/>'
+    return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{line}{labels}</svg>'

@@ -1,0 +1,94 @@
+"""Which files go along, and which copies of which pictures are made: drawn by the recipe, or read from a manifest."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from safelight.augmentation.sets import Original
+from safelight.errors import UsageError, shown
+from safelight.jobs.augment.prepare import Prepared
+from safelight.jobs.augment.replay import Replay, ReplayedVariant
+from safelight.work import MANIFEST
+
+
+class VariantKey(NamedTuple):
+    """Which variant."""
+
+    picture: int
+    """Its number in the set."""
+    copy: int
+    """From 1."""
+
+
+class VariantTask(NamedTuple):
+    """One variant to make."""
+
+    key: VariantKey
+    replayed: ReplayedVariant | None = None
+    """What a manifest says of it; None for drawing it."""
+
+
+class Plan(NamedTuple):
+    """All that the output folder will hold."""
+
+    originals: Sequence[Original]
+    variants: list[VariantTask]
+
+
+def make_plan(prepared: Prepared, folder: Path, replay: Replay | None) -> Plan:
+    """Raises UsageError for results with one name or outside the folder, and for a folder that is the set's own."""
+    originals = prepared.pictures.originals() if prepared.request.originals else ()
+    variants = drawn_tasks(prepared) if replay is None else replayed_tasks(prepared, replay)
+    plan = Plan(originals, variants)
+    _check_outputs(prepared, plan, folder)
+    return plan
+
+
+def drawn_tasks(prepared: Prepared) -> list[VariantTask]:
+    """Equally many copies of each picture, or with `balance` as many as make classes equally large."""
+    request, pictures = prepared.request, prepared.pictures
+    numbers = range(len(pictures.names))
+    if not request.balance:
+        return [VariantTask(VariantKey(k, copy)) for k in numbers for copy in range(1, request.copies + 1)]
+    if pictures.images is None:
+        raise UsageError(f"{request.dataset}: --balance is for sets with one label for each picture")
+    classes = by_class(prepared)
+    target = max(map(len, classes)) * (1 + request.copies)
+    keys = []
+    for members in classes:
+        missing = target - (len(members) if request.originals else 0)
+        keys += [VariantKey(members[k % len(members)], 1 + k // len(members)) for k in range(missing)]
+    return [VariantTask(key) for key in sorted(keys)]
+
+
+def by_class(prepared: Prepared) -> list[list[int]]:
+    """Numbers of the pictures of each class; all pictures together where there are no classes."""
+    classes: dict[str | None, list[int]] = {}
+    for number in range(len(prepared.pictures.names)):
+        classes.setdefault(prepared.pictures.label(number), []).append(number)
+    return list(classes.values())
+
+
+def replayed_tasks(prepared: Prepared, replay: Replay) -> list[VariantTask]:
+    """The variants that a manifest tells of. Raises UsageError for a manifest of another set."""
+    number = {name: k for k, name in enumerate(prepared.pictures.names)}
+    unknown = next((variant.source for variant in replay.variants if variant.source not in number), None)
+    if unknown is not None:
+        raise UsageError(f"{prepared.request.dataset}: has no '{unknown}', which the manifest names; give its own set")
+    return [VariantTask(VariantKey(number[one.source], one.copy), one) for one in replay.variants]
+
+
+def _check_outputs(prepared: Prepared, plan: Plan, folder: Path) -> None:
+    request, pictures = prepared.request, prepared.pictures
+    inner, source = folder.resolve(), request.dataset.resolve()
+    if inner == source or (source.is_dir() and source in inner.parents):
+        raise UsageError(f"{folder}: is inside the set; choose another -o")
+    names = [original.output for original in plan.originals]
+    names += [pictures.variant_output(*task.key, request.suffix) for task in plan.variants]
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UsageError(f"{shown(name)}: leads out of the set's folder; move the picture into it")
+    twice = [name for name, count in Counter([*names, MANIFEST]).items() if count > 1]
+    if twice:
+        raise UsageError(f"two results would be {shown(twice[0])}; rename or remove one of those that lead to it")

@@ -1,0 +1,128 @@
+"""The manifest of an augmentation: what is done, and in which order the lines stand.
+
+    {"manifest": 1, "verb": "augment", "recipe": {...}, "set_sha256": "...", "copies": 4, ...}
+    {"outputs": {"disc/1.png": 312}, "role": "augmented", "source": "disc/1.png", "label": "disc"}
+    {"outputs": {"disc/1.v1.png": 540}, "source": "disc/1.png", "copy": 1, "label": "disc", ..., "record": {...}}
+
+A variant without files was refused or failed. Lines come as files are written; at the end they are sorted, so that
+the manifest does not depend on the number of workers.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safelight.augmentation.sets import Original
+from safelight.errors import OutputError
+from safelight.jobs.augment.plan import Plan, VariantTask
+from safelight.jobs.augment.prepare import Prepared
+from safelight.jobs.augment.write import Written, picture_of, written_picture
+from safelight.work import MANIFEST, Line, Manifest, clear_leftovers, file_sha256
+
+VERB = "augment"
+
+
+@dataclass(frozen=True)
+class Results:
+    """An output folder and its manifest."""
+
+    prepared: Prepared
+    plan: Plan
+    folder: Path
+    manifest: Manifest
+    done: frozenset[str | tuple[str, int]]
+    """What an earlier run finished: names of originals; names of pictures with the numbers of their copies."""
+
+    @staticmethod
+    def begin(prepared: Prepared, plan: Plan, folder: Path) -> "Results":
+        """A new folder, or one that an earlier run began. Raises OutputError for a folder that holds something else."""
+        facts = _facts(prepared)
+        manifest = Manifest(folder)
+        if manifest.header is None:
+            _check_empty(folder)
+            manifest.begin(VERB, **facts)
+        else:
+            _check_same(manifest.header, facts, folder)
+            clear_leftovers(folder, recursive=True)
+        return Results(prepared, plan, folder, manifest, done=frozenset(map(_key, _finished(manifest))))
+
+    def has_original(self, original: Original) -> bool:
+        """Whether an earlier run copied it."""
+        return original.output in self.done
+
+    def has_variant(self, task: VariantTask) -> bool:
+        """Whether an earlier run made it, or left it out because every draw was refused."""
+        return (self.prepared.pictures.names[task.key.picture], task.key.copy) in self.done
+
+    def add(self, written: Written) -> None:
+        """Write its line. Raises OutputError."""
+        self.manifest.append({"outputs": self.manifest.sizes(written.files), **written.facts})
+
+    def finish(self) -> list[Line]:
+        """Sort the manifest, and write what describes the whole set; returns the lines. Raises OutputError."""
+        latest = {_key(line): line for line in self.manifest.lines}
+        position = {name: k for k, name in enumerate(self.prepared.pictures.names)}
+        behind = len(position)
+        file = {original.output: behind + k for k, original in enumerate(self.plan.originals)}
+
+        def place(line: Line) -> tuple[int, int]:
+            if "source" in line:
+                return position[line["source"]], line.get("copy", 0)
+            return file.get(picture_of(line), behind), 0
+
+        lines = sorted(latest.values(), key=place)
+        self.manifest.rewrite(lines)
+        pictures = map(written_picture, lines)
+        self.prepared.pictures.finish(self.folder, [picture for picture in pictures if picture is not None])
+        return lines
+
+
+def _key(line: Line) -> str | tuple[str, int]:
+    """What a line is about."""
+    return (line["source"], line["copy"]) if "copy" in line else picture_of(line)
+
+
+def _finished(manifest: Manifest) -> list[Line]:
+    """Lines that need not be made again."""
+    latest = {_key(line): line for line in manifest.lines}
+    return [line for line in latest.values() if "failed" not in line and manifest.is_complete(line)]
+
+
+def _facts(prepared: Prepared) -> dict[str, Any]:
+    """What every variant depends on."""
+    hashes = {
+        "set_sha256": _set_sha256(prepared),
+        "model_sha256": None if prepared.space is None else prepared.space.vae.bundle.sha256,
+    }
+    return prepared.request.facts() | hashes
+
+
+def _set_sha256(prepared: Prepared) -> str:
+    """Of every picture and every label: a list, an array or COCO's JSON holds what no other file does."""
+    whole, dataset = hashlib.sha256(), prepared.request.dataset
+    whole.update((file_sha256(dataset) if dataset.is_file() else "").encode())
+    for original in prepared.pictures.originals():
+        content = None if callable(original.content) else file_sha256(original.content)
+        whole.update(repr((original.output, original.label, content)).encode())
+    return whole.hexdigest()
+
+
+def _check_empty(folder: Path) -> None:
+    """Raises OutputError."""
+    try:
+        if (folder / MANIFEST).exists():
+            raise OutputError(f"{folder}: holds results of an earlier version of safelight; choose another -o")
+        if folder.exists() and any(folder.iterdir()):
+            raise OutputError(f"{folder}: is there and not empty; choose another -o")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another -o") from None
+
+
+def _check_same(header: Line, facts: dict[str, Any], folder: Path) -> None:
+    """Raises OutputError for the folder of another job."""
+    if header.get("verb") != VERB:
+        raise OutputError(f"{folder}: holds results of another job ({header.get('verb')}); choose another -o")
+    changed = next((name for name, value in facts.items() if header.get(name) != value), None)
+    if changed is not None:
+        raise OutputError(f"{folder}: holds another augmentation (its {changed} differs); choose another -o")

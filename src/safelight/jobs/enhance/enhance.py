@@ -1,0 +1,24 @@
+"""The verb: restore files and folders, and write the results."""
+
+from safelight.jobs.enhance.outcome import EnhanceReport
+from safelight.jobs.enhance.plan import make_plan
+from safelight.jobs.enhance.run import OnOutcome, ignore, run
+from safelight.jobs.enhance.settings import EnhanceSettings
+from safelight.runtime.restore import Restorer
+from safelight.work import OnProgress, silent
+
+
+def enhance(
+    settings: EnhanceSettings, on_progress: OnProgress = silent, on_outcome: OnOutcome = ignore
+) -> EnhanceReport:
+    """Restore pictures: noise, JPEG artefacts, a little blur. Profile, EXIF, XMP, depth and alpha are kept.
+
+    What is done already is skipped. `on_outcome` is called with each file's `Outcome`, in order. The failure of one
+    file is an outcome. `on_progress` counts files. Ctrl-C, and a callback that raises `Cancelled`, end the batch:
+    pictures that the model has finished are saved first, and the same call goes on later.
+    Raises UsageError for a request that makes no sense, RefusedError for a model or a device that cannot be used,
+    OutputError if the output folder cannot be used.
+    """
+    plan = make_plan(settings)
+    restorer = Restorer.load(settings.model, settings.device, precision=settings.precision)
+    return EnhanceReport(run(plan, restorer, on_progress, on_outcome), restorer.networks.device)

@@ -1,0 +1,190 @@
+"""A batch as one call: outcomes, progress, and how it ends when somebody stops it."""
+
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from safelight.errors import DeviceError, RecipeError, UsageError
+from safelight.jobs.enhance import run as run_module
+from safelight.jobs.enhance.enhance import enhance
+from safelight.jobs.enhance.files import Steps
+from safelight.jobs.enhance.plan import make_plan
+from safelight.jobs.enhance.run import run
+from safelight.jobs.enhance.settings import EnhanceSettings
+from safelight.picture import Picture, write
+from safelight.runtime.restore import Restorer
+from safelight.work import Cancelled, Manifest
+
+NAMES = [f"{k}.png" for k in range(7)]
+
+
+@pytest.fixture
+def inputs(tmp_path, rng):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in NAMES:
+        write(Picture(rng.integers(0, 256, (48, 40, 3), dtype=np.uint8)), folder / name)
+    return folder
+
+
+@pytest.fixture
+def asked(tiny, inputs, tmp_path):
+    """Settings for all inputs, with changes."""
+
+    def settings(**changes):
+        given = {"inputs": [inputs], "output": tmp_path / "out", "model": str(tiny.folder), "precision": "fp32"}
+        return EnhanceSettings(**(given | changes))
+
+    return settings
+
+
+def pixels(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.jsonl"}
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_outcomes_come_in_order_and_are_counted(asked, inputs, tmp_path):
+    (inputs / "3.png").write_bytes(b"nonsense")
+    seen = []
+    report = enhance(asked(workers=2), on_outcome=seen.append)
+    assert [outcome.source for outcome in seen] == [str(inputs / name) for name in NAMES] and seen == report.outcomes
+    assert (report.done, report.skipped, report.failed, report.device) == (6, 0, 1, "cpu")
+    again = enhance(asked())
+    assert (again.done, again.skipped, again.failed) == (0, 6, 1)
+    assert set(pixels(tmp_path / "out")) == {*NAMES} - {"3.png"}
+
+
+def test_the_manifest_has_the_one_grammar_and_is_written_by_the_driver(asked, tmp_path, monkeypatch):
+    writers, append = set(), Manifest.append
+    monkeypatch.setattr(Manifest, "append", lambda self, line: writers.add(threading.get_ident()) or append(self, line))
+    enhance(asked(workers=2))
+    assert writers == {threading.get_ident()}
+    first, *rest = lines(tmp_path / "out")
+    assert first == {"manifest": 1, "verb": "enhance"}
+    finished = [line for line in rest if "key" in line]
+    assert len(finished) == len(NAMES) == len([line for line in rest if "begun" in line])
+    facts = ["source", "source_sha256", "model", "model_sha256", "parameters", "seconds", "ood_score", "expert"]
+    assert [*finished[0]] == ["key", "outputs", *facts, "precision", "warnings"]
+    assert all(Manifest(tmp_path / "out").is_complete(line) for line in finished)
+
+
+def test_a_folder_of_an_older_version_is_gone_on_with(asked, tmp_path):
+    enhance(asked())
+    older = [line | {"anomaly": line.pop("ood_score")} if "key" in line else line for line in lines(tmp_path / "out")]
+    (tmp_path / "out" / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in older[1:]))
+    assert enhance(asked()).skipped == len(NAMES)
+
+
+def test_progress_counts_files_and_the_share_of_the_one_at_hand(asked, inputs):
+    (inputs / "2.png").write_bytes(b"nonsense")
+    seen = []
+    enhance(asked(workers=2), on_progress=seen.append)
+    done = [progress.done for progress in seen]
+    assert done == sorted(done) and done[-1] == len(NAMES)
+    assert {progress.total for progress in seen} == {len(NAMES)} and {progress.what for progress in seen} == {*NAMES}
+
+
+def test_the_model_has_one_picture_at_a_time_and_few_are_in_memory(asked, tiny, monkeypatch):
+    at_model, in_memory, most = [], [], {"at_model": 0, "in_memory": 0}
+
+    def counted(function, place, name):
+        def call(*arguments, **options):
+            place.append(1)
+            most[name] = max(most[name], len(place))
+            time.sleep(0.01)
+            try:
+                return function(*arguments, **options)
+            finally:
+                place.pop()
+
+        return call
+
+    restorer = Restorer.load(tiny.folder)
+    monkeypatch.setattr(restorer, "enhance", counted(restorer.enhance, at_model, "at_model"))
+    monkeypatch.setattr(run_module._Batch, "_made", counted(run_module._Batch._made, in_memory, "in_memory"))
+    assert all(outcome.status == "done" for outcome in run(make_plan(asked(workers=2)), restorer))
+    assert most["at_model"] == 1 and 1 < most["in_memory"] <= 5
+
+
+@pytest.mark.parametrize("stop", [Cancelled, KeyboardInterrupt])
+@pytest.mark.parametrize("place", ["outcome", "progress"])
+def test_a_stopped_run_is_gone_on_with(asked, tmp_path, stop, place):
+    calls = []
+
+    def callback(_):
+        calls.append(1)
+        if len(calls) == 3:
+            raise stop
+
+    with pytest.raises(stop):
+        enhance(asked(), **{f"on_{place}": callback})
+    there = pixels(tmp_path / "out")
+    assert len(there) < len(NAMES) and not [name for name in there if name.endswith(".part")]
+    finished = {name for line in lines(tmp_path / "out") if "key" in line for name in line["outputs"]}
+    assert finished == {*there}, "what is finished is written down"
+    report = enhance(asked())
+    assert (report.skipped, report.done) == (len(there), len(NAMES) - len(there))
+    enhance(asked(output=tmp_path / "whole"))
+    assert pixels(tmp_path / "out") == pixels(tmp_path / "whole")
+
+
+def test_pictures_that_the_model_has_finished_are_saved_when_a_run_is_stopped(asked, inputs, tmp_path, monkeypatch):
+    saving, stopped, reported, save = threading.Event(), threading.Event(), [], Steps.save
+
+    def slow_save(self, task, pages):
+        saving.set()
+        assert stopped.wait(10)
+        return save(self, task, pages)
+
+    def cancel_at_the_second(progress):
+        reported.append(progress.what)
+        if progress.what != reported[0]:
+            assert saving.wait(10)
+            stopped.set()
+            raise Cancelled
+
+    monkeypatch.setattr(Steps, "save", slow_save)
+    with pytest.raises(Cancelled):
+        enhance(asked(), on_progress=cancel_at_the_second)
+    assert reported[0] in pixels(tmp_path / "out")
+    monkeypatch.undo()
+    skipped = [outcome.source for outcome in enhance(asked()).outcomes if outcome.status == "skipped"]
+    assert skipped == [str(inputs / reported[0])]
+
+
+def test_what_a_stopped_run_did_not_touch_stays_done(asked, tmp_path):
+    enhance(asked())
+    before = pixels(tmp_path / "out")
+
+    def cancel(progress):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        enhance(asked(seed=1, if_exists="overwrite"), on_progress=cancel)
+    assert pixels(tmp_path / "out") == before
+    assert enhance(asked()).skipped == len(NAMES)
+
+
+def test_on_error_stop_ends_after_the_first_failure(asked, inputs):
+    (inputs / "1.png").write_bytes(b"nonsense")
+    report = enhance(asked(on_error="stop"))
+    assert [outcome.status for outcome in report.outcomes] == ["done", "failed"]
+
+
+def test_wrong_requests_are_refused_before_anything_is_written(asked, tmp_path):
+    for changes, kind, reason in (
+        ({"operations": ["contrst=1"]}, RecipeError, "contrast"),
+        ({"pattern": "{nope}"}, UsageError, "pattern"),
+        ({"device": "cuda"}, DeviceError, "use --device cpu"),
+    ):
+        with pytest.raises(kind, match=reason):
+            enhance(asked(**changes))
+    with pytest.raises(UsageError, match="leave one of them out"):
+        EnhanceSettings.of(inputs=["a"], output="b", uncertainty=True, operations=["contrast=1.2"])
+    assert not (tmp_path / "out").exists()
