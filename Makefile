@@ -1,8 +1,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CODE := src tests tools examples benchmarks
+SHELL := /bin/bash
+export TIMEFORMAT := took %0R s, %0U s of processor time
 
-.PHONY: help demo test lint types unit clean
+.PHONY: help demo docs test quick lint types unit core clean
 .DEFAULT_GOAL := help
 
 help: ## Print this list
@@ -11,32 +14,48 @@ help: ## Print this list
 demo: $(VENV)/core ## Set up without torch, restore the sample pictures, open demo/compare.html afterwards
 	$(BIN)/python examples/demo.py
 
-test: lint types unit ## Set up everything and run lint, types and tests
+docs: $(VENV)/docs ## Build the documentation site without torch, open site/index.html afterwards
+	$(BIN)/python -m tools.make_site
 
-lint: $(VENV)/dev ## Style, layout and the contracts between layers
-	$(BIN)/ruff check src tests examples benchmarks
-	$(BIN)/ruff format --check src tests examples benchmarks
-	$(BIN)/lint-imports --config pyproject.toml
+test: $(VENV)/dev ## Set up everything and run lint, types and all tests
+	@time $(MAKE) --no-print-directory lint types core unit
+
+quick: $(VENV)/dev ## The fast tests, in less than a minute on two cores
+	@time $(BIN)/python -m pytest -q -m "not slow"
+
+lint: $(VENV)/dev ## Style, layout, the contracts between layers, and the length of sentences in the docs
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/lint-imports pyproject.toml
+	$(BIN)/python -m tools.prose README.md docs/*.md
 
 types: $(VENV)/dev ## mypy --strict on src
 	$(BIN)/mypy
 
-unit: $(VENV)/dev ## Tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
+unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
 	$(BIN)/python -m pytest
 
+core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
+	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch
+
 clean: ## Remove what these commands made; trained runs stay
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo site build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Safelight needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# without .pyc files, which Python makes for those modules alone that are used: 47 MB less
 $(VENV)/core: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --editable .
 	@touch $@
 
 # torch first and pinned: an open range would fetch a CUDA build of several GB
 $(VENV)/dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/core
+
+$(VENV)/docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/core

@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from safelight.augmentation import Augment, AugmentedSet
-    from safelight.dataset import Report as InspectReport
+    from safelight.dataset import InspectReport
     from safelight.downstream.settings import VerdictSettings
     from safelight.downstream.verdict import VerdictReport, verdict
     from safelight.errors import SafelightError
@@ -55,7 +55,7 @@ _HOMES = {
     "EvaluateSettings": "safelight.jobs.evaluate",
     "GenerateReport": "safelight.jobs.generate.settings",
     "GenerateSettings": "safelight.jobs.generate.settings",
-    "InspectReport": "safelight.dataset:Report",
+    "InspectReport": "safelight.dataset",
     "InspectSettings": "safelight.jobs.inspect",
     "Picture": "safelight.picture",
     "Progress": "safelight.work",
@@ -77,7 +77,7 @@ _HOMES = {
     "verdict": "safelight.downstream.verdict",
     "write": "safelight.picture",
 }
-"""Where each public name lives; after a colon its name there, if that is another."""
+"""Where each public name lives."""
 __all__ = [
     "Augment",
     "AugmentReport",
@@ -122,6 +122,5 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     """Import what is asked for only when it is asked for: the command line must start at once."""
     if name in _HOMES:
-        module, _, other = _HOMES[name].partition(":")
-        return getattr(import_module(module), other or name)
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'safelight' has no attribute '{name}'")

@@ -188,6 +188,7 @@ def test_the_geometric_density_has_its_gradient():
     assert value == pytest.approx(0.5 * np.linalg.slogdet(metric)[1], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_geometric_chain_keeps_its_density():
     """In one dimension against the density on a grid."""
     sampler = GeometricSampler(np.array([[-1.0], [1.5]]), np.array([[1.0], [4.0]]), 1.0)

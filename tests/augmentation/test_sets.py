@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import pytest
 from PIL import ImageCms
 
 from safelight.augmentation.sets import open_augmentable
@@ -28,6 +29,7 @@ def test_class_folders(small_vae, recipe, tmp_path):
     assert all(next(iter(fact["outputs"])).startswith(fact["label"]) for fact in facts)
 
 
+@pytest.mark.slow
 def test_workers_and_order_do_not_matter(small_vae, tmp_path):
     (tmp_path / "aug.toml").write_text(LATENT)
     options = ("--recipe", "aug.toml", "--model", small_vae.bundle, "--copies", 3)

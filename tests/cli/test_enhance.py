@@ -153,6 +153,7 @@ def test_full_disk(tiny, inputs, tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment_s", [0.6, 0.9, 1.3])
 def test_killed_and_run_again_equals_undisturbed(tiny, inputs, tmp_path, moment_s):
     for k in range(12):
@@ -170,6 +171,7 @@ def test_killed_and_run_again_equals_undisturbed(tiny, inputs, tmp_path, moment_
     assert pixels(tmp_path / "out") == pixels(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished(tiny, inputs, tmp_path):
     for k in range(60):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (200, 210), dtype=np.uint8)).save(
@@ -206,6 +208,7 @@ def test_result_lines_stand_above_the_bar(tiny, inputs, tmp_path):
     assert len(starts) == 3, shown
 
 
+@pytest.mark.slow
 def test_standard_streams(tiny, inputs):
     whole = (inputs / "b.png").read_bytes()
     command = [sys.executable, "-m", "safelight", "enhance", "-", "-o", "-", "--model", tiny.folder]

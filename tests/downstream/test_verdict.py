@@ -1,12 +1,17 @@
 """safelight verdict: the arms, what is refused, and what a person reads."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from safelight.bundle import seal
+from safelight.bundle.images import FEATURES_GRAPH, TRAINING_IDENTITIES
+from safelight.dataset import open_set
+from safelight.dataset.split import DIGITS, identities
 from safelight.downstream.arms import Arm, Variants
 from safelight.downstream.lessons import lessons
 from safelight.downstream.settings import VerdictSettings
@@ -15,7 +20,7 @@ from safelight.downstream.verdict import verdict
 from safelight.errors import BundleError, UsageError
 from safelight.runtime.images import Vae
 from safelight.work import Cancelled
-from tests.blobs import RECIPE, blobs
+from tests.blobs import blobs
 from tests.support import run_cli
 
 AUG = """
@@ -31,17 +36,17 @@ op = "translate"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """train.npz, test.npz, a VAE that saw the first without labels, and recipes."""
+def home(tmp_path_factory, tiny_vae):
+    """train.npz, test.npz, recipes, and a VAE whose bundle says that it saw the first without labels."""
     home = tmp_path_factory.mktemp("downstream")
     for name, seed, count in (("train", 0, 160), ("test", 1, 60)):
         pixels, labels = blobs(count, seed)
         np.savez(home / f"{name}.npz", images=pixels, labels=labels)
-    (home / "vae.toml").write_text(
-        RECIPE.replace("[data]", "[data]\nignore_labels = true").replace("test_share = 0.2", "test_share = 0")
-    )
-    done = run_cli("train", "vae.toml", "--data", "train.npz", "--run", "run", cwd=home)
-    assert not done.returncode, done.stderr
+    shutil.copytree(tiny_vae.folder, home / "vae")
+    (home / "vae" / FEATURES_GRAPH).unlink()
+    known = [int(identity[:DIGITS], 16) for identity in identities(open_set(home / "train.npz"))]
+    np.save(home / "vae" / TRAINING_IDENTITIES, np.array(known, dtype=np.uint64))
+    seal(home / "vae", tiny_vae.card.model_copy(update={"classes": ()}))
     np.savez(home / "bare.npz", images=blobs(60, 1)[0])
     (home / "aug.toml").write_text(AUG)
     (home / "classic.toml").write_text(AUG[AUG.index('[[steps]]\nop = "flip') :])
@@ -69,8 +74,9 @@ def arm_of(name, seed, steps, pictures, **more):
     )
 
 
+@pytest.mark.slow
 def test_every_arm_is_trained_and_judged(home):
-    options = ("--recipe", "aug.toml", "--model", "run/bundle", "--per-class", 8, "--unlabelled", "train.npz")
+    options = ("--recipe", "aug.toml", "--model", "vae", "--per-class", 8, "--unlabelled", "train.npz")
     done = compare(home, *options, "--sweep", "0.5,4", "--json", "--html", "page.html")
     assert not done.returncode, done.stderr
     report = json.loads(done.stdout)
@@ -91,6 +97,7 @@ def test_every_arm_is_trained_and_judged(home):
     assert any("without their labels" in note for note in report["notes"])
 
 
+@pytest.mark.slow
 def test_without_a_vae_classic_is_judged_in_python_as_on_the_command_line(home):
     progress = []
     settings = VerdictSettings(
@@ -155,7 +162,7 @@ def test_equal_seeds_train_equal_classifiers():
 
 
 def test_lessons_are_what_the_vae_knows(home):
-    vae = Vae.load(home / "run" / "bundle")
+    vae = Vae.load(home / "vae")
     pixels, _ = blobs(50, 5)
     taught = lessons(vae, pixels)
     channels = sum(rung[0] for rung in vae.card.latents)
@@ -166,6 +173,7 @@ def test_lessons_are_what_the_vae_knows(home):
     assert np.corrcoef(first[:, 0], taught[0][:, 0])[0, 1] > 0.99
 
 
+@pytest.mark.slow
 def test_lessons_of_unlabelled_pictures_reach_the_classifier():
     """Eight labelled pictures; lessons that tell the class of the others, and lessons that tell nothing."""
     pictures = blobs(8, 3), blobs(200, 7)
@@ -179,6 +187,7 @@ def test_lessons_of_unlabelled_pictures_reach_the_classifier():
     assert rights[0] > rights[1] + 0.08
 
 
+@pytest.mark.slow
 def test_harm_done_on_purpose_shows():
     """Variants whose labels are the other class's."""
     pixels, labels = blobs(60, 3)
@@ -193,7 +202,7 @@ def test_harm_done_on_purpose_shows():
     assert fair > 0.85 and spoilt < fair - 0.15
 
 
-LATENT = {"recipe": "aug.toml", "model": "run/bundle"}
+LATENT = {"recipe": "aug.toml", "model": "vae"}
 CLASSIC = {"recipe": "classic.toml"}
 
 
@@ -211,7 +220,7 @@ CLASSIC = {"recipe": "classic.toml"}
         (LATENT | {"arms": "classic,nix"}, "--arms 'nix'"),
         (LATENT | {"arms": "none,duplicates"}, "nothing to compare"),
         (LATENT | {"sweep": "50"}, "is the most"),
-        (LATENT | {"test": "vae.toml"}, "is no set of pictures"),
+        (LATENT | {"test": "aug.toml"}, "is no set of pictures"),
         (LATENT | {"dataset": "test.npz", "test": "train.npz"}, r"was trained on \d+ of the \d+ test pictures"),
     ],
 )

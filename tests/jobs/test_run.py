@@ -171,10 +171,18 @@ def test_what_a_stopped_run_did_not_touch_stays_done(asked, tmp_path):
     assert enhance(asked()).skipped == len(NAMES)
 
 
-def test_on_error_stop_ends_after_the_first_failure(asked, inputs):
+def test_on_error_stop_ends_after_the_first_failure(asked, inputs, tmp_path, monkeypatch):
     (inputs / "1.png").write_bytes(b"nonsense")
-    report = enhance(asked(on_error="stop"))
+    load = Steps.load
+
+    def slow_failure(self, task):
+        time.sleep(0.3 if task.source.name == "1.png" else 0)
+        return load(self, task)
+
+    monkeypatch.setattr(Steps, "load", slow_failure)
+    report = enhance(asked(on_error="stop", workers=2))
     assert [outcome.status for outcome in report.outcomes] == ["done", "failed"]
+    assert [*pixels(tmp_path / "out")] == ["0.png"], "nothing after it is written"
 
 
 def test_wrong_requests_are_refused_before_anything_is_written(asked, tmp_path):

@@ -1,5 +1,6 @@
 """The critic's two losses move what they are for, and nothing else."""
 
+import pytest
 import torch
 
 from safelight.ladder.critic import Critic
@@ -20,6 +21,7 @@ def test_each_loss_has_gradients_where_it_should():
     assert all(p.grad is not None for p in critic.parameters())
 
 
+@pytest.mark.slow
 def test_a_critic_learns_to_tell_noise_from_light():
     torch.manual_seed(0)
     critic = Critic(1, width=8)

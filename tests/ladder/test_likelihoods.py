@@ -61,6 +61,7 @@ def test_grey_probabilities_sum_to_one(generator):
         assert float(everywhere.log_prob(x).exp().double().sum()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_colour_probabilities_sum_to_one(generator):
     """Over all 16,777,216 colours of one pixel."""
     one = mixture(3, generator)

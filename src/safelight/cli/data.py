@@ -7,7 +7,7 @@ import typer
 
 from safelight.cli.console import progress_bar
 from safelight.cli.options import add_command
-from safelight.dataset import Report
+from safelight.dataset import InspectReport
 from safelight.errors import shown
 from safelight.jobs.inspect import InspectSettings, inspect
 from safelight.settings import Settings, option
@@ -45,7 +45,7 @@ def data(settings: InspectSettings, output: Output) -> None:
         raise typer.Exit(1)
 
 
-def _words(report: Report) -> Iterable[str]:
+def _words(report: InspectReport) -> Iterable[str]:
     """The report for people."""
     colour = report.pictures - report.grey
     yield f"{report.pictures} pictures: {colour} in colour, {report.grey} grey"

@@ -2,7 +2,7 @@
 
 from safelight.dataset.form import Form, choose_form
 from safelight.dataset.images import ImageSet, Item, Loaded, Part
-from safelight.dataset.report import Report, inspect_set
+from safelight.dataset.report import InspectReport, inspect_set
 from safelight.dataset.sources import open_set
 from safelight.dataset.split import identities, split
 from safelight.dataset.table import PixelTable
@@ -10,11 +10,11 @@ from safelight.dataset.table import PixelTable
 __all__ = [
     "Form",
     "ImageSet",
+    "InspectReport",
     "Item",
     "Loaded",
     "Part",
     "PixelTable",
-    "Report",
     "choose_form",
     "identities",
     "inspect_set",

@@ -14,7 +14,7 @@ from safelight.work import OnProgress, Progress, silent
 
 
 @dataclass
-class Report:
+class InspectReport:
     """What is in a set; names are those of the set's items."""
 
     pictures: int = 0
@@ -69,9 +69,9 @@ class _Seen(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def inspect_set(images: ImageSet, workers: int = 1, on_progress: OnProgress = silent) -> Report:
+def inspect_set(images: ImageSet, workers: int = 1, on_progress: OnProgress = silent) -> InspectReport:
     """Read every picture once, `workers` at a time, and compare them all."""
-    report = Report(other_files=images.other_files)
+    report = InspectReport(other_files=images.other_files)
     sizes: Counter[str] = Counter()
     of_content: dict[str, list[int]] = {}
     sketches = {}

@@ -37,6 +37,7 @@ def finished(tmp_path_factory, folder, recipe_text) -> Iterator[Path]:
     yield home / "run"
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_leaves_everything(finished):
     scores = [line for line in metrics(finished) if "val_loss" in line]
     assert scores[-1]["val_mse"] < 0.6 * scores[0]["val_mse"]
@@ -48,6 +49,7 @@ def test_a_run_learns_and_leaves_everything(finished):
     assert last["neg_elbo_nats"] == pytest.approx(last["distortion_nats"] + last["rate_nats"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_bundle_does_what_the_model_did(finished, folder):
     vae = safelight.Vae.load(finished / "bundle")
     assert vae.card.measured["onnx_parity"] <= 1e-4
@@ -66,6 +68,7 @@ def test_the_bundle_does_what_the_model_did(finished, folder):
     assert features.shape == (20, classify.FEATURES) and logits.shape == (20, 2)
 
 
+@pytest.mark.slow
 def test_samples_depend_on_seed_number_and_class(finished):
     vae = safelight.Vae.load(finished / "bundle")
     for sampler in ("prior", "aggregate"):
@@ -80,6 +83,7 @@ def test_samples_depend_on_seed_number_and_class(finished):
     assert min(lengths) > 0.5 * max(lengths), "it stays near the sphere"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ask", "reason"),
     [
@@ -110,7 +114,10 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("more", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.parametrize(
+    "more",
+    [pytest.param(v, id=k, marks=() if k == "plain" else pytest.mark.slow) for k, v in VARIANTS.items()],
+)
 def test_resume_is_exact_to_the_bit(recipe, folder, tmp_path, more):
     recipe.write_text(recipe.read_text() + more)
     assert not run(recipe, folder, tmp_path / "whole", stop_at=16)
@@ -121,6 +128,7 @@ def test_resume_is_exact_to_the_bit(recipe, folder, tmp_path, more):
         assert whole.keys() == parts.keys() and all(torch.equal(whole[key], parts[key]) for key in whole), name
 
 
+@pytest.mark.slow
 def test_a_budget_ends_the_run_and_its_schedule(recipe, folder, tmp_path, unfinished):
     edit(recipe, ("steps = 40", "steps = 100000"))
     assert run(recipe, folder, tmp_path / "run", budget_s=3.0)
@@ -129,8 +137,10 @@ def test_a_budget_ends_the_run_and_its_schedule(recipe, folder, tmp_path, unfini
     assert logged[-1]["learning_rate"] < 0.1 * max(line["learning_rate"] for line in logged)
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(recipe, folder, tmp_path):
-    """The same batches, noise and losses, each process with half."""
+    """The same batches, noise and losses, each process with half. In float32: bfloat16 rounds halves differently."""
+    edit(recipe, ("steps = 40", 'steps = 40\nprecision = "float32"'))
     assert not run(recipe, folder, tmp_path / "one", stop_at=10)
     command = [Path(sys.executable).parent / "torchrun", "--nproc_per_node=2", "--master_port=29611", "-m", "--"]
     command += [
@@ -229,6 +239,7 @@ def test_free_bits_are_free_and_no_more():
     assert loss.item() == pytest.approx(2 * (16 * 0.3 + 8 * 0.05) / 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["bernoulli", "logistic_mixture"])
 def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood):
     """Logits in the hundreds: the exporter's own log(sigmoid(x)) would be minus infinity."""
@@ -237,14 +248,3 @@ def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood)
     with torch.no_grad():
         vae.ladder.tail.weight.normal_(0, 300)
     assert export_graphs(vae, tmp_path) <= 1e-4
-
-
-def test_what_was_drawn_goes_into_the_coarsest_rungs(finished):
-    vae = safelight.Vae.load(finished / "bundle")
-    vae.card = vae.card.model_copy(update={"latents": ((1, 8, 8), (2, 2, 2), (3, 1, 1))})
-    noise = tuple(np.zeros((2, *shape), np.float32) for shape in vae.card.latents)
-    drawn = np.arange(22, dtype=np.float32).reshape(2, 11)
-    fine, middle, coarse = vae._over(noise, drawn)
-    assert not fine.any()
-    np.testing.assert_array_equal(middle.reshape(2, 8), drawn[:, :8])
-    np.testing.assert_array_equal(coarse.reshape(2, 3), drawn[:, 8:])

@@ -11,6 +11,7 @@ from tests.learn.training import edit, metrics
 from tests.learn.training import train as run
 
 
+@pytest.mark.slow
 def test_lost_weights_are_rolled_back_and_then_given_up(recipe, folder, tmp_path, monkeypatch):
     monkeypatch.setattr("safelight.learn.optimise.HOPELESS_AFTER", 3)
     assert HOPELESS_AFTER > 3
@@ -35,6 +36,7 @@ def test_lost_weights_are_rolled_back_and_then_given_up(recipe, folder, tmp_path
     assert all(torch.isfinite(tensor).all() for tensor in kept.values())
 
 
+@pytest.mark.slow
 def test_a_collapsed_posterior_is_told_and_not_saved(recipe, folder, tmp_path):
     edit(recipe, ("steps = 40", "steps = 4000\nbeta = 500\nkl_warmup_share = 0"))
     with pytest.raises(TrainingError, match=r"collapsed.*lower beta"):
@@ -44,6 +46,7 @@ def test_a_collapsed_posterior_is_told_and_not_saved(recipe, folder, tmp_path):
     assert found is None or checkpoint.load_progress(found).step < last["step"]
 
 
+@pytest.mark.slow
 def test_what_gets_no_better_ends_early_and_the_best_is_kept(recipe, folder, tmp_path, monkeypatch, unfinished):
     losses = iter([5.0, 3.0, 4.0, 6.0, 2.0])
     told = lambda *_: {"val_loss": next(losses), "val_active_units": 1.0}  # noqa: E731
@@ -55,6 +58,7 @@ def test_what_gets_no_better_ends_early_and_the_best_is_kept(recipe, folder, tmp
     assert any(not torch.equal(best[key], last[key]) for key in best)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(recipe, folder, tmp_path, monkeypatch):
     assert not run(recipe, folder, tmp_path / "run", stop_at=6)
     before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "checkpoint").iterdir()}

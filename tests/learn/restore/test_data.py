@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 import torch
 
 from safelight.learn.restore.data import RestorationPairs, loader
@@ -11,6 +12,7 @@ from safelight.learn.train import read_recipe
 from safelight.picture import Picture, write
 
 
+@pytest.mark.slow
 def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     settings = read_recipe(recipe)
     store, _ = build_store(pictures, tmp_path / "cache", (1.0, 0.9), 64)

@@ -49,6 +49,7 @@ def test_each_expert_sees_its_own_mixture(two, pictures, tmp_path):
     assert max(told["noise"]) > 0 and max(told["files"]) == -1, "JPEG tells no noise level"
 
 
+@pytest.mark.slow
 def test_experts_part_after_what_they_learned_together(two, pictures, tmp_path):
     folder = tmp_path / "run"
 
@@ -72,6 +73,7 @@ def test_experts_part_after_what_they_learned_together(two, pictures, tmp_path):
     assert not torch.equal(files["trunk.head.weight"], noise["trunk.head.weight"])
 
 
+@pytest.mark.slow
 def test_resume_is_exact_where_experts_part(two, pictures, tmp_path):
     def state(folder):
         return load_file(folder / "checkpoint" / "weights.safetensors") | {
@@ -92,6 +94,7 @@ def test_no_expert_ships_untrained(two, pictures, tmp_path):
         train(two, pictures, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch):
     for module, name, few in (
         (ood, "REFERENCES", 32),
@@ -164,6 +167,7 @@ def test_wrong_experts_are_named(two, old, new, reason):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_8_bit_kernels_are_the_same_stored_or_rounded_when_loaded(two, pictures, tmp_path, monkeypatch):
     """And onnxruntime rounds them once: of its optimised graph no node rounds a kernel."""
     torch.manual_seed(0)

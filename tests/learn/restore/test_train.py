@@ -37,6 +37,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 REDUCED = 'optimiser = "muon"\nprecision = "bfloat16"\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop", "workers", "more"), [(10, 0, ""), (30, 1, ""), (10, 1, REDUCED), (30, 0, REDUCED)])
 def test_resume_is_exact_to_the_bit(recipe, pictures, tmp_path, monkeypatch, stop, workers, more):
     """20 steps == 10 + resume 10, in either stage, with and without a loader process."""
@@ -70,6 +71,7 @@ def finished(tmp_path_factory, pictures, tiny_recipe) -> Iterator[Path]:
     yield folder / "run"
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_leaves_everything(finished):
     lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     scores = [line["val_noise25_psnr_db"] for line in lines if "val_noise25_psnr_db" in line and line["stage"] == 0]
@@ -81,6 +83,7 @@ def test_a_run_learns_and_leaves_everything(finished):
     assert list((finished / "previews").glob("*.png"))
 
 
+@pytest.mark.slow
 def test_the_bundle_of_a_run_restores(finished, rng):
     model = Restorer.load(finished / "bundle")
     assert model.card.measured["onnx_parity"] <= 1e-4
@@ -91,6 +94,7 @@ def test_the_bundle_of_a_run_restores(finished, rng):
     assert not any("not trained" in limit for limit in model.card.limits)
 
 
+@pytest.mark.slow
 def test_the_8_bit_graph_says_nearly_the_same(finished, pictures):
     picture = read(next(pictures.iterdir())).with_depth(32)
     exact, rounded = (
@@ -102,6 +106,7 @@ def test_the_8_bit_graph_says_nearly_the_same(finished, pictures):
     assert difference.max() < 0.2
 
 
+@pytest.mark.slow
 def test_draws_vary_as_the_std_says(finished, pictures):
     """On the pictures of the calibration, degraded as there; the number of draws leaves a few per cent."""
     model = Restorer.load(finished / "bundle")
@@ -114,6 +119,7 @@ def test_draws_vary_as_the_std_says(finished, pictures):
     assert drawn == pytest.approx(told, rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
     model = Restorer.load(finished / "bundle")
     known = [model.enhance(read(path), uncertainty=False).ood_score for path in sorted(pictures.iterdir())[:6]]
@@ -124,6 +130,7 @@ def test_the_bundle_knows_what_it_was_trained_on(finished, pictures):
     assert out.out_of_distribution and out.ood_score > 2 * max(known)
 
 
+@pytest.mark.slow
 def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_path):
     told: list[str] = []
     start = str(finished / "bundle")
@@ -138,6 +145,7 @@ def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_
         run(recipe, pictures, tmp_path / "other", told.append, start=start)
 
 
+@pytest.mark.slow
 def test_a_smaller_trunk_is_refused(finished, recipe, pictures, tmp_path):
     """Blocks that the recipe does not have would be lost without a word."""
     recipe.write_text(recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [0, 1]"))
@@ -145,6 +153,7 @@ def test_a_smaller_trunk_is_refused(finished, recipe, pictures, tmp_path):
         run(recipe, pictures, tmp_path / "run", start=str(finished / "bundle"))
 
 
+@pytest.mark.slow
 def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
     recipe = read_recipe(finished.parent / "tiny.toml")
     from safelight.learn.restore.finish import load_model
@@ -157,6 +166,7 @@ def test_export_that_differs_is_refused(finished, tmp_path, monkeypatch):
             export.export_graphs(model["main"], tmp_path)
 
 
+@pytest.mark.slow
 def test_interrupt_saves_and_resume_goes_on(recipe, pictures, tmp_path):
     recipe.write_text(recipe.read_text().replace("steps = 20", "steps = 4000", 1))
     command = [sys.executable, "-m", "safelight", "train", recipe, "--data", pictures, "--run", tmp_path / "run"]
@@ -217,6 +227,7 @@ def test_too_few_pictures_say_so(recipe, pictures, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "grown"),
     [

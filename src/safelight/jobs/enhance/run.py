@@ -62,6 +62,8 @@ def run(
 class TaskRun:
     """One task on its way. The driver has it first and last, and one thread in between."""
 
+    number: int
+    """In the plan, from 0."""
     task: PictureTask
     key: str = ""
     source_sha256: str = ""
@@ -82,33 +84,34 @@ class _Batch:
         self._model = ThreadPoolExecutor(1)
         """One thread for all that the model does: the memory of one is used again for the next picture."""
         self._behind = threading.Semaphore(plan.settings.workers)
+        self._turns = _Turns()
         self._meter = _Meter(len(plan.tasks), on_progress)
 
     def begin_all(self) -> Iterator[TaskRun]:
         """The driver's first part, for each task when a thread is free for it."""
         try:
-            for task in self.plan.tasks:
+            for number, task in enumerate(self.plan.tasks):
                 if self._stopping.is_set():
                     return
-                yield self._begin(task)
+                yield self._begin(number, task)
         except BaseException:  # also when the engine closes this generator
             self._stopping.set()
             raise
 
-    def _begin(self, task: PictureTask) -> TaskRun:
+    def _begin(self, number: int, task: PictureTask) -> TaskRun:
         """A run that is begun in the manifest, or one with its outcome already."""
         if task.problem:
-            return TaskRun(task, outcome=Outcome(shown(task.source), "failed", error=task.problem))
+            return TaskRun(number, task, outcome=Outcome(shown(task.source), "failed", error=task.problem))
         try:
             source_sha256 = _hash(task.source)
             key = task_key(source_sha256, self.steps.restorer.bundle.sha256, self.steps.parameters())
             outcome = self._skipped(task, key)
             if outcome is not None:
-                return TaskRun(task, outcome=outcome)
+                return TaskRun(number, task, outcome=outcome)
             self.results.begin(key, task.outputs)
         except Exception as error:
-            return TaskRun(task, outcome=failure(task.source, error))
-        self.open.append(TaskRun(task, key, source_sha256))
+            return TaskRun(number, task, outcome=failure(task.source, error))
+        self.open.append(TaskRun(number, task, key=key, source_sha256=source_sha256))
         return self.open[-1]
 
     def _skipped(self, task: PictureTask, key: str) -> Outcome | None:
@@ -131,16 +134,24 @@ class _Batch:
                     task_run.outcome = self._made(task_run)
                 except Exception as error:
                     task_run.outcome = failure(task_run.task.source, error)
+            if task_run.outcome.status == "failed" and self.plan.settings.on_error == "stop":
+                self._turns.wait_for(task_run.number)  # the pictures before this one are restored
+                self._stopping.set()
             self._meter.ended(task_run)
         except BaseException:
             self._stopping.set()
             raise
+        finally:
+            self._turns.end(task_run.number)
         return task_run
 
     def _made(self, task_run: TaskRun) -> Outcome:
         task = task_run.task
-        pages = self._model.submit(self._restored, task_run, self.steps.load(task)).result()
+        pictures = self.steps.load(task)
+        self._turns.wait_for(task_run.number)
+        pages = self._model.submit(self._restored, task_run, pictures).result()
         try:
+            self._turns.end(task_run.number)
             pages = [self.steps.finish(page, task) for page in pages]
             task_run.is_saving = True
             return self.steps.save(task, pages)
@@ -183,6 +194,27 @@ class _Batch:
             self.results.finish(task_run.key, outputs, self.steps.facts(outcome, task_run.source_sha256))
         elif not task_run.is_saving:
             self.results.give_up(outputs)
+
+
+class _Turns:
+    """Pictures come to the model in the order of the plan."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._next, self._ended = 0, set[int]()
+
+    def wait_for(self, number: int) -> None:
+        """Until all tasks before this one have ended their turns."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next >= number)
+
+    def end(self, number: int) -> None:
+        """The next may come. A second call changes nothing."""
+        with self._changed:
+            self._ended.add(number)
+            while self._next in self._ended:
+                self._next += 1
+            self._changed.notify_all()
 
 
 class _Meter:
