@@ -17,6 +17,8 @@ demo: $(VENV)/core ## Set up without torch, restore the sample pictures, open de
 docs: $(VENV)/docs ## Build the documentation site without torch, open site/index.html afterwards
 	$(BIN)/python -m tools.make_site
 
+quick unit core: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
+
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
 	@time $(MAKE) --no-print-directory lint types core unit
 

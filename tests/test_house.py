@@ -19,6 +19,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted(p for folder in ("tests", "tools", "benchmarks", "examples") for p in (ROOT / folder).rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES + SCRIPTS}
 MANY_PARAMETERS = {
+    "degrade/noise.py camera_noise": "pixels, a generator, and one keyword for each number of a recipe",
     "runtime/restore/restorer.py enhance": "the call that people write most: one keyword for each wish",
     "picture/write.py write": "one keyword for each property of a file",
 }

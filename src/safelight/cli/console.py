@@ -43,5 +43,12 @@ def progress_bar() -> Iterator[OnProgress]:
         try:
             yield on_progress
         except KeyboardInterrupt:
-            typer.echo("interrupted; what is finished is kept, run the same command again to go on", err=True)
+            say("interrupted; what is finished is kept, run the same command again to go on", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+def say(line: str, err: bool = False) -> None:
+    """One line above the bar. `typer.echo` would write into the bar, since it does not use the bar's streams."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{line}\n")
+    stream.flush()

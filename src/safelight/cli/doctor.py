@@ -6,32 +6,41 @@ import sys
 
 import typer
 
-LIBRARIES = ("numpy", "pyvips", "pyvips-binary", "onnxruntime", "torch", "accelerate")
+CORE = ("numpy", "pydantic", "pyvips", "pyvips-binary", "onnxruntime", "rich", "typer")
+EXTRAS = {
+    "augment": ("opencv-python-headless",),
+    "train": ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "scipy"),
+}
+"""By extra, what it adds."""
 
 
 def doctor() -> None:
     """What this machine has, and what Safelight will do with it."""
     from safelight.bundle import Card, available, find_bundle
     from safelight.runtime.graphs import auto_precision, choose_device
-    from safelight.runtime.machine import cores
+    from safelight.runtime.machine import cores, multiplies_bfloat16_fast
 
     typer.echo(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}, {cores()} cores")
-    for name in LIBRARIES:
-        typer.echo(f"{name}: {_version(name)}")
+    for name in CORE:
+        typer.echo(f"{name}: {_version(name) or 'not installed'}")
+    for extra, names in EXTRAS.items():
+        for name in names:
+            version = _version(name) or f"not installed (only needed to {extra}: pip install 'safelight[{extra}]')"
+            typer.echo(f"{name}: {version}")
     typer.echo(f"--device auto takes: {choose_device('auto')}")
     for_a_mean = auto_precision(choose_device("auto"))
     typer.echo(f"--precision auto takes: {'int8 for a mean alone' if for_a_mean == 'int8' else 'fp32'}")
+    typer.echo(f'precision = "auto" in recipes takes: {"bfloat16" if multiplies_bfloat16_fast() else "float32"}')
     for name in available():
         find_bundle(name, Card)
         typer.echo(f"bundle {name}: complete, checksums match")
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        optional = name in ("torch", "accelerate")
-        return "not installed" + (" (only needed to train; see 'Train your own' in the README)" if optional else "")
+        return None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import typer
 
-from safelight.cli.console import progress_bar
+from safelight.cli.console import progress_bar, say
 from safelight.cli.options import add_command
 from safelight.errors import UsageError, shown
 from safelight.jobs.enhance.settings import EnhanceSettings
@@ -65,24 +65,18 @@ def _tell(outcome: "Outcome", output: Output, is_quiet: bool) -> None:
         error = outcome.error and outcome.error.replace(outcome.source, STANDARD_INPUT)
         outcome = replace(outcome, source=STANDARD_INPUT, error=error)
     for warning in outcome.warnings:
-        _say(f"warning: {outcome.source}: {warning}", sys.stderr)
+        say(f"warning: {outcome.source}: {warning}", err=True)
     if outcome.error:
-        _say(f"failed: {outcome.error}", sys.stderr)
+        say(f"failed: {outcome.error}", err=True)
     if is_quiet:
         return
     if output.as_json:
-        _say(json.dumps(vars(outcome)), sys.stdout)
+        say(json.dumps(vars(outcome)))
     elif outcome.status == "done":
         numbers = f"{outcome.megapixels:.2f} Mpx, {outcome.seconds:.1f} s"
-        _say(f"{outcome.source} -> {outcome.outputs[0]}  ({numbers})", sys.stdout)
+        say(f"{outcome.source} -> {outcome.outputs[0]}  ({numbers})")
     elif outcome.status == "skipped" and not outcome.warnings:
-        _say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)", sys.stdout)
-
-
-def _say(line: str, stream: TextIO) -> None:
-    """A whole line above the bar. `typer.echo` would write it into the bar: it does not use the bar's `sys.stderr`."""
-    stream.write(f"{line}\n")
-    stream.flush()
+        say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")
 
 
 def _tell_plan(settings: EnhanceSettings, output: Output) -> int:

@@ -4,7 +4,7 @@ import logging
 
 import typer
 
-from safelight.cli.console import INTERRUPTED, progress_bar
+from safelight.cli.console import INTERRUPTED, progress_bar, say
 from safelight.cli.options import add_command
 from safelight.learn.settings import TrainSettings
 
@@ -34,4 +34,4 @@ class _OnStandardError(logging.Handler):
     """Prints the lines that a run tells."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(record.getMessage(), err=True)
+        say(record.getMessage(), err=True)

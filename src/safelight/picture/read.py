@@ -92,8 +92,8 @@ def _open(source: str | Path | bytes, page: int = 0, fail_on: str = "error") -> 
             vips_source = pyvips.Source.new_from_memory(source)
         else:
             vips_source = pyvips.Source.new_from_file(name)
-        options = {"page": page} if page else {}
-        return pyvips.Image.new_from_source(vips_source, "", fail_on=fail_on, access="sequential", **options)
+        options = {"fail_on": fail_on, "access": "sequential", "revalidate": True} | ({"page": page} if page else {})
+        return pyvips.Image.new_from_source(vips_source, "", **options)
     except pyvips.Error as error:
         raise PictureError(f"{name}: cannot be read ({reason(error)}); is it a picture, and whole?") from None
 

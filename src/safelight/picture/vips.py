@@ -1,21 +1,33 @@
 """The door to libvips: arrays in, arrays out, errors as one plain line.
 
-libvips is set to keep no cache of operations: every picture passes once, and a cached loader would
-return a file's old content after the file was rewritten.
+Nothing here changes libvips for the program that imports it. A job on many pictures turns off libvips' cache of
+operations with `without_operation_cache`: every picture passes once, and a cache would only hold memory.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-pyvips.cache_set_max(0)
 logging.getLogger("pyvips").setLevel(logging.ERROR)
 
 _BAND_FORMATS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _INTERPRETATIONS = {"uchar": ("b-w", "srgb"), "ushort": ("grey16", "rgb16"), "float": ("b-w", "scrgb")}
+
+
+@contextmanager
+def without_operation_cache() -> Iterator[None]:
+    """Within the block libvips remembers no operations."""
+    before = pyvips.cache_get_max()
+    pyvips.cache_set_max(0)
+    try:
+        yield
+    finally:
+        pyvips.cache_set_max(before)
 
 
 def to_vips(array: NDArray[np.generic]) -> pyvips.Image:

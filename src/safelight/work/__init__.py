@@ -3,7 +3,7 @@
 from safelight.work.engine import Engine, Processes, Threads
 from safelight.work.files import clear_leftovers, replacing, write_whole
 from safelight.work.hashes import file_sha256, json_sha256
-from safelight.work.manifest import MANIFEST, Line, Manifest
+from safelight.work.manifest import MANIFEST, Line, Manifest, header
 from safelight.work.progress import Cancelled, OnProgress, Progress, silent
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Threads",
     "clear_leftovers",
     "file_sha256",
+    "header",
     "json_sha256",
     "replacing",
     "silent",

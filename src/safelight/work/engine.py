@@ -8,7 +8,7 @@ and no new task begins.
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 class Engine(Protocol):
     """Runs the tasks of a job somewhere."""
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """The function's result for every task, in order. What the function raises is raised here."""
 
 
@@ -32,7 +32,7 @@ class Threads:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """See `Engine.map`."""
         with ThreadPoolExecutor(self.workers) as pool:
             yield from _bounded(pool, function, tasks, self.workers)
@@ -49,7 +49,7 @@ class Processes:
     ) -> None:
         self.workers, self.prepare, self.arguments = workers, prepare, arguments
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """See `Engine.map`. Raises OutputError if a process dies."""
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(self.workers, context, _prepare, (self.prepare, self.arguments)) as pool:
@@ -66,7 +66,7 @@ def _prepare(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) ->
         prepare(*arguments)
 
 
-def _bounded(pool: Executor, function: Callable[[Task], Result], tasks: Iterable[Task], most: int) -> Iterator[Result]:
+def _bounded(pool: Executor, function: Callable[[Task], Result], tasks: Iterable[Task], most: int) -> Generator[Result]:
     """Results in order, with at most `most` tasks in flight."""
     in_flight: deque[Future[Result]] = deque()
     try:
@@ -77,4 +77,6 @@ def _bounded(pool: Executor, function: Callable[[Task], Result], tasks: Iterable
         while in_flight:
             yield in_flight.popleft().result()
     finally:
+        if isinstance(tasks, Generator):
+            tasks.close()  # first, so that whoever makes the tasks knows that no more are wanted
         pool.shutdown(wait=True, cancel_futures=True)

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from safelight.errors import OutputError, shown
 from safelight.jobs.enhance.files import Page, Steps
@@ -22,6 +21,7 @@ from safelight.jobs.enhance.outcome import Outcome, failure
 from safelight.jobs.enhance.plan import PictureTask, Plan
 from safelight.jobs.enhance.results import Results, task_key
 from safelight.picture import Picture
+from safelight.picture.vips import without_operation_cache
 from safelight.runtime.restore import Restorer
 from safelight.work import Cancelled, OnProgress, Progress, Threads, clear_leftovers, file_sha256, silent
 
@@ -44,9 +44,9 @@ def run(
     _prepare(plan)
     batch = _Batch(plan, restorer, on_progress)
     outcomes: list[Outcome] = []
-    in_order: Any = Threads(1 + 2 * plan.settings.workers).map(batch.do, batch.begin_all())
+    in_order = Threads(1 + 2 * plan.settings.workers).map(batch.do, batch.begin_all())
     try:
-        with closing(in_order):
+        with without_operation_cache(), closing(in_order):
             for task_run in in_order:
                 outcome = batch.settle(task_run)
                 outcomes.append(outcome)
