@@ -33,7 +33,9 @@ class TrainSettings(Settings):
     data: OptionalPath = option(None, "Photographs, or a set of pictures. Needed if the recipe names none.")
     run: OptionalPath = option(None, "Run folder. Default: runs/NAME.")
     resume: bool = option(False, "Go on where the run stopped.", "--resume")
-    start: str | None = option(None, "Begin with the weights of this bundle, such as photo, instead of random ones.")
+    start: str | None = option(
+        None, "Begin with the weights of this bundle, such as photo, or of a .safetensors file, not at random."
+    )
     cache: AnyPath = option(CACHE, "Where decoded pictures are kept.")
     workers: NotNegative | None = option(None, "Loader processes. Overrides the recipe's.")
     stop_at: Positive | None = option(None, "Write a checkpoint and leave after this many steps in total.")

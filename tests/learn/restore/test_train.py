@@ -146,6 +146,21 @@ def test_a_run_can_begin_with_a_bundles_weights(finished, recipe, pictures, tmp_
 
 
 @pytest.mark.slow
+def test_a_run_can_begin_with_a_file_of_averaged_weights(finished, recipe, pictures, tmp_path):
+    told: list[str] = []
+    recipe.write_text(recipe.read_text().replace("warmup_steps = 5", "warmup_steps = 1000000"))
+    weights = finished / "checkpoint" / "ema.safetensors"
+    assert not run(recipe, pictures, tmp_path / "run", told.append, start=str(weights), stop_at=1)
+    begun = load_file(tmp_path / "run" / "checkpoint" / "weights.safetensors")
+    given = load_file(weights)
+    assert begun.keys() == given.keys() and all((begun[name] - given[name]).abs().max() < 1e-5 for name in given)
+    assert any(line.startswith("main starts from ema.safetensors's main") for line in told)
+    (tmp_path / "damaged.safetensors").write_bytes(weights.read_bytes()[:100])
+    for name in ("damaged.safetensors", "missing.safetensors"):
+        with pytest.raises(UsageError, match="give --start a bundle"):
+            run(recipe, pictures, tmp_path / "other", start=str(tmp_path / name))
+
+
 def test_a_smaller_trunk_is_refused(finished, recipe, pictures, tmp_path):
     """Blocks that the recipe does not have would be lost without a word."""
     recipe.write_text(recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [0, 1]"))

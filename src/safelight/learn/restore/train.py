@@ -1,20 +1,15 @@
 """Train a restorer: from a recipe and photographs to a bundle."""
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor
 
-from safelight.bundle import Bundle, RestorerCard, find_bundle
-from safelight.bundle.restore import WEIGHTS
 from safelight.errors import UsageError
-from safelight.ladder.restorer import build_experts, build_restorer
+from safelight.ladder.restorer import build_experts
 from safelight.learn.device import place
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import run_stages
-from safelight.learn.restore.export import TRAINING_ONLY
 from safelight.learn.restore.finish import finish
-from safelight.learn.restore.grow import grow
 from safelight.learn.restore.recipe import RestoreRecipe
+from safelight.learn.restore.start import open_start, starting_weights
 from safelight.learn.restore.store import PixelStore, build_store
 from safelight.learn.restore.task import RestoreTask
 from safelight.learn.restore.validate import CROP_PX
@@ -31,14 +26,14 @@ def train_task(job: TrainJob, recipe: RestoreRecipe) -> TrainReport:
     store = _open_store(job, recipe)
     _check_experts_learn(job, recipe)
     run, resume = job.folder(recipe.name), job.settings.resume
-    start = find_bundle(job.settings.start, RestorerCard) if job.settings.start and not resume else None
+    start = open_start(job.settings.start) if job.settings.start and not resume else None
     torch.manual_seed(recipe.seed)
     model = build_experts(recipe.experts, recipe.model.model_dump())
     place(model)
     if start:
         one_for_all = recipe.stages[0].expert is None  # then all begin with what the first has learned
         for name in recipe.experts[:1] if one_for_all else recipe.experts:
-            model[name].load_state_dict(_starting_weights(recipe, start, name, job), strict=False)
+            model[name].load_state_dict(starting_weights(recipe, start, name, job), strict=False)
     if resume:
         run.resume(_asked(recipe, store))
     else:
@@ -95,32 +90,6 @@ def _asked(recipe: RestoreRecipe, store: PixelStore) -> Asked:
     """The card's words may change while the run goes on."""
     asked = recipe.model_dump(mode="json", exclude={"card": True, "data": {"folder", "workers"}})
     return {"recipe": asked, "pixels": store.path.stem}
-
-
-def _starting_weights(
-    recipe: RestoreRecipe, start: Bundle[RestorerCard], expert: str, job: TrainJob
-) -> dict[str, Tensor]:
-    """What an expert of the recipe begins with, part by part: the weights of the bundle's expert of that name.
-
-    If there is none of that name, those of its first expert. They grow where the recipe's sizes are larger
-    (`learn.restore.grow`). What a bundle goes without, the ladder's view of the clean picture, is learned anew.
-    Raises UsageError if the trunk does not fit.
-    """
-    torch.manual_seed(recipe.seed)
-    wanted = build_restorer(**recipe.model.model_dump()).state_dict()
-    teacher = expert if expert in start.card.experts else start.card.experts[0]
-    given = {name: t.float() for name, t in load_file(start.path(f"{teacher}/{WEIGHTS}")).items()}
-    given |= {name: tensor for name, tensor in wanted.items() if TRAINING_ONLY.match(name)}
-    given, grown = grow(given, wanted)
-    misfits = [name for name in wanted if name not in given] + list(given.keys() - wanted.keys())
-    fresh = sorted({name.partition(".")[0] for name in misfits})
-    if "trunk" in fresh:
-        raise UsageError(
-            f"{start.folder}: has a trunk of other sizes; make the recipe's [model] equal to it, or larger"
-        )
-    new = f"; new: {', '.join(fresh)}" if fresh else ""
-    job.tell(f"{expert} starts from {start.card.name}'s {teacher}{f'; {grown}' if grown else ''}{new}")
-    return {name: given[name] for name in wanted if name.partition(".")[0] not in fresh}  # a part whole, or not at all
 
 
 def _with_workers(recipe: RestoreRecipe, workers: int | None) -> RestoreRecipe:
