@@ -100,7 +100,7 @@ def latent_mix(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput
 
 
 def latent_blend(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
-    """Moved by `share` of the way to a picture of another class; the label follows."""
+    """Moved by `share` of the way to a picture of another class; the label follows. Raises UsageError."""
     if space.vae.card.conditional:
         raise UsageError(f"{space.vae.card.name} is conditional on one class, and a blend is of two; use another model")
     return _mixed(space, pictures, inputs)

@@ -33,7 +33,7 @@ def add_command(app: typer.Typer, name: str, records: tuple[type[Settings], ...]
 
     command.__doc__ = run.__doc__
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    vars(command)["__signature__"] = inspect.Signature(parameters)
     app.command(name)(command)
 
 
@@ -46,7 +46,7 @@ def _parameter(name: str, field: FieldInfo, shown: OnCommandLine) -> inspect.Par
     """A field as a parameter that typer understands."""
     kind, is_many = (str, False) if _parses_text(field.metadata) else _simple(field.annotation)
     default: Any = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
-    annotation: Any = list[kind] if is_many else kind  # type: ignore[valid-type]
+    annotation: Any = types.GenericAlias(list, (kind,)) if is_many else kind
     if isinstance(default, tuple | list):
         default = list(default) or None
     if default is None:

@@ -93,6 +93,7 @@ def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
         return Loaded(eight_bits(picture, str(path)), picture.warnings)
 
     def identify(index: int) -> str:
+        """Raises PictureError."""
         path = folder / items[index].name
         try:
             return file_sha256(path)

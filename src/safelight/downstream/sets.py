@@ -63,7 +63,10 @@ def _source(images: ImageSet) -> _Source:
 
 
 def open_parts(settings: VerdictSettings, images: ImageSet, form: Form, vae: Vae | None) -> tuple[Labelled, Labelled]:
-    """Pictures to draw labelled ones from, and pictures to test on. What is in both is for the test alone."""
+    """Pictures to draw labelled ones from, and pictures to test on. What is in both is for the test alone.
+
+    Raises UsageError for a set that cannot be split so.
+    """
     if len(images.classes) < 2:
         raise UsageError(f"{settings.dataset}: has {len(images.classes)} classes; a classifier needs two")
     own = _source(images)
@@ -85,7 +88,7 @@ def open_parts(settings: VerdictSettings, images: ImageSet, form: Form, vae: Vae
 
 
 def open_pool(settings: VerdictSettings, form: Form, test: Labelled) -> Bytes | None:
-    """Unlabelled pictures, a fair sample of at most `MOST_POOL`; none that is tested on."""
+    """Unlabelled pictures, a fair sample of at most `MOST_POOL`; none that is tested on. Raises UsageError."""
     if settings.unlabelled is None:
         return None
     source, tested = _source(open_set(settings.unlabelled)), test.hashes

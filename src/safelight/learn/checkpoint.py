@@ -108,7 +108,7 @@ def find(folder: Path) -> Path | None:
 
 
 def load_progress(folder: Path) -> Progress:
-    """The counters alone; they say which stage's optimiser to build."""
+    """The counters alone; they say which stage's optimiser to build. Raises UsageError."""
     try:
         return Progress(**json.loads((folder / "progress.json").read_text()))
     except (OSError, ValueError, TypeError) as error:

@@ -79,7 +79,7 @@ def run_graph(graph: Any, outputs: list[str], feeds: Mapping[str, NDArray[Any]])
 
 
 def open_graph(path: Path, device: str, threads: int) -> Any:
-    """An onnxruntime session for one file. Raises BundleError if the file is no graph."""
+    """An onnxruntime session for one file. Raises BundleError if the file is no graph, DeviceError."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

@@ -48,7 +48,7 @@ class Manifest:
         self.rewrite([])
 
     def append(self, line: Line) -> Line:
-        """Write one more line; returns it."""
+        """Write one more line; returns it. Raises OutputError."""
         text = ("\n" if self._is_cut_off else "") + json.dumps(line) + "\n"
         try:
             with self.path.open("a", encoding="utf-8") as file:

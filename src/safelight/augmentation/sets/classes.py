@@ -72,7 +72,7 @@ class ClassSet:
         return self.images.items[self._training[number]].label
 
     def check(self) -> None:
-        """Lists may name what is not there, and libvips writes no name that is not UTF-8."""
+        """Raises UsageError: lists may name what is not there, and libvips writes no name that is not UTF-8."""
         for path in self._files:
             if self.listed and not path.is_file():
                 raise UsageError(f"{shown(path)}: is listed and not there; add it, or remove its line")

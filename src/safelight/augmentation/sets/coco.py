@@ -144,6 +144,7 @@ class CocoSet:
         return None
 
     def check(self) -> None:
+        """Raises UsageError for a picture of another size than its annotations say."""
         for image in self.known.images:
             path = self.folder / image.file_name
             size = size_or_none(path)

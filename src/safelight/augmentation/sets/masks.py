@@ -64,6 +64,7 @@ class MaskSet:
         return None
 
     def check(self) -> None:
+        """Raises UsageError for a mask that does not fit its picture."""
         for name, name_of_mask in self.pairs:
             path = self.folder / name_of_mask
             picture, mask = size_or_none(self.folder / name), size_or_none(path)

@@ -46,7 +46,10 @@ def make_plan(prepared: Prepared, folder: Path, replay: Replay | None) -> Plan:
 
 
 def drawn_tasks(prepared: Prepared) -> list[VariantTask]:
-    """Equally many copies of each picture, or with `balance` as many as make classes equally large."""
+    """Equally many copies of each picture, or with `balance` as many as make classes equally large.
+
+    Raises UsageError for `balance` without classes.
+    """
     request, pictures = prepared.request, prepared.pictures
     numbers = range(len(pictures.names))
     if not request.balance:

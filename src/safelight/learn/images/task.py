@@ -50,6 +50,7 @@ class ImageTask:
         return ImageObjective(self.model, self.stages[stage], self.seed, group)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Images]:
+        """Raises UsageError for a batch that the processes cannot share."""
         batch = self.stages[stage].batch
         if batch % group.size:
             raise UsageError(f"a batch of {batch} cannot be shared by {group.size} processes; make it a multiple")

@@ -36,7 +36,7 @@ CALIBRATION_PATCHES = 48
 
 
 def quantise(mean: Path, target: Path, pairs: RestorationPairs) -> None:
-    """Write `target`, with the inputs and outputs of `mean`; `pairs` show the ranges."""
+    """Write `target`, with the inputs and outputs of `mean`; `pairs` show the ranges. Raises BundleError."""
     graph = load_plain(mean).graph
     floats = {t.name: t for t in graph.initializer}
     in_float = [node.name for node in graph.node if any(IN_FLOAT.fullmatch(name) for name in node.input)]

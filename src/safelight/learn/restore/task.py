@@ -75,6 +75,7 @@ class RestoreTask:
         return RestoreObjective(self.learner(stage), self.stages[stage], self.seed)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Pair]:
+        """Raises UsageError for several processes."""
         if group.size > 1:
             raise UsageError("restoration trains in one process in this version; start it without a launcher")
         settings = self.stages[stage]

@@ -129,7 +129,7 @@ class Vae:
         seed: int = 0,
         sampler: Sampler = "prior",
     ) -> Rungs:
-        """What `sample` decodes; picture k depends on the seed, its class and k alone."""
+        """What `sample` decodes; picture k depends on the seed, its class and k alone. Raises UsageError."""
         if count < 1:
             raise UsageError(f"{count} pictures; ask for 1 or more")
         if sampler not in get_args(Sampler):
@@ -173,7 +173,7 @@ class Vae:
         return tuple(_between(u[0], v[0], np.float32(share), spherical)[None] for u, v in pairs)
 
     def score(self, x: NDArray[Any], labels: Sequence[int] | None = None, draws: int = 1, seed: int = 0) -> Score:
-        """`draws` from the posterior of each picture, and what each says of it."""
+        """`draws` from the posterior of each picture, and what each says of it. Raises UsageError."""
         if draws < 1:
             raise UsageError(f"{draws} draws; take 1 or more")
         x, of_class = self._checked(x, labels)
