@@ -92,7 +92,7 @@ class RestorerNet(nn.Module):
 class Experts(nn.ModuleDict):
     """Name → restorer, all of the same sizes, each for some of the ways in which pictures go bad.
 
-    Which one serves a picture is decided outside, by a first look at it (`bundle.familiar`).
+    Which one serves a picture is decided outside, by a first look at it (`runtime.restore.look`).
     """
 
     def __getitem__(self, name: str) -> RestorerNet:

@@ -19,7 +19,7 @@ GAIN = 10.0
 
 
 class Scale(nn.Module):
-    """Features, what was removed → log s(y), the log of the standard deviation of x - m."""
+    """Features, what was removed → log s(y): a Gaussian's standard deviation for x - m, before calibration."""
 
     reach_px = 2 * 2
     """Beyond the features and the mean: two convolutions at stride 2."""

@@ -22,7 +22,7 @@ def test_rare_large_errors_widen_the_std_more_than_the_interval(rng):
     correction = needed_correction(error, scale, scale)
     assert correction.std == pytest.approx(np.sqrt(0.97 + 0.03 * 100), rel=0.05)
     assert 1 < correction.interval < 1.2
-    assert correction.spread == pytest.approx(1)
+    assert correction.draw_std == pytest.approx(1)
 
 
 class Predictor:

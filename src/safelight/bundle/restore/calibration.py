@@ -1,4 +1,4 @@
-"""calibration.json: what the predicted scale is worth, fitted on held-out training photographs."""
+"""calibration.json: what the predicted scale is worth, fitted on held-out photographs."""
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -10,12 +10,12 @@ class Calibration(CardPart):
     """From a scale, corrected for the kind of picture, to standard deviations, draws and intervals."""
 
     std_factor: float = Field(gt=0)
-    """Multiplies the scale, so that it is the root mean square of the error."""
+    """Multiplies correction.std · s, so that it is the root mean square of the error."""
     draw_factor: float = Field(gt=0)
-    """Multiplies the scale of draws, over the correction of their spread, so that draws vary as much as the error."""
+    """Multiplies correction.std / correction.draw_std · s, so that draws vary as much as the error."""
     levels: tuple[float, ...] = Field(min_length=1)
     quantiles: tuple[float, ...]
-    """For each level p: |error| ≤ quantile · scale, corrected for intervals, for a share p of all pixel values.
+    """For each level p: |error| ≤ quantile · correction.interval · s for a share p of all pixel values.
 
     The share holds over pictures like those of the calibration. With a confidence of 0.9 it is p or more.
     """

@@ -35,8 +35,8 @@ class Correction(NamedTuple):
     """To be the standard deviation of the error."""
     interval: float
     """To be the unit of the calibrated intervals."""
-    spread: float
-    """To be the standard deviation of draws, before they are scaled."""
+    draw_std: float
+    """To be the standard deviation of draws from the model as it is."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class OodReference:
         return int(np.argmin(self.error[self._nearest(embedding)].mean(axis=0)))
 
     def correction_at(self, embedding: Array, expert: int) -> Correction:
-        """For one picture. Out of distribution, where training pictures say little, it never narrows the scale."""
-        std, interval, spread = self._averaged(self._nearest(embedding), expert)
+        """For one picture. Out of distribution, where training pictures say little, it is never below 1."""
+        std, interval, draw_std = self._averaged(self._nearest(embedding), expert)
         if self.ood_score(embedding) > 1:
             std, interval = max(std, 1.0), max(interval, 1.0)
-        return Correction(std, interval, spread)
+        return Correction(std, interval, draw_std)
 
     def average_correction(self, expert: int) -> Correction:
         """For a picture of which nothing is known but that this expert restores it."""

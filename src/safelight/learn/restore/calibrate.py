@@ -1,6 +1,7 @@
 """Calibrate a restorer's uncertainty on held-out pictures (`bundle.restore.calibration`).
 
-Half of the held-out pictures calibrate, the other half measure. Training sees neither.
+Half of the held-out pictures calibrate. The other half measures errors, but not the coverage of intervals, which the
+benchmarks measure. Training sees neither half.
 """
 
 import math
@@ -40,7 +41,7 @@ def calibrate(model: Experts, reference: OodReference, pairs: RestorationPairs) 
             seen, correction = evidence(model[names[expert]], pair), reference.correction_at(embedding, expert)
             error += np.sum(seen.error**2)
             predicted += np.sum((correction.std * seen.scale) ** 2)
-            drawn += np.sum((correction.std / correction.spread * seen.drawn) ** 2)
+            drawn += np.sum((correction.std / correction.draw_std * seen.drawn) ** 2)
             of_picture.append(seen.error / (correction.interval * seen.scale))
         quotients.append(np.sort(np.concatenate(of_picture)))
     return Calibration(
@@ -53,8 +54,10 @@ def calibrate(model: Experts, reference: OodReference, pairs: RestorationPairs) 
 
 
 def safe_quantile(quotients: Sequence[Vector], level: float) -> float:
-    """How many units an interval must reach to hold a share `level` of the values, so many pictures' worth of sorted
-    |error| / unit being known: the smallest number of which an upper confidence bound of what is missed is 1 - level.
+    """How many units an interval must reach to hold a share `level` of the values.
+
+    `quotients` are the sorted |error| / unit of each picture. The result is the smallest number of units for
+    which an upper confidence bound of the share that is missed is 1 - level.
 
     Few pictures say little, however many values they have, and what is right for their average is too little for half
     of all other sets of pictures. (Bates et al., "Distribution-free, risk-controlling prediction sets", JACM 2021,

@@ -99,7 +99,7 @@ class Evidence(NamedTuple):
 
 @torch.inference_mode()
 def evidence(model: RestorerNet, pair: Pair) -> Evidence:
-    """What a patch shows of its scale; a grey one is the average of its channels, as in `runtime.window`."""
+    """What a patch shows of its scale; a grey one is the average of its channels, as in `runtime.restore.canvas`."""
     output = model(pair.degraded[None], torch.tensor([SIGMA_UNKNOWN]))
     scale = output.log_scale.exp()
     noise = draw_noise(model, output.mean.shape, torch.Generator().manual_seed(0))
@@ -112,12 +112,15 @@ def evidence(model: RestorerNet, pair: Pair) -> Evidence:
 
 
 def needed_correction(error: Vector, scale: Vector, drawn: Vector) -> Correction:
-    """What one patch's scale would have to be multiplied by, were its errors known: by second moments, by the quantile
-    that a Gaussian of that scale would have at `AT_LEVEL`, and by the second moment of a draw.
+    """What one patch's scale s must be multiplied by, since the errors e of the patch are known.
+
+    std        √(mean e² / mean s²)
+    interval   quantile of |e| / s at `AT_LEVEL`, over that of a Gaussian
+    draw_std   √(mean d² / mean s²), with the distance d of a draw from the mean
     """
-    std, spread = (math.sqrt(np.mean(values**2) / np.mean(scale**2)) for values in (error, drawn))
+    std, draw_std = (math.sqrt(np.mean(values**2) / np.mean(scale**2)) for values in (error, drawn))
     gaussian = NormalDist().inv_cdf((1 + AT_LEVEL) / 2)
-    return Correction(std, float(np.quantile(error / scale, AT_LEVEL)) / gaussian, spread)
+    return Correction(std, float(np.quantile(error / scale, AT_LEVEL)) / gaussian, draw_std)
 
 
 def _project(seen: Vector) -> tuple[Vector, Vector]:
