@@ -115,4 +115,5 @@ def checked(kind: type[_Recipe], keys: dict[str, Any], path: Path) -> _Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"{path}: {where}: {first['msg']}; mend or remove this key") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise RecipeError(f"{path}: {where}: {reason}; mend or remove this key") from None

@@ -1,6 +1,8 @@
 """Degradations: recorded, replayed, independent of order; and each does what it says."""
 
+import inspect
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from safelight.degrade import DEGRADATIONS, DegradeRecord, DegradeStep, draw, replay
+from safelight.degrade import BOUNDS, DEGRADATIONS, DegradeRecord, DegradeStep, draw, replay
 from safelight.degrade.light import to_gamma, to_linear
 from safelight.errors import RecipeError
 
@@ -37,6 +39,22 @@ def scene() -> np.ndarray:
 
 def test_every_kind_is_tested():
     assert RANGES.keys() == DEGRADATIONS.keys()
+
+
+def test_every_parameter_has_bounds():
+    numbers = {
+        kind: {p.name for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY}
+        for kind, function in DEGRADATIONS.items()
+    }
+    assert numbers == {kind: set(bounds) for kind, bounds in BOUNDS.items()}
+
+
+@pytest.mark.parametrize("kind", sorted(BOUNDS))
+def test_pixels_are_finite_at_the_bounds(scene, kind):
+    for ends in itertools.product(*((known.least, known.most) for known in BOUNDS[kind].values())):
+        step = DegradeStep.fixed(kind, **dict(zip(BOUNDS[kind], ends, strict=True)))
+        degraded = replay(scene, draw([step], 0))
+        assert degraded.shape == scene.shape and np.isfinite(degraded).all(), step
 
 
 @pytest.mark.parametrize("kind", sorted(RANGES))
@@ -84,6 +102,12 @@ def test_light_round_trip(value):
         ("jpeg", {"quality": (1, 2, 3)}, "is no range"),
         ("jpeg", {"quality": ("a", "b")}, "is no range"),
         ("quantise", {"x": (0, 1)}, "it takes: nothing"),
+        ("jpeg", {"quality": (10, 500)}, "^jpeg.quality is 500; use 1 to 100$"),
+        ("jpeg", {"quality": (1, 10**400)}, "^jpeg.quality is 10+; use 1 to 100$"),
+        ("webp", {"quality": (0, 0)}, "^webp.quality is 0; use 1 to 100$"),
+        ("disk_blur", {"radius_px": (-1, 3)}, "^disk_blur.radius_px is -1; use 0 to 64 px$"),
+        ("camera_noise", {"shot": (-1, -1), "read": (0, 0)}, "^camera_noise.shot is -1; use 0 to 1 of full scale$"),
+        ("camera_noise", {"shot": (0, 0), "read": (0, 0), "red_gain": (0, 1)}, "red_gain is 0; use 0.1 to 10$"),
     ],
 )
 def test_wrong_parameters_are_told(kind, ranges, reason):

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from safelight import randomness
 from safelight.degrade import codec, noise, optics
@@ -28,6 +28,38 @@ DEGRADATIONS: dict[str, Callable[..., Pixels]] = {
     "resample": optics.resample,
     "webp": codec.webp,
 }
+
+
+class Bounds(NamedTuple):
+    """Between which values a parameter makes sense."""
+
+    least: float
+    most: float
+    unit: str = ""
+
+
+_GAIN, _SWITCH = Bounds(0.1, 10), Bounds(0, 1)
+_QUALITY = {"quality": Bounds(1, 100)}
+
+BOUNDS: dict[str, dict[str, Bounds]] = {
+    "camera_noise": {
+        "shot": Bounds(0, 1, "of full scale"),
+        "read": Bounds(0, 1, "of full scale"),
+        "red_gain": _GAIN,
+        "blue_gain": _GAIN,
+        "mosaic": _SWITCH,
+    },
+    "disk_blur": {"radius_px": Bounds(0, 64, "px")},
+    "exposure": {"stops": Bounds(-10, 10, "stops")},
+    "gaussian_blur": {"sigma_px": Bounds(0, 64, "px")},
+    "gaussian_noise": {"sigma_255": Bounds(0, 255, "1/255")},
+    "jpeg": _QUALITY | {"subsample": _SWITCH},
+    "motion_blur": {"length_px": Bounds(0, 128, "px"), "angle_deg": Bounds(-360, 360, "degrees anticlockwise")},
+    "quantise": {},
+    "resample": {"factor": Bounds(0.01, 1, "of each side")},
+    "webp": _QUALITY,
+}
+"""Of every parameter of every degradation."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +85,24 @@ class DegradeStep:
                 raise RecipeError(f"{self.kind} takes no '{name}'; it takes: {', '.join(takes) or 'nothing'}")
             if not _is_range(ends):
                 raise RecipeError(f"{self.kind}.{name}: {ends} is no range; give a number or [low, high]")
+            _check_bounds(self.kind, name, ends)
         missing = [name for name, needed in takes.items() if needed and name not in self.ranges]
         if missing:
             raise RecipeError(f"{self.kind} needs '{missing[0]}'; give a number or [low, high]")
 
 
 def _is_range(ends: Sequence[object]) -> bool:
-    numbers = [end for end in ends if isinstance(end, int | float) and math.isfinite(end)]
+    numbers = [end for end in ends if isinstance(end, int | float) and abs(end) < math.inf]
     return len(numbers) == len(ends) == 2 and numbers[0] <= numbers[1]
+
+
+def _check_bounds(kind: str, name: str, ends: tuple[float, float]) -> None:
+    """Raises RecipeError for an end of a range out of the bounds."""
+    known = BOUNDS[kind][name]
+    unit = f" {known.unit}" if known.unit else ""
+    for value in ends:
+        if not known.least <= value <= known.most:
+            raise RecipeError(f"{kind}.{name} is {value}; use {known.least:g} to {known.most:g}{unit}")
 
 
 Chain = Sequence[DegradeStep]
@@ -68,7 +110,11 @@ Chain = Sequence[DegradeStep]
 
 @dataclass(frozen=True)
 class DegradeRecord:
-    """What was drawn: enough to make the same pair again."""
+    """What was drawn: enough to make the same pair again.
+
+    A parameter that the recipe leaves out, such as `red_gain`, is not on record. `replay` then takes the default of
+    the degradation. So a default must never change.
+    """
 
     seed: int
     identity: tuple[int | str, ...]

@@ -6,7 +6,10 @@ from safelight.degrade.light import Pixels, to_gamma, to_linear
 
 
 def gaussian_noise(pixels: Pixels, rng: np.random.Generator, *, sigma_255: float) -> Pixels:
-    """Add N(0, σ²), unclipped as in the literature; `sigma_255` in units of 1/255."""
+    """Add N(0, σ²), unclipped as in the literature; `sigma_255` in units of 1/255.
+
+    Source: Zhang et al., "Beyond a Gaussian denoiser", IEEE TIP 2017.
+    """
     noise = rng.standard_normal(pixels.shape, dtype=np.float32)
     return pixels + np.float32(sigma_255 / 255) * noise
 
@@ -23,10 +26,12 @@ def camera_noise(
 ) -> Pixels:
     """Poisson-Gaussian noise in linear light, clipped to [0, 1].
 
-    raw = linear / gains,  Var[raw] = shot · raw + read²  (Foi et al., "Practical Poissonian-Gaussian
-    noise modeling", TIP 2008), in units of full scale. With `mosaic` ≥ 0.5 the noise of each channel
-    is known at its own Bayer sites only and interpolated between them, which makes it spatially
-    correlated as demosaicking does. The gains are white balance: they amplify red and blue noise.
+    raw = linear / gains,  Var[raw] = shot · raw + read², in units of full scale. With `mosaic` ≥ 0.5
+    the noise of each channel is known at its own Bayer sites only and interpolated between them, which
+    makes it spatially correlated as demosaicking does. The gains are white balance: they amplify red
+    and blue noise.
+
+    Source: Foi et al., "Practical Poissonian-Gaussian noise modeling", IEEE TIP 2008.
     """
     grey = pixels.shape[2] == 1
     gains = np.array([1.0] if grey else [red_gain, 1.0, blue_gain], dtype=np.float32)

@@ -10,14 +10,20 @@ from safelight.picture.vips import from_vips, to_vips
 
 
 def gaussian_blur(pixels: Pixels, rng: np.random.Generator, *, sigma_px: float) -> Pixels:
-    """Isotropic Gaussian of standard deviation `sigma_px`."""
+    """Isotropic Gaussian of standard deviation `sigma_px`.
+
+    Source: Pentland, "A new sense for depth of field", IEEE TPAMI 1987.
+    """
     radius = max(1, math.ceil(3 * sigma_px))
     line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma_px, 1e-3)) ** 2)
     return _convolve(pixels, np.outer(line, line))
 
 
 def motion_blur(pixels: Pixels, rng: np.random.Generator, *, length_px: float, angle_deg: float) -> Pixels:
-    """A straight move of `length_px` at `angle_deg` (0 = to the right, counter-clockwise)."""
+    """A straight move of `length_px` at `angle_deg` (0 = to the right, counter-clockwise).
+
+    Source: the model of a hand that moves at constant speed while the shutter is open.
+    """
     radius = max(1, math.ceil(length_px / 2))
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
     angle = math.radians(angle_deg)
@@ -27,14 +33,20 @@ def motion_blur(pixels: Pixels, rng: np.random.Generator, *, length_px: float, a
 
 
 def disk_blur(pixels: Pixels, rng: np.random.Generator, *, radius_px: float) -> Pixels:
-    """Out of focus: a uniform disk with an antialiased rim."""
+    """Out of focus: a uniform disk with an antialiased rim.
+
+    Source: the circle of confusion in geometrical optics.
+    """
     reach = max(1, math.ceil(radius_px))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     return _convolve(pixels, np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1))
 
 
 def resample(pixels: Pixels, rng: np.random.Generator, *, factor: float) -> Pixels:
-    """Shrink to `factor` < 1 of the size (Lanczos) and enlarge again (cubic), to the same size."""
+    """Shrink to `factor` < 1 of the size (Lanczos) and enlarge again (cubic), to the same size.
+
+    Source: Duchon, "Lanczos filtering in one and two dimensions", Journal of Applied Meteorology 1979.
+    """
     height, width, _ = pixels.shape
     small = to_vips(shrink(pixels, factor))
     large = small.resize(width / small.width, vscale=height / small.height, kernel="cubic")
@@ -53,7 +65,10 @@ def shrink(pixels: Pixels, factor: float) -> Pixels:
 
 
 def exposure(pixels: Pixels, rng: np.random.Generator, *, stops: float) -> Pixels:
-    """2^stops times the linear light, clipped to [0, 1]."""
+    """2^stops times the linear light, clipped to [0, 1].
+
+    Source: the model of an exposure time, in the linear light of IEC 61966-2-1.
+    """
     return to_gamma(np.clip(to_linear(pixels) * np.float32(2**stops), 0, 1))
 
 
