@@ -5,7 +5,7 @@ CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
-.PHONY: help demo docs test quick lint types unit core clean
+.PHONY: help demo docs test quick lint types unit core learning clean
 .DEFAULT_GOAL := help
 
 help: ## Print this list
@@ -17,13 +17,13 @@ demo: $(VENV)/core ## Set up without torch, restore the sample pictures, open de
 docs: $(VENV)/docs ## Build the documentation site without torch, open site/index.html afterwards
 	$(BIN)/python -m tools.make_site
 
-quick unit core: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
+unit core learning: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
 
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
 	@time $(MAKE) --no-print-directory lint types core unit
 
-quick: $(VENV)/dev ## The fast tests, in less than a minute on two cores
-	@time $(BIN)/python -m pytest -q -m "not slow"
+quick: $(VENV)/dev ## The fast tests, on two cores in less than a minute
+	@time $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) core learning
 
 lint: $(VENV)/dev ## Style, layout, the contracts between layers, and the length of sentences in the docs
 	$(BIN)/ruff check $(CODE)
@@ -31,14 +31,18 @@ lint: $(VENV)/dev ## Style, layout, the contracts between layers, and the length
 	$(BIN)/lint-imports pyproject.toml
 	$(BIN)/python -m tools.prose README.md docs/*.md
 
-types: $(VENV)/dev ## mypy --strict on src
+types: $(VENV)/dev ## mypy --strict on src and tools
 	$(BIN)/mypy
+	$(BIN)/mypy -p tools
 
 unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
 	$(BIN)/python -m pytest
 
 core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
 	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch
+
+learning: $(VENV)/dev ## The fast tests of all that needs torch
+	$(BIN)/python -m pytest -q -m "not slow" tests/ladder tests/learn tests/downstream tests/cli/test_train.py tests/test_new_task.py
 
 clean: ## Remove what these commands made; trained runs stay
 	rm -rf $(VENV) demo site build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

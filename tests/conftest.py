@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,26 @@ from tests.support import BUNDLES, DATA
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other when networks are this small
 settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
 settings.load_profile("shared machine")
+
+
+LONG_S = 2.0
+"""Of processor time. A test that takes longer should have the mark `slow`, so that `make quick` stays quick."""
+LONG = pytest.StashKey[dict[str, float]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    begun = time.process_time()
+    result = yield
+    taken = time.process_time() - begun
+    if taken > LONG_S and item.get_closest_marker("slow") is None:
+        item.config.stash.setdefault(LONG, {})[item.nodeid] = taken
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, taken in config.stash.get(LONG, {}).items():
+        terminalreporter.write_line(f"{name}: {taken:.1f} s of processor time; mark it slow, or make it faster")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The house rules that no linter knows. Every message says the number that was measured."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -116,6 +117,21 @@ def test_public_docstrings_say_what_is_raised():
         if (missing := {name for name in raised(function) if name not in (ast.get_docstring(function) or "")})
     ]
     assert not silent, f"{len(silent)} docstrings miss a 'Raises':\n" + "\n".join(silent)
+
+
+def test_public_docstrings_say_the_shapes_of_arrays():
+    silent, spoken = [], 0
+    for name in safelight.__all__:
+        kind = getattr(safelight, name)
+        methods = inspect.getmembers(kind, inspect.isfunction) if inspect.isclass(kind) else []
+        for method, function in methods:
+            returns = str(inspect.signature(function).return_annotation)
+            if method.startswith("_") or not re.search("ndarray|Array|Rungs", returns):
+                continue
+            spoken += 1
+            if not re.search(r"\([A-Z1][\w, ]*[,)]", function.__doc__ or ""):
+                silent.append(f"{name}.{method}")
+    assert spoken > 8 and not silent, f"{len(silent)} docstrings miss a shape such as (N, H, W, C): {silent}"
 
 
 def test_the_error_tree_is_drawn_and_documented():

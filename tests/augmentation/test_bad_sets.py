@@ -76,8 +76,8 @@ def test_bad_requests(small_vae, drawn, recipe, tmp_path):
     latent, own = ("--recipe", "latent.toml"), ("--recipe", recipe)
     model = ("--model", small_vae.bundle)
     for arguments, words in [
-        ((small_vae.set, "-o", "out"), "give DATASET, --recipe or --replay"),
-        ((small_vae.set, *own), "give DATASET"),
+        ((small_vae.set, "-o", "out"), "give --recipe or --replay; see --help"),
+        ((small_vae.set, *own), "give -o or --preview; see --help"),
         ((small_vae.set, "-o", "out", *latent), "needs a model"),
         ((small_vae.set, "-o", "out", "--recipe", "guarded.toml"), "the guard needs a model"),
         ((small_vae.set, "-o", "out", *latent, "--model", "photo"), "is a restorer of photographs"),
@@ -89,6 +89,7 @@ def test_bad_requests(small_vae, drawn, recipe, tmp_path):
         ((small_vae.set, "-o", "out", "--replay", recipe), "is no manifest"),
         ((small_vae.set, *own, "--preview", "a.txt"), "ends in .png"),
         (("nowhere", "-o", "out", *own), "does not exist"),
+        ((recipe, "-o", "out", *own), "ends in .npz, .csv, .jsonl or .json (COCO)"),
     ]:
         refused(augment(*arguments, home=tmp_path), words, tmp_path)
     assert [p.name for p in (tmp_path / "full").iterdir()] == ["mine.txt"]

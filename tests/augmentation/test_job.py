@@ -46,8 +46,10 @@ def test_the_settings_need_no_opencv():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"recipe": None}, "give DATASET, --recipe or --replay"),
-        ({"preview": "a.png"}, "-o FOLDER or --preview"),
+        ({"recipe": None}, "give --recipe or --replay; see --help"),
+        ({"recipe": None, "output": None}, "give --recipe or --replay, and -o or --preview; see"),
+        ({"replay": "m.jsonl"}, "--recipe and --replay cannot be given together"),
+        ({"preview": "a.png"}, "-o and --preview cannot be given together"),
         ({"output": None, "preview": "a.txt"}, "ends in .png"),
         ({"recipe": None, "replay": "m.jsonl", "seed": 0}, "leave --copies out"),
         ({"recipe": None, "replay": "m.jsonl", "copies": None, "originals": False}, "leave --originals out"),
@@ -121,6 +123,6 @@ def test_folders_of_the_earlier_version_are_left_alone(settings, tmp_path):
     augment(settings("coco"))
     (tmp_path / "out" / "manifest.jsonl").write_text(as_before_the_common_grammar(tmp_path / "out"))
     before = tree(tmp_path / "out")
-    with pytest.raises(OutputError, match="an earlier version"):
+    with pytest.raises(OutputError, match='no line of it has the key "manifest"'):
         augment(settings("coco"))
     assert tree(tmp_path / "out") == before

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 RECIPE = """
 task = "images"
 name = "lights"
-validate_every = 50
+validate_every = 10
 [card]
 summary = "a test"
 data_licences = "CC0"
@@ -20,9 +20,9 @@ test_share = 0.2
 [model]
 size = "tiny"
 [[stages]]
-steps = 100
+steps = 20
 batch = 16
-warmup_steps = 10
+warmup_steps = 5
 """
 
 

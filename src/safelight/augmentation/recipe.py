@@ -77,8 +77,14 @@ def parse_recipe(keys: Mapping[str, Any]) -> AugmentRecipe:
         return AugmentRecipe.model_validate({**keys, "steps": [_step_keys(k, step) for k, step in enumerate(steps, 1)]})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"{where}: {first['msg']}; mend or remove this key") from None
+        raise RecipeError(f"{_place(first['loc'])}: {first['msg']}; mend or remove this key") from None
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where in a recipe, in words. Steps count from 1."""
+    if loc[0] == "steps" and len(loc) > 1:
+        return ": ".join([f"step {int(loc[1]) + 1}", *filter(None, [".".join(map(str, loc[2:]))])])
+    return ".".join(map(str, loc))
 
 
 def _known_keys(word: str) -> str:

@@ -72,7 +72,7 @@ def draw(
 ) -> VariantRecord:
     """Which steps are taken, and every number uniformly from its range.
 
-    Equal words draw equal variants. Raises UsageError for a mixture without a set of pictures.
+    Equal seed and identity draw equal variants. Raises UsageError for a mixture without a set of pictures.
     """
     rng = randomness.generator(seed, *identity, "steps")
     steps = []

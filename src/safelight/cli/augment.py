@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
-from safelight.cli.console import progress_bar
+from safelight.cli.console import INTERRUPTED, progress_bar, say
 from safelight.cli.options import add_command
 from safelight.errors import RefusedError
 from safelight.jobs.augment.settings import AugmentReport, AugmentSettings
@@ -56,7 +56,14 @@ def augment(settings: AugmentSettings, output: Output) -> None:
     except ModuleNotFoundError:
         raise _needs_opencv() from None
     if settings.preview is not None:
-        count = preview(settings)
+        with progress_bar() as on_progress:
+            try:
+                count = preview(settings, on_progress)
+            except KeyboardInterrupt:
+                say("interrupted; no contact sheet was written", err=True)
+                raise typer.Exit(INTERRUPTED) from None
+        if output.as_json:
+            typer.echo(json.dumps({"variants": count, "preview": str(settings.preview)}))
         typer.echo(f"{count} variants in {settings.preview}", err=True)
         return
     with progress_bar() as on_progress:
@@ -71,8 +78,10 @@ def augment(settings: AugmentSettings, output: Output) -> None:
 
 def _words(report: AugmentReport, folder: Path | None) -> Iterable[str]:
     """The report for people."""
-    before = f", {report.before} of them made before" if report.before else ""
+    before = f" ({report.before} from an earlier run)" if report.before else ""
     yield f"{report.originals} files as they are and {report.variants} variants{before} in {folder}"
+    for warning in report.warnings:
+        yield f"warning: {warning}"
     for label, (refused, tries) in report.refused.items():
         share = refused / tries if tries else 0.0
         yield f"guard, class {label}: {refused} of {tries} draws refused ({share:.0%})"

@@ -42,7 +42,8 @@ def open_set(path: Path) -> ImageSet:
     reader = readers.get(path.suffix.lower())
     if reader is None or not path.is_file():
         what = "does not exist" if not path.exists() else "is no set of pictures"
-        raise UsageError(f"{path}: {what}; name a folder or a file that ends in {', '.join(readers)}")
+        coco = "; COCO's .json is for augment alone" if path.suffix.lower() == ".json" else ""
+        raise UsageError(f"{path}: {what}; name a folder or a file that ends in {', '.join(readers)}{coco}")
     try:
         return reader(path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -19,11 +19,20 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+def ignore(result: object) -> None:
+    """The callback that does nothing."""
+
+
 class Engine(Protocol):
     """Runs the tasks of a job somewhere."""
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
-        """The function's result for every task, in order. What the function raises is raised here."""
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], on_late: Callable[[Result], None] = ignore
+    ) -> Generator[Result]:
+        """The function's result for every task, in order. What the function raises is raised here.
+
+        `on_late` gets the results of tasks that were in flight when the caller stopped early.
+        """
 
 
 class Threads:
@@ -32,10 +41,12 @@ class Threads:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], on_late: Callable[[Result], None] = ignore
+    ) -> Generator[Result]:
         """See `Engine.map`."""
         with ThreadPoolExecutor(self.workers) as pool:
-            yield from _bounded(pool, function, tasks, self.workers)
+            yield from _bounded(pool, function, tasks, self.workers, on_late=on_late)
 
 
 class Processes:
@@ -49,12 +60,14 @@ class Processes:
     ) -> None:
         self.workers, self.prepare, self.arguments = workers, prepare, arguments
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], on_late: Callable[[Result], None] = ignore
+    ) -> Generator[Result]:
         """See `Engine.map`. Raises OutputError if a process dies."""
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(self.workers, context, _prepare, (self.prepare, self.arguments)) as pool:
             try:
-                yield from _bounded(pool, function, tasks, 2 * self.workers)
+                yield from _bounded(pool, function, tasks, 2 * self.workers, on_late=on_late)
             except BrokenProcessPool:
                 raise OutputError("a worker died, perhaps for want of memory; go on with fewer --workers") from None
 
@@ -66,17 +79,28 @@ def _prepare(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) ->
         prepare(*arguments)
 
 
-def _bounded(pool: Executor, function: Callable[[Task], Result], tasks: Iterable[Task], most: int) -> Generator[Result]:
+def _bounded(
+    pool: Executor,
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    most: int,
+    on_late: Callable[[Result], None],
+) -> Generator[Result]:
     """Results in order, with at most `most` tasks in flight."""
     in_flight: deque[Future[Result]] = deque()
     try:
         for task in tasks:
             in_flight.append(pool.submit(function, task))
             while len(in_flight) >= most or (in_flight and in_flight[0].done()):
+                in_flight[0].result()  # an interrupt while it is waited for leaves it in flight
                 yield in_flight.popleft().result()
         while in_flight:
+            in_flight[0].result()
             yield in_flight.popleft().result()
     finally:
         if isinstance(tasks, Generator):
             tasks.close()  # first, so that whoever makes the tasks knows that no more are wanted
         pool.shutdown(wait=True, cancel_futures=True)
+        for late in in_flight:
+            if not late.cancelled() and late.exception() is None:
+                on_late(late.result())

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.learn.training import train as run
 
 
+@pytest.mark.slow
 def test_interrupt_saves_and_resume_goes_on(recipe, pictures, tmp_path):
     recipe.write_text(recipe.read_text().replace("steps = 20", "steps = 4000", 1))
     command = [sys.executable, "-m", "safelight", "train", recipe, "--data", pictures, "--run", tmp_path / "run"]

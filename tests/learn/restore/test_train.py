@@ -156,6 +156,7 @@ def test_a_run_can_begin_with_a_file_of_averaged_weights(finished, recipe, pictu
             run(recipe, pictures, tmp_path / "other", start=str(tmp_path / name))
 
 
+@pytest.mark.slow
 def test_a_smaller_trunk_is_refused(finished, recipe, pictures, tmp_path):
     """Blocks that the recipe does not have would be lost without a word."""
     recipe.write_text(recipe.read_text().replace("blocks_down = [1, 1]", "blocks_down = [0, 1]"))

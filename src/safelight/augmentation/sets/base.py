@@ -18,8 +18,8 @@ from safelight.picture.picture import Metadata
 IMAGES = "images"
 OTHER_PARTS = frozenset({"val", "valid", "validation", "test"})
 """Folders whose pictures are not augmented."""
-Role = Literal["augmented", "other part", "beside"]
-"""Of a file that goes along: a picture that is augmented, one of another part, or what lies beside pictures."""
+Role = Literal["training", "other part", "beside"]
+"""Of a file that goes along: a picture that variants are made of, one of another part, or what lies beside pictures."""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class ClassSet:
         return Original(
             self._place(position),
             content,
-            role="augmented" if is_augmented else "other part",
+            role="training" if is_augmented else "other part",
             source=item.name if is_augmented else None,
             label=item.label,
         )

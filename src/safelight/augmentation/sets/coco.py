@@ -162,7 +162,7 @@ class CocoSet:
         return str(Path(IMAGES, variant_name(self.names[number], copy, suffix)))
 
     def originals(self) -> Sequence[Original]:
-        return [Original(str(Path(IMAGES, name)), self.folder / name, "augmented", name) for name in self.names]
+        return [Original(str(Path(IMAGES, name)), self.folder / name, "training", name) for name in self.names]
 
     def write_beside(self, folder: Path, number: int, output: str, sample: Sample) -> list[Path]:
         """All is in one file, which `finish` writes."""

@@ -8,6 +8,10 @@ from safelight.augmentation.sets.coco import CocoSet
 from safelight.augmentation.sets.masks import MASKS, MaskSet
 from safelight.augmentation.sets.yolo import LABELS, YoloSet
 from safelight.dataset import open_set
+from safelight.errors import UsageError
+
+LISTS = (".npz", ".csv", ".jsonl")
+"""Ends of the files that `dataset.open_set` reads."""
 
 
 def open_augmentable(path: Path, soft_labels: bool = False) -> AugmentableSet:
@@ -25,6 +29,9 @@ def open_augmentable(path: Path, soft_labels: bool = False) -> AugmentableSet:
             return MaskSet.of(path)
         if {IMAGES, LABELS} <= inner:
             return YoloSet.of(path)
+    if not path.exists() or not (path.is_dir() or path.suffix.lower() in LISTS):
+        what = "is no set of pictures" if path.exists() else "does not exist"
+        raise UsageError(f"{path}: {what}; name a folder, or a file that ends in {', '.join(LISTS)} or .json (COCO)")
     images = open_set(path)
     folder = None if path.suffix.lower() == ".npz" else path if path.is_dir() else path.parent
     return ClassSet.of(images, folder, soft_labels or (path.is_file() and folder is not None), path)

@@ -87,7 +87,7 @@ class MaskSet:
     def originals(self) -> Sequence[Original]:
         files = []
         for name, mask in self.pairs:
-            files += [Original(name, self.folder / name, "augmented", name), self._beside(mask)]
+            files += [Original(name, self.folder / name, "training", name), self._beside(mask)]
         for name, mask in self.other_pairs:
             files += [Original(name, self.folder / name, "other part"), self._beside(mask)]
         return files

@@ -88,7 +88,7 @@ class YoloSet:
         return variant_name(self.pictures[number], copy, suffix)
 
     def originals(self) -> Sequence[Original]:
-        pictures = [Original(name, self.folder / name, "augmented", name) for name in self.pictures]
+        pictures = [Original(name, self.folder / name, "training", name) for name in self.pictures]
         labels = [str(label_file(Path(name))) for name in self.pictures]
         return [
             *pictures,

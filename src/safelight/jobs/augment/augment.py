@@ -1,9 +1,8 @@
 """The verb: a whole set, augmented into a folder. Its manifest says what was made of what, and what is done."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 from safelight.augmentation import Bank
@@ -19,14 +18,17 @@ from safelight.jobs.augment.write import Written, copy_original, picture_of, wri
 from safelight.work import Line, OnProgress, Processes, Progress, silent
 
 AT_ONCE = 64
-"""Variants that a worker makes together."""
+"""Variants that are made together in this process."""
+AT_ONCE_BY_WORKER = 16
+"""Variants that a worker makes together: few, since a chunk that is interrupted on its way is made again."""
 
 
 def augment(settings: AugmentSettings, on_progress: OnProgress = silent) -> AugmentReport:
     """Write a set of pictures with variants of them, and with their labels, to `settings.output`.
 
-    The same call goes on with what was interrupted: what is finished stays, and is not made again. Raises UsageError,
-    RecipeError and BundleError before anything is written, and OutputError.
+    The same call goes on with what was interrupted: what the manifest records stays, and is not made again. One variant
+    that cannot be made or written is a failure in the report. Raises UsageError, RecipeError and BundleError before
+    anything is written, and OutputError.
     """
     if settings.output is None:
         raise UsageError("a set needs a folder to be written to; give -o, or call preview for a contact sheet")
@@ -34,7 +36,7 @@ def augment(settings: AugmentSettings, on_progress: OnProgress = silent) -> Augm
     on_progress(Progress(0, 0, "reading the set"))
     prepared = prepare(request_of(settings, replay))
     plan = make_plan(prepared, settings.output, replay)
-    results = Results.begin(prepared, plan, settings.output)
+    results = Results.begin(prepared, plan, settings.output, replay)
     _write_originals(results, on_progress)
     before = _write_variants(results, settings.workers, on_progress)
     return _report(results.finish(), prepared, before)
@@ -54,7 +56,7 @@ def _write_variants(results: Results, workers: int, on_progress: OnProgress) -> 
     total = len(results.plan.variants)
     before = done = total - len(left)
     on_progress(Progress(done, total, "variants"))
-    with closing(_made(results.prepared, left, results.folder, workers)) as chunks:
+    with closing(_made(results, left, workers)) as chunks:
         for written in chunks:
             for one in written:
                 results.add(one)
@@ -63,18 +65,33 @@ def _write_variants(results: Results, workers: int, on_progress: OnProgress) -> 
     return before
 
 
-def _made(prepared: Prepared, tasks: Sequence[VariantTask], folder: Path, workers: int) -> Generator[list[Written]]:
-    """Chunk by chunk, here or in other processes."""
-    chunks = [tasks[k : k + AT_ONCE] for k in range(0, len(tasks), AT_ONCE)]
-    if workers == 1 or len(chunks) < 2:
-        yield from map(partial(_written, prepared, folder), chunks)
+def _made(results: Results, tasks: Sequence[VariantTask], workers: int) -> Generator[list[Written]]:
+    """One by one as soon as each is written; or in other processes, chunk by chunk.
+
+    What workers had in flight when the run was stopped goes into the manifest, too.
+    """
+    prepared, folder = results.prepared, results.folder
+
+    def on_late(chunk: list[Written]) -> None:
+        for one in chunk:
+            results.add(one)
+
+    if workers == 1 or len(tasks) <= AT_ONCE:
+        for chunk in _chunks(tasks, AT_ONCE):
+            for written in _written(prepared, folder, chunk):
+                yield [written]
     else:
         engine = Processes(workers, _open_worker, (prepared.request, prepared.bank, folder))
-        yield from engine.map(_written_by_worker, chunks)
+        yield from engine.map(_written_by_worker, _chunks(tasks, AT_ONCE_BY_WORKER), on_late)
 
 
-def _written(prepared: Prepared, folder: Path, tasks: Sequence[VariantTask]) -> list[Written]:
-    return [write_variant(prepared, variant, folder) for variant in make_variants(prepared, tasks)]
+def _chunks(tasks: Sequence[VariantTask], most: int) -> list[Sequence[VariantTask]]:
+    return [tasks[k : k + most] for k in range(0, len(tasks), most)]
+
+
+def _written(prepared: Prepared, folder: Path, tasks: Sequence[VariantTask]) -> Iterator[Written]:
+    for variant in make_variants(prepared, tasks):
+        yield write_variant(prepared, variant, folder)
 
 
 _worker: list[tuple[Prepared, Path]] = []
@@ -86,7 +103,7 @@ def _open_worker(request: Request, bank: Bank | None, folder: Path) -> None:
 
 
 def _written_by_worker(tasks: Sequence[VariantTask]) -> list[Written]:
-    return _written(*_worker[0], tasks)
+    return list(_written(*_worker[0], tasks))
 
 
 def _report(lines: Sequence[Line], prepared: Prepared, before: int) -> AugmentReport:
@@ -104,4 +121,5 @@ def _report(lines: Sequence[Line], prepared: Prepared, before: int) -> AugmentRe
         left_out=sum(not line["outputs"] and "failed" not in line for line in variants),
         failed=list(dict.fromkeys(line["failed"] for line in variants if "failed" in line)),
         different=[picture_of(line) for line in variants if line.get("different")],
+        warnings=list(dict.fromkeys(warning for line in lines for warning in line.get("warnings", ()))),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from safelight.augmentation import Sample, VariantRecord, apply, draw
 from safelight.augmentation.chain import in_bytes
 from safelight.augmentation.sets import SetPicture
 from safelight.dataset.form import fitted
-from safelight.errors import PictureError
+from safelight.errors import PictureError, UsageError
 from safelight.jobs.augment.plan import VariantKey, VariantTask
 from safelight.jobs.augment.prepare import Prepared
 from safelight.picture.picture import Metadata
@@ -21,19 +22,20 @@ class Variant:
 
     task: VariantTask
     sample: Sample | None = None
-    """None if every draw was refused, or the picture cannot be read."""
+    """None if every draw was refused, or it failed."""
     record: VariantRecord | None = None
     metadata: Metadata = field(default_factory=Metadata)
     refusals: tuple[str, ...] = ()
     """Why draws before it were refused."""
     failure: str | None = None
-    """Why its picture cannot be read."""
+    """Why its picture cannot be read, or an operation cannot take it."""
 
 
 def make_variants(prepared: Prepared, tasks: Sequence[VariantTask]) -> list[Variant]:
     """Each depends on the set, the recipe, the seed, and its own name and copy; not on what is made with it.
 
-    A task that is replayed has its record already; the others draw one, until the guard lets it pass.
+    A task that is replayed has its record already; the others draw one, until the guard lets it pass. What goes wrong
+    with one is its failure. Raises UsageError for a recipe that cannot be drawn from.
     """
     loaded, failures = _loaded(prepared, {task.key.picture for task in tasks})
     made = {task.key: Variant(task, failure=failures[n]) for task in tasks if (n := task.key.picture) in failures}
@@ -42,9 +44,13 @@ def make_variants(prepared: Prepared, tasks: Sequence[VariantTask]) -> list[Vari
     for attempt in range(1 if prepared.guard is None else prepared.guard.settings.attempts):
         records = [_record(prepared, task, attempt) for task in left]
         samples = _applied(prepared, [loaded[task.key.picture].sample for task in left], records)
+        refusals = _refusals(prepared, samples)
         again = []
-        for task, record, sample, why in zip(left, records, samples, _refusals(prepared, samples), strict=True):
-            if why is None:
+        for task, record, sample, why in zip(left, records, samples, refusals, strict=True):
+            if isinstance(sample, _Failure):
+                failure = f"{prepared.pictures.names[task.key.picture]}: {sample.why}"
+                made[task.key] = Variant(task, refusals=refused[task.key], failure=failure)
+            elif why is None:
                 metadata = loaded[task.key.picture].metadata
                 made[task.key] = Variant(task, sample, record, metadata=metadata, refusals=refused[task.key])
             else:
@@ -75,15 +81,33 @@ def _record(prepared: Prepared, task: VariantTask, attempt: int) -> VariantRecor
     return draw(prepared.recipe, prepared.request.seed, identity, label=label, bank=prepared.bank)
 
 
-def _applied(prepared: Prepared, samples: Sequence[Sample], records: Sequence[VariantRecord]) -> list[Sample]:
+class _Failure(NamedTuple):
+    """In place of a sample."""
+
+    why: str
+
+
+def _applied(
+    prepared: Prepared, samples: Sequence[Sample], records: Sequence[VariantRecord]
+) -> list[Sample | _Failure]:
+    """All together; or one by one where one fails, so that the others are made."""
     recipe = prepared.recipe
-    return apply(samples, records, border=recipe.border, keep_visible=recipe.keep_visible, space=prepared.space)
+    try:
+        return [*apply(samples, records, border=recipe.border, keep_visible=recipe.keep_visible, space=prepared.space)]
+    except (PictureError, UsageError) as error:
+        if len(samples) == 1:
+            return [_Failure(str(error))]
+    return [
+        one for sample, record in zip(samples, records, strict=True) for one in _applied(prepared, [sample], [record])
+    ]
 
 
-def _refusals(prepared: Prepared, samples: Sequence[Sample]) -> list[str | None]:
-    """Why the guard refuses each; None for what passes."""
+def _refusals(prepared: Prepared, samples: Sequence[Sample | _Failure]) -> list[str | None]:
+    """Why the guard refuses each; None for what passes, and for what failed."""
     guard = prepared.guard
-    if guard is None or not samples:
+    sound = [sample for sample in samples if isinstance(sample, Sample)]
+    if guard is None or not sound:
         return [None] * len(samples)
-    pixels = np.stack([fitted(in_bytes(sample.image), guard.vae.form) for sample in samples])
-    return guard.refusals(pixels, [str(sample.label) for sample in samples])
+    pixels = np.stack([fitted(in_bytes(sample.image), guard.vae.form) for sample in sound])
+    refusals = iter(guard.refusals(pixels, [str(sample.label) for sample in sound]))
+    return [next(refusals) if isinstance(sample, Sample) else None for sample in samples]

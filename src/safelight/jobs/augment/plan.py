@@ -92,6 +92,20 @@ def _check_outputs(prepared: Prepared, plan: Plan, folder: Path) -> None:
     for name in names:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise UsageError(f"{shown(name)}: leads out of the set's folder; move the picture into it")
-    twice = [name for name, count in Counter([*names, MANIFEST]).items() if count > 1]
-    if twice:
-        raise UsageError(f"two results would be {shown(twice[0])}; rename or remove one of those that lead to it")
+    twice = next((name for name, count in Counter([*names, MANIFEST]).items() if count > 1), None)
+    if twice is not None:
+        one, other = _sources(prepared, plan, twice)[:2]
+        raise UsageError(f"{shown(one)} and {shown(other)} would both be {shown(twice)}; rename or remove one of them")
+
+
+def _sources(prepared: Prepared, plan: Plan, output: str) -> list[str]:
+    """What would be written to one name."""
+    pictures, suffix = prepared.pictures, prepared.request.suffix
+    originals = [original for original in plan.originals if original.output == output]
+    keys = [task.key for task in plan.variants if pictures.variant_output(*task.key, suffix) == output]
+    sources = [
+        str(one.content) if isinstance(one.content, Path) else f"picture {one.source or one.output}"
+        for one in originals
+    ]
+    sources += [f"variant {key.copy} of {pictures.names[key.picture]}" for key in keys]
+    return [*sources, *(["the manifest"] if output == MANIFEST else [])]

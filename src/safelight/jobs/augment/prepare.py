@@ -77,6 +77,8 @@ def _open_vae(request: Request) -> Vae | None:
         return None
     if request.model is None:
         what = request.recipe.latent[0] if request.recipe.latent else "the guard"
+        if request.is_replayed:
+            raise UsageError(f"{what} needs a model, and the manifest names none that is there; give --model")
         raise UsageError(f"{what} needs a model; give --model, or model = ... in the recipe")
     return Vae.load(request.model, threads=request.threads)
 

@@ -1,6 +1,7 @@
 """A contact sheet instead of a set: pictures on the left, variants beside them, and under each what was done."""
 
 import itertools
+import textwrap
 from dataclasses import replace
 
 from safelight.augmentation import Sample, VariantRecord
@@ -13,12 +14,15 @@ from safelight.jobs.augment.replay import read_replay
 from safelight.jobs.augment.request import request_of
 from safelight.jobs.augment.settings import AugmentSettings
 from safelight.picture import Picture, write
+from safelight.work import OnProgress, Progress, silent
 
 MARK = b"contact sheet of variants"
 ROWS, COLUMNS = 6, 6
+LINE_LENGTH = 28
+"""Letters of a line below a cell."""
 
 
-def preview(settings: AugmentSettings) -> int:
+def preview(settings: AugmentSettings, on_progress: OnProgress = silent) -> int:
     """Write variants of a few pictures, evenly spread over the set, to `settings.preview`; returns how many.
 
     Raises OutputError, and UsageError, RecipeError and BundleError as `augment` does.
@@ -29,6 +33,7 @@ def preview(settings: AugmentSettings) -> int:
     if path.exists() and MARK not in path.read_bytes():
         raise OutputError(f"{path}: is there, and no contact sheet; choose another --preview")
     replay = None if settings.replay is None else read_replay(settings.replay)
+    on_progress(Progress(0, 0, "reading the set"))
     prepared = prepare(replace(request_of(settings, replay), is_guarded=True))
     rows = {number: list[VariantTask]() for number in _spread(prepared)}
     for task in drawn_tasks(prepared):
@@ -36,7 +41,11 @@ def preview(settings: AugmentSettings) -> int:
         if row is not None and len(row) < COLUMNS - 1:
             row.append(task)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = stacked([_row(prepared, number, tasks) for number, tasks in rows.items()])
+    done: list[Sheet] = []
+    for number, tasks in rows.items():
+        on_progress(Progress(len(done), len(rows), "rows"))
+        done.append(_row(prepared, number, tasks))
+    pixels = stacked(done)
     write(Picture(pixels), path, provenance={"Kind": MARK.decode()})
     return sum(map(len, rows.values()))
 
@@ -56,6 +65,8 @@ def _row(prepared: Prepared, number: int, tasks: list[VariantTask]) -> Sheet:
 
 def _variant_cell(variant: Variant) -> Sheet:
     if variant.sample is None or variant.record is None:
+        if variant.failure is not None:
+            return cell(None, ["failed:", *textwrap.wrap(variant.failure, LINE_LENGTH)])
         return cell(None, ["left out:", *dict.fromkeys(variant.refusals)])
     return cell(variant.sample, _words(variant.record, variant.sample))
 

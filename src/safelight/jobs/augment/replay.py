@@ -25,6 +25,15 @@ class Replay(NamedTuple):
     header: dict[str, Any]
     variants: tuple[ReplayedVariant, ...]
 
+    @property
+    def model(self) -> str | Path | None:
+        """What the header says: a path from where the manifest lies, or a name. None for a path that is not there."""
+        model = self.header.get("model")
+        if not isinstance(model, str):
+            return None
+        path = self.path.parent / model
+        return path if path.exists() else model if Path(model).name == model else None
+
 
 def read_replay(path: Path) -> Replay:
     """A line that was cut off by a kill is left out. Raises UsageError."""

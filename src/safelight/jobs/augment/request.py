@@ -34,6 +34,8 @@ class Request:
     """Of each worker."""
     is_guarded: bool
     """Whether the recipe's guard is heeded: what is replayed has passed it."""
+    is_replayed: bool
+    """Whether a manifest stands in for the recipe's file."""
 
     @property
     def guard(self) -> Guard | None:
@@ -75,9 +77,10 @@ def request_of(settings: AugmentSettings, replay: Replay | None) -> Request:
         facts = _replayed_facts(replay)
     return Request(
         dataset=settings.dataset,
-        model=settings.model or facts["recipe"].model,
+        model=settings.model or facts["recipe"].model or (replay and replay.model),
         threads=settings.threads or max(1, cores() // settings.workers),
         is_guarded=replay is None,
+        is_replayed=replay is not None,
         **facts,
     )
 

@@ -19,7 +19,7 @@ class AugmentSettings(Settings):
     dataset: AnyPath = argument(
         "Class folders, .npz, .csv, .jsonl, COCO's .json, YOLO's folder, or images/ and masks/.", "DATASET"
     )
-    output: OptionalPath = option(None, "A new folder.", "-o", "--output")
+    output: OptionalPath = option(None, "A new folder, or that of an interrupted run.", "-o", "--output")
     recipe: OptionalPath = option(None, "A .toml, such as recipes/augment.toml.")
     copies: int | None = option(None, "Variants of each picture. Default: 4.", ge=0, le=1000)
     model: str | Path | None = option(None, "A VAE's bundle, for latent operations and the guard.")
@@ -34,8 +34,13 @@ class AugmentSettings(Settings):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        if (self.recipe is None) == (self.replay is None) or (self.output is None) == (self.preview is None):
-            raise ValueError("give DATASET, --recipe or --replay, and -o FOLDER or --preview SHEET.png; see --help")
+        pairs = {("--recipe", "--replay"): (self.recipe, self.replay), ("-o", "--preview"): (self.output, self.preview)}
+        missing = [" or ".join(names) for names, values in pairs.items() if values == (None, None)]
+        if missing:
+            raise ValueError(f"give {', and '.join(missing)}; see --help")
+        for (one, other), values in pairs.items():
+            if None not in values:
+                raise ValueError(f"{one} and {other} cannot be given together; leave one out")
         if self.preview is not None and self.preview.suffix.lower() != ".png":
             raise ValueError(f"{self.preview}: a sheet is a PNG; give it a name that ends in .png")
         if self.replay is not None:
@@ -60,6 +65,8 @@ class AugmentReport(NamedTuple):
     left_out: int
     """Variants of which every draw was refused."""
     failed: list[str]
-    """Why pictures could not be read."""
+    """Why variants could not be made or written."""
     different: list[str]
     """Replayed variants whose pixels are not those of the manifest."""
+    warnings: list[str]
+    """What files could not hold of variants, such as their depth. Each is said once."""

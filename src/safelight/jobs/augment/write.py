@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from safelight.augmentation import OPERATIONS, Sample
+from safelight.augmentation import OPERATIONS, Sample, VariantRecord
 from safelight.augmentation.sets import Original, WrittenPicture
 from safelight.augmentation.shapes import Shape
 from safelight.errors import OutputError, shown
 from safelight.jobs.augment.make import Variant
 from safelight.jobs.augment.prepare import Prepared
 from safelight.picture import Picture, write, xmp
+from safelight.picture.picture import Metadata
 from safelight.work import Line, replacing
 
 
@@ -30,29 +31,33 @@ class Written:
 def copy_original(original: Original, folder: Path) -> Written:
     """One file as it is. Raises OutputError."""
     target, content = folder / original.output, original.content
+    warnings: list[str] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
             with replacing(target) as part:
                 shutil.copyfile(content, part)
         else:
-            write(content(), target)
+            warnings = write(content(), target)
     except OSError as error:
         what = f"{content} to {target}" if isinstance(content, Path) else str(target)
         raise OutputError(f"{shown(what)}: cannot be written ({error.strerror}); check both and the disk") from None
-    facts = {"role": original.role, "source": original.source, "label": original.label}
+    facts = {"role": original.role, "source": original.source, "label": original.label, "warnings": warnings or None}
     return Written([target], {name: value for name, value in facts.items() if value is not None})
 
 
 def write_variant(prepared: Prepared, variant: Variant, folder: Path) -> Written:
-    """A variant with what lies beside it; no file for one that was refused or failed. Raises OutputError."""
+    """A variant with what lies beside it; no file for one that was refused or failed.
+
+    What cannot be written as asked, such as a picture too wide for JPEG, has failed. Raises OutputError for a folder
+    that cannot be made.
+    """
     pictures, (number, copy) = prepared.pictures, variant.task.key
     facts: dict[str, Any] = {"source": pictures.names[number], "copy": copy, "label": pictures.label(number)}
     facts |= {"refused": list(variant.refusals)} if variant.refusals else {}
-    facts |= {"failed": variant.failure} if variant.failure else {}
     sample, record = variant.sample, variant.record
     if sample is None or record is None:
-        return Written([], facts)
+        return Written([], facts | ({"failed": variant.failure} if variant.failure else {}))
     output = pictures.variant_output(number, copy, prepared.request.suffix)
     target = folder / output
     try:
@@ -60,18 +65,28 @@ def write_variant(prepared: Prepared, variant: Variant, folder: Path) -> Written
     except OSError as error:
         why = f"cannot be made ({error.strerror}); check the folder and the disk"
         raise OutputError(f"{target.parent}: {why}") from None
-    beside = pictures.write_beside(folder, number, output, sample)
-    operations = [step.op for step in record.steps]
-    made_by = {"Augmentation": " ".join(operations) or "none"}
-    is_generated = any(OPERATIONS[operation].kind == "latent" for operation in operations)
-    source = xmp.GENERATED if is_generated else xmp.ENHANCED
-    write(Picture(sample.image, metadata=variant.metadata), target, provenance=made_by, source=source)
+    try:
+        warnings = _write_picture(sample, record, variant.metadata, target)
+        beside = pictures.write_beside(folder, number, output, sample)
+    except OutputError as error:
+        target.unlink(missing_ok=True)
+        return Written([], facts | {"failed": str(error)})
+    facts |= {"warnings": warnings} if warnings else {}
     facts["pixels_sha256"] = _pixels_sha256(sample)
     facts |= {"soft_label": sample.soft_label} if sample.soft_label else {}
     facts["shapes"] = _shapes_as_json(sample.shapes)
     replayed = variant.task.replayed
     facts |= {"different": True} if replayed and replayed.pixels_sha256 != facts["pixels_sha256"] else {}
     return Written([target, *beside], facts | {"record": record.as_dict()})
+
+
+def _write_picture(sample: Sample, record: VariantRecord, metadata: Metadata, target: Path) -> list[str]:
+    """Returns what the file cannot hold of it. Raises OutputError."""
+    operations = [step.op for step in record.steps]
+    made_by = {"Augmentation": " ".join(operations) or "none"}
+    is_generated = any(OPERATIONS[operation].kind == "latent" for operation in operations)
+    source = xmp.GENERATED if is_generated else xmp.ENHANCED
+    return write(Picture(sample.image, metadata=metadata), target, provenance=made_by, source=source)
 
 
 def written_picture(line: Line) -> WrittenPicture | None:
