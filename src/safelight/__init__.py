@@ -119,8 +119,10 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for only when it is asked for: the command line must start at once."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'safelight' has no attribute '{name}'")
+if not TYPE_CHECKING:  # type checkers know the names from above, and refuse others
+
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for only when it is asked for: the command line must start at once."""
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'safelight' has no attribute '{name}'")

@@ -49,6 +49,8 @@ def _parameter(name: str, field: FieldInfo, shown: OnCommandLine) -> inspect.Par
     annotation: Any = types.GenericAlias(list, (kind,)) if is_many else kind
     if isinstance(default, tuple | list):
         default = list(default) or None
+    if _parses_text(field.metadata) and not field.is_required():
+        default = None  # the record has its own default, which is no text
     if default is None:
         annotation = annotation | None
     if shown.is_argument:

@@ -96,13 +96,13 @@ class Vae:
         return _last(self._run(files.DECODE_GRAPH, [names.MEAN], feeds)[0])
 
     def reconstruct(self, x: NDArray[Any], labels: Sequence[int] | None = None) -> Array:
-        """Encoded to the posterior's mean, and decoded."""
+        """(N, H, W, C) encoded to the posterior's mean, and decoded to (N, H, W, C)."""
         return self.decode(self.encode(x, labels), labels)
 
     def perturb(
         self, x: NDArray[Any], labels: Sequence[int] | None = None, temperature: float = 1.0, seed: int = 0
     ) -> Array:
-        """Encoded, moved by noise, decoded: variants of pictures. At temperature 1 draws from the posterior."""
+        """Variants of (N, H, W, C): encoded, moved by noise, decoded. At temperature 1 draws from the posterior."""
         return self.decode(self.encode(x, labels, temperature, seed), labels)
 
     def sample(
@@ -113,7 +113,7 @@ class Vae:
         seed: int = 0,
         sampler: Sampler = "prior",
     ) -> Array:
-        """New pictures, from the prior or from the aggregate posterior (`bundle.latents`). Raises UsageError.
+        """New pictures (N, H, W, C), from the prior or from the aggregate posterior. Raises UsageError.
 
         What comes back are means of p(x | z), as of `decode`. A model that is not conditional has classes in the
         aggregate only.
@@ -129,7 +129,10 @@ class Vae:
         seed: int = 0,
         sampler: Sampler = "prior",
     ) -> Rungs:
-        """What `sample` decodes; picture k depends on the seed, its class and k alone. Raises UsageError."""
+        """What `sample` decodes: (N, channels, h, w) for each rung. Picture k depends on seed, class and k alone.
+
+        Raises UsageError.
+        """
         if count < 1:
             raise UsageError(f"{count} pictures; ask for 1 or more")
         if sampler not in get_args(Sampler):
