@@ -6,8 +6,8 @@ from typing import Any
 
 from safelight.evaluation import Evaluation, MeasureSettings, PartChoice, evaluate_images, open_held_out
 from safelight.evaluation.page import html
-from safelight.runtime.graphs import Device
 from safelight.runtime.images.vae import Vae
+from safelight.runtime.machine import Device
 from safelight.settings import AnyPath, Positive, Settings, option
 from safelight.work import OnProgress, Progress, silent, write_whole
 

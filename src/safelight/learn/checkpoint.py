@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from safelight.errors import TrainingError, UsageError
 from safelight.learn.ema import Ema
+from safelight.work import replacing
 
 
 @dataclass
@@ -76,8 +77,8 @@ def save(folder: Path, state: State) -> None:
         save_file({k: v.contiguous() for k, v in state.model.state_dict().items()}, fresh / "weights.safetensors")
         save_file(state.ema.state_dict(), fresh / "ema.safetensors")
         save_file(_moments(state.model, state.optimiser), fresh / "optimiser.safetensors")
-        (fresh / "progress.part").write_text(json.dumps(asdict(state.progress)))
-        (fresh / "progress.part").rename(fresh / "progress.json")  # last, since it makes the folder a checkpoint
+        with replacing(fresh / "progress.json") as part:  # last, since it makes the folder a checkpoint
+            part.write_text(json.dumps(asdict(state.progress)))
     except (OSError, SafetensorError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         kept = "the last checkpoint stays" if find(folder) else "there is no other checkpoint"
@@ -92,12 +93,10 @@ def save(folder: Path, state: State) -> None:
 
 def save_weights(path: Path, ema: Ema) -> None:
     """The averaged weights alone, in one rename. Raises TrainingError if they cannot be written."""
-    fresh = path.with_name(path.name + ".new")
     try:
-        save_file(ema.state_dict(), fresh)
-        fresh.replace(path)
+        with replacing(path) as part:
+            save_file(ema.state_dict(), part)
     except (OSError, SafetensorError) as error:
-        fresh.unlink(missing_ok=True)
         raise TrainingError(f"{path}: cannot be written ({error}); make room, then --resume") from None
 
 

@@ -13,10 +13,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from safelight.errors import BundleError, DeviceError, UsageError
-from safelight.runtime.machine import cores, multiplies_int8_fast
+from safelight.runtime.machine import Device, cores, multiplies_int8_fast
 
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "fp32", "int8"]
 Array = NDArray[np.float32]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 

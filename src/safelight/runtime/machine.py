@@ -4,6 +4,11 @@ import os
 import platform
 from functools import cache
 from pathlib import Path
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "int8"]
+"""What graphs run on, and what they compute in."""
 
 
 def cores() -> int:

@@ -8,8 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from safelight.work import Line, Manifest, json_sha256
-from safelight.work.manifest import header
+from safelight.work import Line, Manifest, header, json_sha256
 
 
 def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object]) -> str:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from safelight.runtime.machine import Device, Precision
 from safelight.settings import AnyPath, Paths, Positive, Settings, argument, option
 
 Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
@@ -65,10 +66,10 @@ class EnhanceSettings(Settings):
     on_error: Literal["continue", "stop"] = option("continue", "continue or stop.")
     max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
     workers: Positive = option(1, "Files to decode ahead, and files to encode behind.")
-    precision: Literal["auto", "fp32", "int8"] = option(
+    precision: Precision = option(
         "auto", "auto, fp32 or int8 (faster). auto: int8 for a mean alone, if the processor is made for it."
     )
-    device: Literal["auto", "cpu", "cuda"] = option("auto", "auto, cpu or cuda.")
+    device: Device = option("auto", "auto, cpu or cuda.")
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:

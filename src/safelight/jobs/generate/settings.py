@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
+from safelight.runtime.machine import Device
 from safelight.settings import AnyPath, Positive, Settings, option
 from safelight.work import Line
 
@@ -28,7 +29,7 @@ class GenerateSettings(Settings):
     traverse: Positive | None = option(
         None, "Vary one latent from -3 to 3. 1 is the latent that varies most, 2 the next, and so on."
     )
-    device: Literal["auto", "cpu", "cuda"] = option("auto", "auto, cpu or cuda.")
+    device: Device = option("auto", "auto, cpu or cuda.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -1,7 +1,5 @@
 """A set of pictures, hashed, split and checked before it is trained on."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +13,7 @@ from safelight.learn.images.data import Subset
 from safelight.learn.images.recipe import ImagesRecipe
 from safelight.learn.settings import TrainSettings
 from safelight.runtime.machine import cores
+from safelight.work import json_sha256
 
 LISTED = 5
 """Names in a message, at most."""
@@ -34,7 +33,7 @@ class TrainingSet(NamedTuple):
         """A hash of which picture is in which part, in which order, with which label."""
         positions = [(part, subset.positions.tolist()) for part, subset in self.parts.items()]
         labels = None if self.labels is None else self.labels.tolist()
-        return hashlib.sha256(json.dumps([positions, labels, self.classes]).encode()).hexdigest()[:16]
+        return json_sha256([positions, labels, self.classes])[:16]
 
     @property
     def train(self) -> Subset:

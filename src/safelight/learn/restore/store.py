@@ -3,9 +3,7 @@
 Every worker maps the same pages; a patch costs a page fault, not a decoder.
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +16,7 @@ from safelight.degrade.light import Pixels
 from safelight.degrade.optics import shrink
 from safelight.errors import PictureError, UsageError
 from safelight.picture import read
+from safelight.work import file_sha256, json_sha256, replacing, write_whole
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif"})
 
@@ -87,23 +86,18 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
     """
     named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     digests, unreadable = _digests(path for path in named if not path.is_dir())
-    words = json.dumps([list(digests.values()), list(scales), smallest_px])
-    target = cache / f"{hashlib.sha256(words.encode()).hexdigest()[:16]}.u8"
+    target = cache / f"{json_sha256([list(digests.values()), list(scales), smallest_px])[:16]}.u8"
     index = target.with_suffix(".json")
     if index.exists() and target.exists():
         saved = json.loads(index.read_text())
         return PixelStore(target, tuple(Entry(**e) for e in saved["entries"])), unreadable + saved["left_out"]
     cache.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_suffix(f".{os.getpid()}.part")
-    try:
-        entries, left_out = _decode_all(digests, fresh, scales, smallest_px)
+    with replacing(target) as part:
+        entries, left_out = _decode_all(digests, part, scales, smallest_px)
         if not entries:
             raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
-        fresh.replace(target)
-        fresh.write_text(json.dumps({"entries": [vars(e) for e in entries], "left_out": left_out}))
-        fresh.replace(index)  # last, so that an index always has its pixels
-    finally:
-        fresh.unlink(missing_ok=True)
+    listed = json.dumps({"entries": [vars(e) for e in entries], "left_out": left_out})
+    write_whole(index, listed)  # last, so that an index always has its pixels
     return PixelStore(target, tuple(entries)), unreadable + left_out
 
 
@@ -112,7 +106,7 @@ def _digests(files: Iterable[Path]) -> tuple[dict[Path, str], list[str]]:
     digests, unreadable = {}, []
     for path in files:
         try:
-            digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+            digests[path] = file_sha256(path)
         except OSError as error:
             unreadable.append(f"{path}: cannot be read ({error.strerror})")
     return digests, unreadable

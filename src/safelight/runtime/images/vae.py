@@ -25,8 +25,9 @@ from safelight.dataset.images import content_hash, eight_bits
 from safelight.dataset.table import binarised
 from safelight.errors import UsageError
 from safelight.picture import Picture
-from safelight.runtime.graphs import Device, Graphs
+from safelight.runtime.graphs import Graphs
 from safelight.runtime.images.score import Score
+from safelight.runtime.machine import Device
 
 Array = NDArray[np.float32]
 Rungs = tuple[Array, ...]

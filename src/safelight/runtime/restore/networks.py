@@ -9,7 +9,8 @@ import numpy as np
 from safelight.bundle import Bundle, Calibration, OodReference, RestorerCard, names, read_part
 from safelight.bundle import restore as files
 from safelight.errors import BundleError, DeviceError, UsageError
-from safelight.runtime.graphs import Array, Device, Graphs, Precision, auto_precision
+from safelight.runtime.graphs import Array, Graphs, auto_precision
+from safelight.runtime.machine import Device, Precision
 
 
 class Estimate(NamedTuple):

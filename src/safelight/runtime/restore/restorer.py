@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safelight.bundle import Bundle, Calibration, RestorerCard, find_bundle
 from safelight.errors import UsageError
 from safelight.picture import Picture
-from safelight.runtime.graphs import Device, Precision
+from safelight.runtime.machine import Device, Precision
 from safelight.runtime.restore.canvas import Canvas
 from safelight.runtime.restore.look import look
 from safelight.runtime.restore.networks import RestorerNetworks
