@@ -19,7 +19,7 @@ from safelight.ladder.restorer import RestorerNet, build_restorer
 from safelight.learn import checkpoint
 from safelight.learn.restore.export import TRAINING_ONLY
 from safelight.learn.restore.recipe import RestoreRecipe
-from safelight.learn.restore.store import build_store
+from safelight.learn.store import build_store
 from safelight.learn.restore.validate import CROP_PX, build_validation, validate_mean
 from safelight.learn.run import RunFolder
 from safelight.learn.train import read_recipe

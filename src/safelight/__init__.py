@@ -10,6 +10,10 @@ run = safelight.train(safelight.TrainSettings(recipe="recipes/dataset.toml", dat
 vae = safelight.Vae.load(run.bundle)
 vae.encode(x), vae.decode(z), vae.perturb(x, temperature=0.5), vae.sample(64), vae.elbo(x)
 
+codec = safelight.Codec.load("latent")
+data = codec.compress(safelight.read("a.tif"), quality=50)
+safelight.write(codec.decompress(data), "a.png")
+
 augment = safelight.Augment.load("recipes/augment.toml")
 augment(image=x, mask=m, bboxes=b, seed=("set", 17))
 
@@ -29,6 +33,10 @@ if TYPE_CHECKING:
     from safelight.errors import SafelightError
     from safelight.jobs.augment.augment import augment
     from safelight.jobs.augment.settings import AugmentReport, AugmentSettings
+    from safelight.jobs.compress.compress import compress
+    from safelight.jobs.compress.decompress import decompress
+    from safelight.jobs.compress.outcome import CompressReport, DecompressReport
+    from safelight.jobs.compress.settings import CompressSettings, DecompressSettings
     from safelight.jobs.enhance.enhance import enhance
     from safelight.jobs.enhance.outcome import EnhanceReport
     from safelight.jobs.enhance.settings import EnhanceSettings
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
     from safelight.learn.settings import TrainReport, TrainSettings
     from safelight.learn.train import train
     from safelight.picture import Picture, read, write
+    from safelight.runtime.codec import Codec
     from safelight.runtime.images import Vae
     from safelight.runtime.restore import Restored, Restorer
     from safelight.work import Cancelled, Progress
@@ -49,6 +58,11 @@ _HOMES = {
     "AugmentSettings": "safelight.jobs.augment.settings",
     "AugmentedSet": "safelight.augmentation",
     "Cancelled": "safelight.work",
+    "Codec": "safelight.runtime.codec",
+    "CompressReport": "safelight.jobs.compress.outcome",
+    "CompressSettings": "safelight.jobs.compress.settings",
+    "DecompressReport": "safelight.jobs.compress.outcome",
+    "DecompressSettings": "safelight.jobs.compress.settings",
     "EnhanceReport": "safelight.jobs.enhance.outcome",
     "EnhanceSettings": "safelight.jobs.enhance.settings",
     "EvaluateReport": "safelight.jobs.evaluate",
@@ -68,6 +82,8 @@ _HOMES = {
     "VerdictReport": "safelight.downstream.verdict",
     "VerdictSettings": "safelight.downstream.settings",
     "augment": "safelight.jobs.augment.augment",
+    "compress": "safelight.jobs.compress.compress",
+    "decompress": "safelight.jobs.compress.decompress",
     "enhance": "safelight.jobs.enhance.enhance",
     "evaluate": "safelight.jobs.evaluate",
     "generate": "safelight.jobs.generate.generate",
@@ -84,6 +100,11 @@ __all__ = [
     "AugmentSettings",
     "AugmentedSet",
     "Cancelled",
+    "Codec",
+    "CompressReport",
+    "CompressSettings",
+    "DecompressReport",
+    "DecompressSettings",
     "EnhanceReport",
     "EnhanceSettings",
     "EvaluateReport",
@@ -104,6 +125,8 @@ __all__ = [
     "VerdictSettings",
     "__version__",
     "augment",
+    "compress",
+    "decompress",
     "enhance",
     "evaluate",
     "generate",

@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 
-from safelight.jobs.enhance.plan import make_plan
-from safelight.jobs.enhance.run import run
+from safelight.jobs.batch.run import run
+from safelight.jobs.enhance.files import Steps
+from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import Picture, write
 from safelight.runtime.restore import Restorer, RestorerNetworks
@@ -20,8 +21,8 @@ def test_an_out_of_distribution_picture_is_done_with_a_warning(tiny, tmp_path, r
     for name, limit in (("known", 1e6), ("strange", 1e-6)):
         networks = RestorerNetworks(tiny)
         networks.ood_reference = dataclasses.replace(networks.ood_reference, limit=np.float32(limit))
-        plan = make_plan(EnhanceSettings(inputs=[source], output=tmp_path / name))
-        (outcomes[name],) = run(plan, Restorer(networks))
+        settings = EnhanceSettings(inputs=[source], output=tmp_path / name)
+        (outcomes[name],) = run(plan_enhance(settings), Steps(settings, Restorer(networks)))
         assert (tmp_path / name / "a.png").exists()
     assert outcomes["known"].ood_score < 1 < outcomes["strange"].ood_score
     assert outcomes["known"].warnings == []

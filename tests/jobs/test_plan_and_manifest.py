@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import OutputError, UsageError
-from safelight.jobs.enhance.plan import Plan, make_plan
-from safelight.jobs.enhance.results import Results, task_key
+from safelight.jobs.batch.plan import Plan
+from safelight.jobs.batch.results import Results, task_key
+from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.enhance.settings import EnhanceSettings
 
 
@@ -17,7 +18,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def planned(*inputs: Path, output: Path, **settings: object) -> Plan:
-    return make_plan(EnhanceSettings(inputs=inputs, output=output, **settings))
+    return plan_enhance(EnhanceSettings(inputs=inputs, output=output, **settings))
 
 
 def targets(plan: Plan, root: Path) -> list[str]:
@@ -46,7 +47,7 @@ def test_a_tree_is_mirrored_and_only_pictures_are_taken(tmp_path):
 
 def test_results_do_not_become_inputs(tmp_path):
     touch(tmp_path, "a.png", "out/old.png", "made.png")
-    Results(tmp_path).finish("k", [tmp_path / "made.png"], {})
+    Results(tmp_path, "enhance").finish("k", [tmp_path / "made.png"], {})
     plan = planned(tmp_path, output=tmp_path / "out", recursive=True)
     assert targets(plan, tmp_path / "out") == ["a.png", "made.png"]
     plan = planned(tmp_path, output=tmp_path, pattern="{stem}_{model}.{ext}")
@@ -112,26 +113,26 @@ def test_odd_requests(tmp_path):
 def test_manifest_knows_what_is_done_begun_and_outdated(tmp_path):
     touch(tmp_path, "a.png", "b.png")
     a, b = tmp_path / "a.png", tmp_path / "b.png"
-    results = Results(tmp_path)
+    results = Results(tmp_path, "enhance")
     results.begin("k1", [a, b])
-    assert Results(tmp_path).is_begun("k1", a) and not Results(tmp_path).is_begun("k2", a)
+    assert Results(tmp_path, "enhance").is_begun("k1", a) and not Results(tmp_path, "enhance").is_begun("k2", a)
     results.finish("k1", [a, b], {"source": "x"})
-    for known in (results, Results(tmp_path)):
+    for known in (results, Results(tmp_path, "enhance")):
         assert known.is_done("k1", [a, b]) and not known.is_begun("k1", a)
         assert not known.is_done("k2", [a])
     results.finish("k2", [a], {})
-    assert not Results(tmp_path).is_done("k1", [a, b]), "a later task made another a.png"
+    assert not Results(tmp_path, "enhance").is_done("k1", [a, b]), "a later task made another a.png"
     b.write_bytes(b"changed by hand")
-    assert not Results(tmp_path).is_done("k1", [b])
+    assert not Results(tmp_path, "enhance").is_done("k1", [b])
 
 
 def test_a_line_cut_off_by_a_kill_is_forgotten_and_does_not_spoil_the_next(tmp_path):
     touch(tmp_path, "a.png", "b.png")
-    Results(tmp_path).finish("k1", [tmp_path / "a.png"], {})
+    Results(tmp_path, "enhance").finish("k1", [tmp_path / "a.png"], {})
     with (tmp_path / "manifest.jsonl").open("a") as file:
         file.write('{"key": "k2", "outp')
-    Results(tmp_path).finish("k3", [tmp_path / "b.png"], {})
-    again = Results(tmp_path)
+    Results(tmp_path, "enhance").finish("k3", [tmp_path / "b.png"], {})
+    again = Results(tmp_path, "enhance")
     assert again.is_done("k1", [tmp_path / "a.png"])
     assert again.is_done("k3", [tmp_path / "b.png"])
 
@@ -139,7 +140,7 @@ def test_a_line_cut_off_by_a_kill_is_forgotten_and_does_not_spoil_the_next(tmp_p
 def test_a_manifest_that_cannot_be_used_says_so(tmp_path):
     (tmp_path / "manifest.jsonl").mkdir()
     with pytest.raises(OutputError, match="move it away"):
-        Results(tmp_path)
+        Results(tmp_path, "enhance")
 
 
 def test_keys_depend_on_everything():
@@ -166,20 +167,20 @@ def test_an_older_manifest_gets_a_header_and_keeps_its_lines(tmp_path):
     manifest.write_text(
         '{"begun": "k1", "outputs": {"a.png": 0}}\n{"key": "k1", "outputs": {"a.png": 1}, "anomaly": 1}\n'
     )
-    results = Results(tmp_path)
+    results = Results(tmp_path, "enhance")
     assert results.is_done("k1", [a])
     results.begin("k2", [b])
     lines = [json.loads(line) for line in manifest.read_text().splitlines()]
     assert lines[0] == {"manifest": 1, "verb": "enhance"} and [*lines[2]] == ["key", "outputs", "anomaly"]
-    assert lines[3] == {"begun": "k2", "outputs": {"b.png": 0}} and Results(tmp_path).is_done("k1", [a])
+    assert lines[3] == {"begun": "k2", "outputs": {"b.png": 0}} and Results(tmp_path, "enhance").is_done("k1", [a])
 
 
 def test_a_task_that_wrote_nothing_leaves_earlier_results_valid(tmp_path):
     touch(tmp_path, "a.png", "a_std.tif", "a_sample1.png")
     outputs = [tmp_path / name for name in ("a.png", "a_std.tif")]
-    results = Results(tmp_path)
+    results = Results(tmp_path, "enhance")
     results.finish("k1", outputs, {"source": "x"})
     results.begin("k2", [outputs[0], tmp_path / "a_sample1.png"])
-    assert not Results(tmp_path).is_done("k1", outputs)
+    assert not Results(tmp_path, "enhance").is_done("k1", outputs)
     results.give_up([outputs[0], tmp_path / "a_sample1.png"])
-    assert Results(tmp_path).is_done("k1", outputs)
+    assert Results(tmp_path, "enhance").is_done("k1", outputs)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from safelight.errors import DeviceError, RecipeError, UsageError
-from safelight.jobs.enhance import run as run_module
+from safelight.jobs.batch import run as run_module
+from safelight.jobs.batch.run import run
 from safelight.jobs.enhance.enhance import enhance
 from safelight.jobs.enhance.files import Steps
-from safelight.jobs.enhance.plan import make_plan
-from safelight.jobs.enhance.run import run
+from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import Picture, write
 from safelight.runtime.restore import Restorer
@@ -108,7 +108,9 @@ def test_the_model_has_one_picture_at_a_time_and_few_are_in_memory(asked, tiny, 
     restorer = Restorer.load(tiny.folder)
     monkeypatch.setattr(restorer, "enhance", counted(restorer.enhance, at_model, "at_model"))
     monkeypatch.setattr(run_module._Batch, "_made", counted(run_module._Batch._made, in_memory, "in_memory"))
-    assert all(outcome.status == "done" for outcome in run(make_plan(asked(workers=2)), restorer))
+    settings = asked(workers=2)
+    outcomes = run(plan_enhance(settings), Steps(settings, restorer))
+    assert all(outcome.status == "done" for outcome in outcomes)
     assert most["at_model"] == 1 and 1 < most["in_memory"] <= 5
 
 

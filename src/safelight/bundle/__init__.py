@@ -2,6 +2,7 @@
 
 from safelight.bundle.bundle import Bundle, open_bundle, read_part, seal, zip_bundle
 from safelight.bundle.card import BundleTask, Card, CardPart
+from safelight.bundle.codec import CodecCard
 from safelight.bundle.find import available, find_bundle
 from safelight.bundle.images import AggregatePosterior, Split, VaeCard
 from safelight.bundle.restore import Calibration, Correction, NoiseInput, OodReference, RestorerCard
@@ -15,6 +16,7 @@ __all__ = [
     "Calibration",
     "Card",
     "CardPart",
+    "CodecCard",
     "Correction",
     "NoiseInput",
     "OodReference",

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from safelight.bundle.card import FOLDER_NAME, BundleTask, Card
+from safelight.bundle.card import NETWORK_NAME, BundleTask, Card
 from safelight.bundle.tasks import TASKS
 from safelight.errors import BundleError, OutputError
 from safelight.work import file_sha256, replacing
@@ -104,7 +104,7 @@ def zip_bundle(bundle: Bundle[Card], target: Path) -> None:
 def _files(folder: Path, card: Card) -> tuple[str, ...]:
     """All that the card's task asks for, and the optional files that are there."""
     task = TASKS[card.task]
-    return (*task.required(card.folders), *(name for name in task.optional if (folder / name).exists()))
+    return (*task.required(card.networks), *(name for name in task.optional if (folder / name).exists()))
 
 
 def _verify(folder: Path, path: Path) -> BundleTask:
@@ -114,13 +114,13 @@ def _verify(folder: Path, path: Path) -> BundleTask:
     if not isinstance(name, str) or name not in TASKS:
         raise BundleError(f"{path}: its task '{name}' is not known; update Safelight or export the bundle again")
     task = TASKS[name]
-    folders = (card.get(task.folders_key) or ()) if task.folders_key else ()
-    if not isinstance(folders, list | tuple) or not all(_is_folder_name(folder) for folder in folders):
+    networks = (card.get(task.networks_key) or ()) if task.networks_key else ()
+    if not isinstance(networks, list | tuple) or not all(_is_network_name(network) for network in networks):
         raise BundleError(
-            f"{path}: the names of its {task.folders_key} are damaged; install or export the bundle again"
+            f"{path}: the names of its {task.networks_key} are damaged; install or export the bundle again"
         )
     optional = (file for file in task.optional if file in sums or (folder / file).exists())
-    for file in (*task.required(tuple(folders)), *optional):
+    for file in (*task.required(tuple(networks)), *optional):
         try:
             if not (folder / file).is_file():
                 raise BundleError(f"{path}: {file} is missing; install or export the bundle again")
@@ -141,8 +141,8 @@ def _unverified_card(folder: Path) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
-def _is_folder_name(name: Any) -> bool:
-    return isinstance(name, str) and re.fullmatch(FOLDER_NAME, name) is not None
+def _is_network_name(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(NETWORK_NAME, name) is not None
 
 
 def _check_schema(folder: Path, path: Path) -> None:
@@ -169,10 +169,7 @@ def _sums(folder: Path, path: Path) -> dict[str, str]:
 
 def _belongs(name: str) -> bool:
     """Whether a zip's member may be part of a bundle of any task."""
-    folder, _, file = name.rpartition("/")
-    if folder:
-        return _is_folder_name(folder) and any(file in task.folder_files for task in TASKS.values())
-    return file == SUMS or any(file in (*task.files, *task.optional) for task in TASKS.values())
+    return name == SUMS or any(task.may_hold(name) for task in TASKS.values())
 
 
 def _unpacked(path: Path) -> Path:

@@ -1,12 +1,13 @@
 """The card of a model, and what a bundle of its task holds. Each task has a folder here; `tasks.py` lists them."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-FOLDER_NAME = r"^[a-z0-9][a-z0-9-]*$"
-"""What a folder inside a bundle may be called, and so the network that lies in it."""
+NETWORK_NAME = r"^[a-z0-9][a-z0-9-]*$"
+"""What a network may be called, and so the folder or the file inside the bundle that holds it."""
 
 
 class CardPart(BaseModel):
@@ -40,8 +41,8 @@ class Card(CardPart):
     limits: tuple[str, ...]
 
     @property
-    def folders(self) -> tuple[str, ...]:
-        """Folders inside the bundle, one for each network of a card that has several."""
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks of a card that has several."""
         return ()
 
 
@@ -54,11 +55,16 @@ class BundleTask:
     """Version of card and files. Another version is refused."""
     files: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    folders_key: str | None = None
-    """The card's key that lists folders of the bundle."""
-    folder_files: tuple[str, ...] = ()
-    """What each of these folders holds."""
+    networks_key: str | None = None
+    """The card's key that lists the names of several networks."""
+    network_files: tuple[str, ...] = ()
+    """Files of each network, with {} for its name."""
 
-    def required(self, folders: tuple[str, ...]) -> tuple[str, ...]:
-        """All files that a bundle with these folders must hold."""
-        return (*self.files, *(f"{folder}/{name}" for folder in folders for name in self.folder_files))
+    def required(self, networks: tuple[str, ...]) -> tuple[str, ...]:
+        """All files that a bundle with these networks must hold."""
+        return (*self.files, *(pattern.format(name) for name in networks for pattern in self.network_files))
+
+    def may_hold(self, file: str) -> bool:
+        """Whether a bundle of this task may have a file of that name."""
+        patterns = (re.escape(pattern).replace(r"\{\}", NETWORK_NAME.strip("^$")) for pattern in self.network_files)
+        return file in (*self.files, *self.optional) or any(re.fullmatch(pattern, file) for pattern in patterns)

@@ -14,6 +14,8 @@ VERBS = {
     "enhance": "Restore pictures: noise, JPEG artefacts, slight blur. Metadata, depth and alpha are kept.",
     "train": "Train a restorer or a VAE of a set of pictures, from a recipe.",
     "generate": "Make new pictures with a VAE of a set of pictures.",
+    "compress": "Compress pictures to small files that every machine decodes to the same pixels.",
+    "decompress": "Decode what 'compress' wrote.",
     "augment": "Write a set of pictures with variants of them, and with their labels.",
     "evaluate": "Measure a VAE of a set of pictures on pictures that it was not trained on.",
     "verdict": "Train classifiers with and without an augmentation, and say whether it helps.",

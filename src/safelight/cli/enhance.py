@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from safelight.cli.batch import tell_plan, tell_trouble
 from safelight.cli.console import progress_bar, say
 from safelight.cli.options import add_command
-from safelight.errors import UsageError, shown
+from safelight.errors import UsageError
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.settings import Settings, option
 
 if TYPE_CHECKING:
-    from safelight.jobs.enhance.outcome import Outcome
+    from safelight.jobs.enhance.outcome import EnhanceOutcome
 
 STDIO = Path("-")
 STANDARD_INPUT = "standard input"
@@ -41,7 +42,9 @@ def enhance(settings: EnhanceSettings, output: Output) -> None:
     """Restore pictures: noise, JPEG artefacts, a little blur. Profile, EXIF, XMP, depth and alpha are kept."""
     with _on_disk(settings) as on_disk:
         if output.dry_run:
-            failed = _tell_plan(on_disk, output)
+            from safelight.jobs.enhance.plan import plan_enhance
+
+            failed = tell_plan(plan_enhance(on_disk), output.as_json)
         else:
             failed = _run(on_disk, output, is_quiet=settings.output == STDIO)
     if failed:
@@ -59,15 +62,12 @@ def _run(settings: EnhanceSettings, output: Output, is_quiet: bool) -> int:
     return report.failed
 
 
-def _tell(outcome: "Outcome", output: Output, is_quiet: bool) -> None:
+def _tell(outcome: "EnhanceOutcome", output: Output, is_quiet: bool) -> None:
     """Results on standard output, what went wrong on standard error."""
     if Path(outcome.source).name == STANDARD_INPUT:  # the path of its stand-in means nothing to anybody
         error = outcome.error and outcome.error.replace(outcome.source, STANDARD_INPUT)
         outcome = replace(outcome, source=STANDARD_INPUT, error=error)
-    for warning in outcome.warnings:
-        say(f"warning: {outcome.source}: {warning}", err=True)
-    if outcome.error:
-        say(f"failed: {outcome.error}", err=True)
+    tell_trouble(outcome)
     if is_quiet:
         return
     if output.as_json:
@@ -77,23 +77,6 @@ def _tell(outcome: "Outcome", output: Output, is_quiet: bool) -> None:
         say(f"{outcome.source} -> {outcome.outputs[0]}  ({numbers})")
     elif outcome.status == "skipped" and not outcome.warnings:
         say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")
-
-
-def _tell_plan(settings: EnhanceSettings, output: Output) -> int:
-    """What would be done; returns how much of it cannot be done."""
-    from safelight.jobs.enhance.plan import make_plan
-
-    tasks = make_plan(settings).tasks
-    for task in tasks:
-        source, outputs = shown(task.source), [shown(path) for path in task.outputs]
-        problem = task.problem and shown(task.problem)
-        if output.as_json:
-            typer.echo(json.dumps({"source": source, "outputs": outputs, "error": problem}))
-        elif not problem:
-            typer.echo(f"{source} -> {', '.join(outputs)}")
-        if problem:
-            typer.echo(f"failed: {problem}", err=True)
-    return sum(task.problem is not None for task in tasks)
 
 
 @contextmanager

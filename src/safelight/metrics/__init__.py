@@ -11,11 +11,13 @@ from safelight.metrics.posterior import (
     gradient_energy,
     reliability,
 )
+from safelight.metrics.rate import bd_rate
 
 __all__ = [
     "Coverage",
     "Reliability",
     "ause",
+    "bd_rate",
     "calibration_slope",
     "coverage",
     "crps_of_gaussian",

@@ -2,7 +2,7 @@
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.read import format_of, keeps_numbers, read, read_pages, upright_size
-from safelight.picture.write import READABLE, SUFFIXES, container_of, write
+from safelight.picture.write import READABLE, SUFFIXES, container_of, filtered_metadata, write
 
 __all__ = [
     "OVERSHOOT",
@@ -12,6 +12,7 @@ __all__ = [
     "Picture",
     "container_of",
     "convert",
+    "filtered_metadata",
     "format_of",
     "keeps_numbers",
     "read",

@@ -118,13 +118,19 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     return picture.with_(metadata=kept), warnings + more
 
 
+def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:
+    """The blocks that are wanted."""
+    if keep == "strip":
+        return replace(blocks, exif=None, xmp=None, iptc=None)
+    if keep == "strip-gps":
+        return replace(blocks, exif=_without_gps(blocks.exif), xmp=blocks.xmp and xmp.without_gps(blocks.xmp))
+    return blocks
+
+
 def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Metadata, list[str]]:
     """The blocks that are wanted and fit."""
     warnings: list[str] = []
-    if metadata == "strip":
-        return replace(kept, exif=None, xmp=None, iptc=None), warnings
-    if metadata == "strip-gps":
-        kept = replace(kept, exif=_without_gps(kept.exif), xmp=kept.xmp and xmp.without_gps(kept.xmp))
+    kept = filtered_metadata(kept, metadata)
     if container in ("webp", "avif") and kept.dpi:
         block = exif.parse(kept.exif) if kept.exif else exif.Exif()
         kept = replace(kept, exif=exif.serialise(block.with_dpi(kept.dpi)))

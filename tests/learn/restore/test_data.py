@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from safelight.learn.restore.data import RestorationPairs, loader
-from safelight.learn.restore.store import build_store
+from safelight.learn.store import build_store
 from safelight.learn.train import read_recipe
 from safelight.picture import Picture, write
 

@@ -13,7 +13,7 @@ from safelight.learn.restore import calibrate, ood, quantise
 from safelight.learn.restore.calibrate import safe_quantile
 from safelight.learn.restore.data import training_pairs
 from safelight.learn.restore.export import export_graphs, halved
-from safelight.learn.restore.store import build_store
+from safelight.learn.store import build_store
 from safelight.learn.train import read_recipe
 from safelight.picture import Picture, read
 from safelight.runtime.restore import Restorer

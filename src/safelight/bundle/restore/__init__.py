@@ -15,8 +15,8 @@ TASK = BundleTask(
     card=RestorerCard,
     schema=SCHEMA,
     files=("card.json", CALIBRATION, OOD_REFERENCE),
-    folders_key="experts",
-    folder_files=(MEAN_GRAPH, INT8_GRAPH, SCALE_GRAPH, DRAW_GRAPH, WEIGHTS),
+    networks_key="experts",
+    network_files=tuple(f"{{}}/{name}" for name in (MEAN_GRAPH, INT8_GRAPH, SCALE_GRAPH, DRAW_GRAPH, WEIGHTS)),
 )
 
 __all__ = [

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from safelight.bundle.card import FOLDER_NAME, Card, CardPart
+from safelight.bundle.card import NETWORK_NAME, Card, CardPart
 
 SCHEMA = 6
 
@@ -25,7 +25,7 @@ class RestorerCard(Card):
 
     schema_version: int = SCHEMA
     task: Literal["restore"]
-    experts: tuple[Annotated[str, Field(pattern=FOLDER_NAME)], ...] = Field(min_length=1)
+    experts: tuple[Annotated[str, Field(pattern=NETWORK_NAME)], ...] = Field(min_length=1)
     """Networks of the same sizes, each for some kinds of degradation. The first one takes the first look."""
     channels: Literal[3] = 3
     value_range: tuple[Literal[0], Literal[1]] = (0, 1)
@@ -41,7 +41,7 @@ class RestorerCard(Card):
     """SHA-256 of the bundle whose weights the training began with; None if it began at random."""
 
     @property
-    def folders(self) -> tuple[str, ...]:
+    def networks(self) -> tuple[str, ...]:
         """One for each expert."""
         return self.experts
 

@@ -1,15 +1,20 @@
 """The verb: restore files and folders, and write the results."""
 
-from safelight.jobs.enhance.outcome import EnhanceReport
-from safelight.jobs.enhance.plan import make_plan
-from safelight.jobs.enhance.run import OnOutcome, ignore, run
+from collections.abc import Callable
+
+from safelight.jobs.batch.run import ignore, run
+from safelight.jobs.enhance.files import Steps
+from safelight.jobs.enhance.outcome import EnhanceOutcome, EnhanceReport
+from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.runtime.restore import Restorer
 from safelight.work import OnProgress, silent
 
 
 def enhance(
-    settings: EnhanceSettings, on_progress: OnProgress = silent, on_outcome: OnOutcome = ignore
+    settings: EnhanceSettings,
+    on_progress: OnProgress = silent,
+    on_outcome: Callable[[EnhanceOutcome], None] = ignore,
 ) -> EnhanceReport:
     """Restore pictures: noise, JPEG artefacts, a little blur. Profile, EXIF, XMP, depth and alpha are kept.
 
@@ -19,6 +24,6 @@ def enhance(
     Raises UsageError for a request that makes no sense, RefusedError for a model or a device that cannot be used,
     OutputError if the output folder cannot be used.
     """
-    plan = make_plan(settings)
+    plan = plan_enhance(settings)
     restorer = Restorer.load(settings.model, settings.device, precision=settings.precision)
-    return EnhanceReport(run(plan, restorer, on_progress, on_outcome), restorer.networks.device)
+    return EnhanceReport(run(plan, Steps(settings, restorer), on_progress, on_outcome), restorer.networks.device)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import shown
-from safelight.jobs.enhance.outcome import Outcome
-from safelight.jobs.enhance.plan import PictureTask
+from safelight.jobs.batch.plan import Task
+from safelight.jobs.enhance.outcome import EnhanceOutcome
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import SUFFIXES, Picture, read, read_pages, write
 from safelight.runtime.restore import Restored, Restorer, check_plausible
@@ -34,21 +34,24 @@ class Page:
 class Steps:
     """What is done to every task of a batch, with the batch's settings and model."""
 
+    outcome = EnhanceOutcome
+
     def __init__(self, settings: EnhanceSettings, restorer: Restorer) -> None:
         self.settings, self.restorer = settings, restorer
+        self.model_sha256 = restorer.bundle.sha256
 
     def parameters(self) -> dict[str, object]:
         """What the result depends on; `auto` is what it means on this machine."""
         has_scale = self.settings.uncertainty or self.settings.samples > 0 or self.settings.is_one_draw
         return self.settings.parameters() | {"precision": self.restorer.networks.precision_of_mean(has_scale)}
 
-    def load(self, task: PictureTask) -> list[Picture]:
+    def load(self, task: Task) -> list[Picture]:
         """The pages of the input that are asked for. Raises PictureError."""
         if self.settings.pages == "all":
             return read_pages(task.source, self.settings.max_megapixels)
         return [read(task.source, self.settings.max_megapixels)]
 
-    def restore(self, pictures: Sequence[Picture], on_share: Callable[[float], None]) -> list[Page]:
+    def work(self, task: Task, pictures: Sequence[Picture], on_share: Callable[[float], None]) -> list[Page]:
         """All pages by the model. `on_share` is called with the share that is done, 0 to 1."""
         pages: list[Page] = []
 
@@ -73,7 +76,7 @@ class Steps:
         )
         return Page(picture, after, time.perf_counter() - began)
 
-    def finish(self, page: Page, task: PictureTask) -> Page:
+    def _finished(self, page: Page, task: Task) -> Page:
         """Classic operations, if any are asked for. Raises OutputError for an implausible result."""
         began, after = time.perf_counter(), page.after
         for picture in (after.mean, *after.samples):
@@ -86,15 +89,16 @@ class Steps:
             after = replace(after, mean=mean, samples=tuple(samples))
         return replace(page, after=after, seconds=page.seconds + time.perf_counter() - began)
 
-    def save(self, task: PictureTask, pages: Sequence[Page]) -> Outcome:
+    def save(self, task: Task, pages: Sequence[Page]) -> EnhanceOutcome:
         """Write all outputs, or none that was not there before. Raises OutputError."""
+        pages = [self._finished(page, task) for page in pages]
         began = time.perf_counter()
         task.target.parent.mkdir(parents=True, exist_ok=True)
         warnings = [*self._read_warnings(task, pages), *self._write_all(task, pages)]
         score = max((page.after.ood_score for page in pages if page.after.ood_score is not None), default=None)
         if any(page.after.out_of_distribution for page in pages):
             warnings.append(OUT_OF_DISTRIBUTION.format(score=score))
-        return Outcome(
+        return EnhanceOutcome(
             source=shown(task.source),
             status="done",
             outputs=[shown(output) for output in task.outputs],
@@ -106,7 +110,7 @@ class Steps:
             warnings=warnings,
         )
 
-    def facts(self, outcome: Outcome, source_sha256: str) -> dict[str, object]:
+    def facts(self, outcome: EnhanceOutcome, source_sha256: str) -> dict[str, object]:
         """What the manifest says of a result."""
         return {
             "source": outcome.source,
@@ -121,7 +125,7 @@ class Steps:
             "warnings": outcome.warnings,
         }
 
-    def _read_warnings(self, task: PictureTask, pages: Sequence[Page]) -> list[str]:
+    def _read_warnings(self, task: Task, pages: Sequence[Page]) -> list[str]:
         """What a person should know about the input."""
         warnings = list(dict.fromkeys(warning for page in pages for warning in page.before.warnings))
         suffix = task.source.suffix.lower()
@@ -130,12 +134,14 @@ class Steps:
             warnings.append(f"is a {is_a} named {suffix}; written as {meant}")
         return warnings
 
-    def _write_all(self, task: PictureTask, pages: Sequence[Page]) -> list[str]:
+    def _write_all(self, task: Task, pages: Sequence[Page]) -> list[str]:
         """Every output of a task, or none that was not there before. Returns warnings."""
         is_one_draw = self.settings.is_one_draw
         results = [page.after for page in pages]
         batches = [(task.target, [r.samples[0] if is_one_draw else r.mean for r in results], is_one_draw)]
-        batches += [(path, [r.samples[k] for r in results], True) for k, path in enumerate(task.samples)]
+        batches += [
+            (path, [r.samples[k] for r in results], True) for k, path in enumerate(task.beside[: self.settings.samples])
+        ]
         warnings: list[str] = []
         fresh = [path for path in task.outputs if not os.path.lexists(path)]
         try:
@@ -149,8 +155,8 @@ class Steps:
                     provenance=self._provenance(is_drawn),
                 )
                 warnings += [warning for warning in more if warning not in warnings]
-            if task.uncertainty is not None:
-                write([Picture(_rms(r.std)) for r in results if r.std is not None], task.uncertainty)
+            if self.settings.uncertainty:
+                write([Picture(_rms(r.std)) for r in results if r.std is not None], task.beside[-1])
         except BaseException:
             for path in fresh:
                 path.unlink(missing_ok=True)

@@ -1,17 +1,12 @@
 """What became of each file, and of the whole batch."""
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
-from safelight.errors import SafelightError, shown
-
-Status = Literal["done", "skipped", "failed"]
+from safelight.jobs.batch.outcome import Status, count
 
 
 @dataclass
-class Outcome:
+class EnhanceOutcome:
     """What became of one file."""
 
     source: str
@@ -33,7 +28,7 @@ class Outcome:
 class EnhanceReport:
     """What became of a batch."""
 
-    outcomes: list[Outcome]
+    outcomes: list[EnhanceOutcome]
     """One for each file, in the order of the plan."""
     device: str
     """Where the model ran."""
@@ -41,32 +36,14 @@ class EnhanceReport:
     @property
     def done(self) -> int:
         """Files that were restored now."""
-        return self._count("done")
+        return count(self.outcomes, "done")
 
     @property
     def skipped(self) -> int:
         """Files whose results were there, or were in the way."""
-        return self._count("skipped")
+        return count(self.outcomes, "skipped")
 
     @property
     def failed(self) -> int:
         """Files that could not be read, restored or written."""
-        return self._count("failed")
-
-    def _count(self, status: Status) -> int:
-        return sum(outcome.status == status for outcome in self.outcomes)
-
-
-def failure(source: Path, error: Exception) -> Outcome:
-    """A file's error as one line. An unforeseen error is named as such."""
-    if os.environ.get("SAFELIGHT_DEBUG"):
-        raise error
-    if isinstance(error, SafelightError):
-        text = str(error)
-    elif isinstance(error, MemoryError):
-        text = f"{source}: not enough memory; close other programs or split the picture"
-    elif isinstance(error, OSError):
-        text = f"{source}: {error.filename or ''} {error.strerror or error}; check the folder and the disk"
-    else:
-        text = f"{source}: internal error ({type(error).__name__}: {error}); please report it"
-    return Outcome(shown(source), "failed", error=" ".join(text.split()))
+        return count(self.outcomes, "failed")

@@ -20,7 +20,7 @@ from safelight.bundle.names import SIGMA_UNKNOWN
 from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
 from safelight.learn.restore.recipe import ChainSettings, RestoreRecipe
-from safelight.learn.restore.store import PixelStore
+from safelight.learn.store import PixelStore
 from safelight.picture.luma import BT601
 
 _LUMA = BT601.astype(np.float32)

@@ -22,9 +22,9 @@ from safelight.learn.restore.measure import measure
 from safelight.learn.restore.ood import fit_ood_reference, looking_pairs
 from safelight.learn.restore.quantise import quantise
 from safelight.learn.restore.recipe import RestoreRecipe
-from safelight.learn.restore.store import PixelStore
 from safelight.learn.restore.validate import build_validation
 from safelight.learn.run import RunFolder
+from safelight.learn.store import PixelStore
 from safelight.runtime.machine import processor
 from safelight.runtime.restore.tiling import padded
 from safelight.work import file_sha256

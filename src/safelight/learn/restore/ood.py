@@ -19,7 +19,7 @@ from safelight.ladder.restorer import Experts, RestorerNet
 from safelight.learn.restore.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.restore.objectives import draw_noise
 from safelight.learn.restore.recipe import RestoreRecipe
-from safelight.learn.restore.store import PixelStore
+from safelight.learn.store import PixelStore
 from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
 REFERENCES, HELD_OUT = 1024, 384

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from safelight.bundle.card import FOLDER_NAME
+from safelight.bundle.card import NETWORK_NAME
 from safelight.degrade import Chain, DegradeStep
 from safelight.errors import RecipeError
 from safelight.ladder.restorer import Experts
@@ -54,7 +54,7 @@ class StepSettings(BaseModel):
         return self
 
 
-Name = Annotated[str, Field(pattern=FOLDER_NAME)]
+Name = Annotated[str, Field(pattern=NETWORK_NAME)]
 Weight = Annotated[float, Field(gt=0)]
 
 

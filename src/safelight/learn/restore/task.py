@@ -13,9 +13,9 @@ from safelight.learn.restore.data import Pair, loader, training_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
 from safelight.learn.restore.recipe import RestoreRecipe, StageSettings
-from safelight.learn.restore.store import PixelStore
 from safelight.learn.restore.validate import build_validation, validate_mean, validate_posterior
 from safelight.learn.seeds import torch_generator
+from safelight.learn.store import PixelStore
 from safelight.learn.task import Group, Logged, Moment
 
 

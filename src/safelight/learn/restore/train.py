@@ -10,11 +10,11 @@ from safelight.learn.loop import run_stages
 from safelight.learn.restore.finish import finish
 from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.restore.start import open_start, starting_weights
-from safelight.learn.restore.store import PixelStore, build_store
 from safelight.learn.restore.task import RestoreTask
 from safelight.learn.restore.validate import CROP_PX
 from safelight.learn.run import Asked, RunFolder
 from safelight.learn.settings import TrainReport
+from safelight.learn.store import PixelStore, build_store
 from safelight.runtime.restore.look import WINDOW_PX
 
 Recipe = RestoreRecipe

@@ -9,7 +9,7 @@ from safelight.degrade import Chain, DegradeStep
 from safelight.ladder.restorer import RestorerNet
 from safelight.learn.restore.data import Pair, validation_batch
 from safelight.learn.restore.objectives import draw_noise
-from safelight.learn.restore.store import PixelStore
+from safelight.learn.store import PixelStore
 
 CROP_PX = 128
 SAMPLES = 4

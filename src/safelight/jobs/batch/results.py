@@ -19,8 +19,8 @@ def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object
 class Results:
     """The manifest of one output folder. Raises OutputError if it cannot be used."""
 
-    def __init__(self, folder: Path) -> None:
-        self._manifest = Manifest(folder)
+    def __init__(self, folder: Path, verb: str) -> None:
+        self._manifest, self._verb = Manifest(folder), verb
         self._latest: dict[str, Line] = {}
         """Name of an output → the last line about it."""
         self._outdated: dict[str, Line] = {}
@@ -45,7 +45,7 @@ class Results:
     def begin(self, key: str, outputs: Iterable[Path]) -> None:
         """Write down that a task begins. A manifest without a header, as of older versions, gets one."""
         if self._manifest.header is None:
-            self._manifest.header = header("enhance")
+            self._manifest.header = header(self._verb)
             self._manifest.rewrite(self._manifest.lines)
         names = [self._manifest.name(output) for output in outputs]
         self._outdated |= {name: self._latest[name] for name in names if "key" in self._latest.get(name, {})}

@@ -1,10 +1,10 @@
-"""Run a plan on this machine: while one picture is restored, others are decoded and encoded.
+"""Run a plan on this machine: while the model works on one file, others are read and written.
 
     driver          hash → done before? → "begun" line                     "finished" line → outcome
     threads                                          load           save
-    model's thread                                        → restore →
+    model's thread                                          → work →
 
-The driver is the calling thread. It alone writes the manifest. The model takes one picture at a time.
+The driver is the calling thread. It alone writes the manifest. The model takes one file at a time.
 """
 
 import os
@@ -14,36 +14,71 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from safelight.errors import OutputError, shown
-from safelight.jobs.enhance.files import Page, Steps
-from safelight.jobs.enhance.outcome import Outcome, failure
-from safelight.jobs.enhance.plan import PictureTask, Plan
-from safelight.jobs.enhance.results import Results, task_key
-from safelight.picture import Picture
+from safelight.jobs.batch.outcome import OutcomeT, reason_of
+from safelight.jobs.batch.plan import Plan, Task
+from safelight.jobs.batch.results import Results, task_key
 from safelight.picture.vips import without_operation_cache
-from safelight.runtime.restore import Restorer
 from safelight.work import Cancelled, OnProgress, Progress, Threads, clear_leftovers, file_sha256, silent
 
-OnOutcome = Callable[[Outcome], None]
-"""Called by the driver with each outcome, in the order of the plan. It may raise `Cancelled`."""
+Loaded = TypeVar("Loaded")
+"""What a verb reads from one file."""
+Made = TypeVar("Made")
+"""What its model makes of that."""
 
 
-def ignore(outcome: Outcome) -> None:
+class Steps(Protocol[Loaded, Made, OutcomeT]):
+    """What a verb does to every file of a batch, with the batch's settings and model."""
+
+    @property
+    def outcome(self) -> Callable[..., OutcomeT]:
+        """Makes the verb's record of what became of a file."""
+        ...
+
+    model_sha256: str
+
+    def parameters(self) -> dict[str, object]:
+        """What a result depends on, beside the input and the model."""
+        ...
+
+    def load(self, task: Task) -> Loaded:
+        """Read the input. Raises PictureError."""
+        ...
+
+    def work(self, task: Task, loaded: Loaded, on_share: Callable[[float], None]) -> Made:
+        """In the model's thread. `on_share` is called with the share that is done, 0 to 1."""
+        ...
+
+    def save(self, task: Task, made: Made) -> OutcomeT:
+        """Write all outputs, or none that was not there before. Raises OutputError."""
+        ...
+
+    def facts(self, outcome: OutcomeT, source_sha256: str) -> dict[str, object]:
+        """What the manifest says of a result."""
+        ...
+
+
+def ignore(outcome: object) -> None:
     """The callback that does nothing."""
 
 
 def run(
-    plan: Plan, restorer: Restorer, on_progress: OnProgress = silent, on_outcome: OnOutcome = ignore
-) -> list[Outcome]:
+    plan: Plan,
+    steps: Steps[Any, Any, OutcomeT],
+    on_progress: OnProgress = silent,
+    on_outcome: Callable[[OutcomeT], None] = ignore,
+) -> list[OutcomeT]:
     """Do every task that is not done yet. Returns one outcome a task, in order.
 
-    Failures of single files are outcomes. `settings.workers` files are decoded ahead and encoded behind.
-    Ctrl-C and `Cancelled` end the run: pictures that the model has finished are saved and written down first.
+    Failures of single files are outcomes. `settings.workers` files are read ahead and written behind. `on_outcome` is
+    called by the driver with each outcome, in the order of the plan; it may raise `Cancelled`. Ctrl-C and `Cancelled`
+    end the run: files that the model has finished are saved and written down first.
     """
     _prepare(plan)
-    batch = _Batch(plan, restorer, on_progress)
-    outcomes: list[Outcome] = []
+    batch = _Batch(plan, steps, on_progress)
+    outcomes: list[OutcomeT] = []
     in_order = Threads(1 + 2 * plan.settings.workers).map(batch.do, batch.begin_all())
     try:
         with without_operation_cache(), closing(in_order):
@@ -59,35 +94,35 @@ def run(
 
 
 @dataclass(eq=False)
-class TaskRun:
+class TaskRun(Generic[OutcomeT]):
     """One task on its way. The driver has it first and last, and one thread in between."""
 
     number: int
     """In the plan, from 0."""
-    task: PictureTask
+    task: Task
     key: str = ""
     source_sha256: str = ""
     is_saving: bool = False
     """Whether files may have been written."""
-    outcome: Outcome | None = None
+    outcome: OutcomeT | None = None
 
 
-class _Batch:
+class _Batch(Generic[OutcomeT]):
     """What the driver and the threads share."""
 
-    def __init__(self, plan: Plan, restorer: Restorer, on_progress: OnProgress) -> None:
-        self.plan, self.steps = plan, Steps(plan.settings, restorer)
-        self.results = Results(plan.folder)
-        self.open: list[TaskRun] = []
+    def __init__(self, plan: Plan, steps: Steps[Any, Any, OutcomeT], on_progress: OnProgress) -> None:
+        self.plan, self.steps = plan, steps
+        self.results = Results(plan.folder, plan.verb)
+        self.open: list[TaskRun[OutcomeT]] = []
         """Begun in the manifest, and neither finished nor given up there."""
         self._stopping = threading.Event()
         self._model = ThreadPoolExecutor(1)
-        """One thread for all that the model does: the memory of one is used again for the next picture."""
+        """One thread for all that the model does: the memory of one is used again for the next file."""
         self._behind = threading.Semaphore(plan.settings.workers)
         self._turns = _Turns()
         self._meter = _Meter(len(plan.tasks), on_progress)
 
-    def begin_all(self) -> Iterator[TaskRun]:
+    def begin_all(self) -> Iterator[TaskRun[OutcomeT]]:
         """The driver's first part, for each task when a thread is free for it."""
         try:
             for number, task in enumerate(self.plan.tasks):
@@ -98,44 +133,49 @@ class _Batch:
             self._stopping.set()
             raise
 
-    def _begin(self, number: int, task: PictureTask) -> TaskRun:
+    def _begin(self, number: int, task: Task) -> TaskRun[OutcomeT]:
         """A run that is begun in the manifest, or one with its outcome already."""
         if task.problem:
-            return TaskRun(number, task, outcome=Outcome(shown(task.source), "failed", error=task.problem))
+            return TaskRun(number, task, outcome=self._failed(task, task.problem))
         try:
             source_sha256 = _hash(task.source)
-            key = task_key(source_sha256, self.steps.restorer.bundle.sha256, self.steps.parameters())
+            key = task_key(source_sha256, self.steps.model_sha256, self.steps.parameters())
             outcome = self._skipped(task, key)
             if outcome is not None:
                 return TaskRun(number, task, outcome=outcome)
             self.results.begin(key, task.outputs)
         except Exception as error:
-            return TaskRun(number, task, outcome=failure(task.source, error))
+            return TaskRun(number, task, outcome=self._failed(task, reason_of(task.source, error)))
         self.open.append(TaskRun(number, task, key=key, source_sha256=source_sha256))
         return self.open[-1]
 
-    def _skipped(self, task: PictureTask, key: str) -> Outcome | None:
+    def _failed(self, task: Task, reason: str) -> OutcomeT:
+        return self.steps.outcome(source=shown(task.source), status="failed", error=reason)
+
+    def _skipped(self, task: Task, key: str) -> OutcomeT | None:
         """For a task whose results are there, or that something else is in the way of."""
+        source = shown(task.source)
+        make: Callable[..., OutcomeT] = self.steps.outcome
         for outputs in (task.outputs, *((path,) for path in task.earlier)):
             if self.results.is_done(key, outputs):
-                return Outcome(shown(task.source), "skipped", [shown(path) for path in outputs])
+                return make(source=source, status="skipped", outputs=[shown(path) for path in outputs])
         in_the_way = [p for p in task.outputs if os.path.lexists(p) and not self.results.is_begun(key, p)]
         if not in_the_way or self.plan.settings.if_exists != "skip":
             return None
         name = shown(in_the_way[0])
         note = f"{name} is there already, made of another input or with other settings; use --if-exists overwrite"
-        return Outcome(shown(task.source), "skipped", [name], warnings=[note])
+        return make(source=source, status="skipped", outputs=[name], warnings=[note])
 
-    def do(self, task_run: TaskRun) -> TaskRun:
-        """A thread's part: load, restore, save. Raises what callbacks raise, if it is no Exception."""
+    def do(self, task_run: TaskRun[OutcomeT]) -> TaskRun[OutcomeT]:
+        """A thread's part: load, work, save. Raises what callbacks raise, if it is no Exception."""
         try:
             if task_run.outcome is None:
                 try:
                     task_run.outcome = self._made(task_run)
                 except Exception as error:
-                    task_run.outcome = failure(task_run.task.source, error)
+                    task_run.outcome = self._failed(task_run.task, reason_of(task_run.task.source, error))
             if task_run.outcome.status == "failed" and self.plan.settings.on_error == "stop":
-                self._turns.wait_for(task_run.number)  # the pictures before this one are restored
+                self._turns.wait_for(task_run.number)  # the files before this one have passed the model
                 self._stopping.set()
             self._meter.ended(task_run)
         except BaseException:
@@ -145,20 +185,19 @@ class _Batch:
             self._turns.end(task_run.number)
         return task_run
 
-    def _made(self, task_run: TaskRun) -> Outcome:
+    def _made(self, task_run: TaskRun[OutcomeT]) -> OutcomeT:
         task = task_run.task
-        pictures = self.steps.load(task)
+        loaded = self.steps.load(task)
         self._turns.wait_for(task_run.number)
-        pages = self._model.submit(self._restored, task_run, pictures).result()
+        made = self._model.submit(self._worked, task_run, loaded).result()
         try:
             self._turns.end(task_run.number)
-            pages = [self.steps.finish(page, task) for page in pages]
             task_run.is_saving = True
-            return self.steps.save(task, pages)
+            return self.steps.save(task, made)
         finally:
             self._behind.release()
 
-    def _restored(self, task_run: TaskRun, pictures: list[Picture]) -> list[Page]:
+    def _worked(self, task_run: TaskRun[OutcomeT], loaded: Any) -> Any:
         """In the model's thread. Raises Cancelled if the run is being stopped."""
 
         def on_share(share: float) -> None:
@@ -167,18 +206,18 @@ class _Batch:
             self._meter.moved(task_run, share)
 
         on_share(0)
-        pages = self.steps.restore(pictures, on_share)
+        made = self.steps.work(task_run.task, loaded, on_share)
         self._behind.acquire()  # the model waits while too many results wait to be saved: memory is bounded
-        return pages
+        return made
 
-    def settle(self, task_run: TaskRun) -> Outcome:
+    def settle(self, task_run: TaskRun[OutcomeT]) -> OutcomeT:
         """The driver's last part: write down what became of a task that a thread has done."""
         if task_run in self.open:
             self.open.remove(task_run)
             try:
                 self._write_down(task_run)
             except Exception as error:
-                task_run.outcome = failure(task_run.task.source, error)
+                task_run.outcome = self._failed(task_run.task, reason_of(task_run.task.source, error))
         assert task_run.outcome is not None
         return task_run.outcome
 
@@ -188,7 +227,7 @@ class _Batch:
         for task_run in self.open:
             self._write_down(task_run)
 
-    def _write_down(self, task_run: TaskRun) -> None:
+    def _write_down(self, task_run: TaskRun[OutcomeT]) -> None:
         outcome, outputs = task_run.outcome, task_run.task.outputs
         if outcome is not None and outcome.status == "done":
             self.results.finish(task_run.key, outputs, self.steps.facts(outcome, task_run.source_sha256))
@@ -197,7 +236,7 @@ class _Batch:
 
 
 class _Turns:
-    """Pictures come to the model in the order of the plan."""
+    """Files come to the model in the order of the plan."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -222,23 +261,23 @@ class _Meter:
 
     def __init__(self, total: int, on_progress: OnProgress) -> None:
         self._total, self._on_progress = total, on_progress
-        self._ended, self._shares = 0, dict[TaskRun, float]()
+        self._ended, self._shares = 0, dict[TaskRun[Any], float]()
         self._lock = threading.Lock()
 
-    def moved(self, task_run: TaskRun, share: float) -> None:
+    def moved(self, task_run: TaskRun[Any], share: float) -> None:
         """A share of a task, 0 to 1, is done."""
         with self._lock:
             self._shares[task_run] = share
             self._report(task_run)
 
-    def ended(self, task_run: TaskRun) -> None:
+    def ended(self, task_run: TaskRun[Any]) -> None:
         """A task is done, skipped or failed."""
         with self._lock:
             self._shares.pop(task_run, None)
             self._ended += 1
             self._report(task_run)
 
-    def _report(self, task_run: TaskRun) -> None:
+    def _report(self, task_run: TaskRun[Any]) -> None:
         done = self._ended + sum(self._shares.values())
         self._on_progress(Progress(done, self._total, task_run.task.source.name))
 

@@ -1,0 +1,174 @@
+"""Which files a batch makes of which: every output is known before anything is computed.
+
+Paths are asked about through os.path, which answers "no" where pathlib raises: names that are too long,
+loops of links.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from safelight.errors import UsageError
+from safelight.jobs.batch.results import Results
+
+
+class BatchSettings(Protocol):
+    """What the settings of every verb on many files have."""
+
+    @property
+    def inputs(self) -> tuple[Path, ...]: ...
+    @property
+    def output(self) -> Path: ...
+    @property
+    def recursive(self) -> bool: ...
+    @property
+    def if_exists(self) -> Literal["skip", "overwrite", "rename"]: ...
+    @property
+    def on_error(self) -> Literal["continue", "stop"]: ...
+    @property
+    def workers(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file, and what is made of it."""
+
+    source: Path
+    target: Path
+    beside: tuple[Path, ...] = ()
+    """More files that are written, named after the target."""
+    problem: str | None = None
+    """Why it cannot be done, if that is clear already."""
+    earlier: tuple[Path, ...] = ()
+    """With if_exists = rename: files that may hold its result already."""
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that it writes."""
+        return (self.target, *self.beside)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All tasks of a batch, and where its manifest lies."""
+
+    settings: BatchSettings
+    folder: Path
+    verb: str
+    tasks: list[Task] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Which files a verb reads, and how it names what it writes."""
+
+    verb: str
+    what: str
+    """What it reads, in words for messages: `pictures`."""
+    reads: frozenset[str]
+    """Suffixes that are picked up from folders, in lower case."""
+    writes: Sequence[str]
+    """Suffixes that an output may have that is one file."""
+    no_folders: frozenset[str]
+    """Suffixes that mean a file, not a folder, and yet are not written."""
+    file_name: Callable[[Path], str]
+    """The name of a file's result in an output folder."""
+    beside: Callable[[Path], tuple[Path, ...]] = lambda target: ()
+    """More outputs, by the name of the first."""
+
+
+def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
+    """Mirror every input below the output, or onto the output itself if it names one file.
+
+    Raises UsageError if the request as a whole makes no sense. What is wrong with a single file becomes the `problem`
+    of its task.
+    """
+    inputs, output = settings.inputs, settings.output
+    names_a_file = output.suffix.lower() in naming.writes and not os.path.isdir(output)
+    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and names_a_file:
+        task = _task(inputs[0], output, settings, naming, planned=set())
+        return Plan(settings, output.parent, naming.verb, _checked([task]))
+    suffix = output.suffix.lower()
+    if (names_a_file or suffix in naming.no_folders) and not os.path.isdir(output):
+        what = f"several {naming.what} need a folder" if names_a_file else f"'{output.suffix}' cannot be written"
+        raise UsageError(f"{output}: {what}; name a folder with -o, or for one file one of {', '.join(naming.writes)}")
+    if os.path.exists(output) and not os.path.isdir(output):
+        raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
+    return Plan(settings, output, naming.verb, _checked(_mirrored(settings, naming)))
+
+
+def _mirrored(settings: BatchSettings, naming: Naming) -> list[Task]:
+    """A task for every file. Earlier results in the output folder are no inputs, unless they are named."""
+    tasks: list[Task] = []
+    planned: set[Path] = set()
+    made_here = Results(settings.output, naming.verb).files()
+    for entry in settings.inputs:
+        for source, below in _sources(entry, settings, naming.reads):
+            if source is None:
+                problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
+                tasks.append(Task(entry, settings.output, problem=problem))
+            elif entry == source or os.path.realpath(source) not in made_here:
+                target = settings.output / below / naming.file_name(source)
+                tasks.append(_task(source, target, settings, naming, planned=planned))
+                planned.update(tasks[-1].outputs)
+    return tasks
+
+
+def _sources(entry: Path, settings: BatchSettings, reads: frozenset[str]) -> Iterator[tuple[Path | None, Path]]:
+    """Each file, and the folder below the output that mirrors where it lies; None for an empty folder."""
+    if not os.path.isdir(entry):
+        yield entry, Path()
+        return
+    is_empty, output = True, os.path.realpath(settings.output)
+    for folder, folders, files in os.walk(entry):
+        here = Path(folder)
+        if not settings.recursive:
+            folders.clear()
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and os.path.realpath(here / f) != output)
+        for name in sorted(files):
+            if Path(name).suffix.lower() in reads and not name.startswith(".") and not _is_special(here / name):
+                is_empty = False
+                yield here / name, here.relative_to(entry)
+    if is_empty:
+        yield None, Path()
+
+
+def _is_special(path: Path) -> bool:
+    """Pipes, sockets and devices; what is no such file for other reasons gets its own message later."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _task(source: Path, target: Path, settings: BatchSettings, naming: Naming, *, planned: set[Path]) -> Task:
+    """With if_exists = rename the first of name, name_1, name_2, ... of which no output is there."""
+    task, count, earlier = Task(source, target, naming.beside(target)), 0, list[Path]()
+    while settings.if_exists == "rename" and any(path in planned or os.path.lexists(path) for path in task.outputs):
+        if task.target not in planned and os.path.lexists(task.target):
+            earlier.append(task.target)  # it may hold the result
+        count += 1
+        renamed = target.with_stem(f"{target.stem}_{count}")
+        task = Task(source, renamed, naming.beside(renamed))
+    return replace(task, earlier=tuple(earlier))
+
+
+def _checked(tasks: list[Task]) -> list[Task]:
+    """Mark the tasks that would write over an input or over each other's outputs."""
+    inputs = {os.path.realpath(task.source) for task in tasks}
+    taken: dict[str, Path] = {}
+    result = []
+    for task in tasks:
+        problem = task.problem
+        for output in task.outputs if problem is None else ():
+            real_path = os.path.realpath(output)
+            if real_path in inputs:
+                problem = f"{task.source}: would overwrite the input {output}; choose another -o or other names"
+            elif real_path in taken:
+                problem = (
+                    f"{task.source}: would write {output}, as {taken[real_path]} does; "
+                    "choose --if-exists rename, other names or another -o"
+                )
+        if problem is None:
+            taken |= {os.path.realpath(output): task.source for output in task.outputs}
+        result.append(replace(task, problem=problem))
+    return result

@@ -1,0 +1,1 @@
+"""The verbs compress and decompress: pictures to .latent files and back."""

@@ -1,0 +1,130 @@
+"""The verb: pictures to .latent files."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from safelight.errors import PictureError, shown
+from safelight.jobs.batch.plan import Naming, Plan, Task, make_plan
+from safelight.jobs.batch.run import ignore, run
+from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
+from safelight.jobs.compress.settings import QUALITY, SUFFIX, CompressSettings
+from safelight.jobs.compress.target import at_least, psnr_of, under
+from safelight.picture import READABLE, Picture, filtered_metadata, read
+from safelight.runtime.codec.codec import Codec, Compressed
+from safelight.runtime.restore import Restorer
+from safelight.work import OnProgress, Progress, silent, write_whole
+
+
+def compress(
+    settings: CompressSettings,
+    on_progress: OnProgress = silent,
+    on_outcome: Callable[[CompressOutcome], None] = ignore,
+) -> CompressReport:
+    """Compress pictures with their profile, EXIF, XMP and alpha. Every machine decodes the same pixels.
+
+    What is done already is skipped. The failure of one file is an outcome. Ctrl-C, and a callback that raises
+    `Cancelled`, end the batch; the same call goes on later. Raises UsageError for a request that makes no sense,
+    RefusedError for a model that cannot be used, OutputError if the output folder cannot be used.
+    """
+    plan = plan_compress(settings)
+    codec = Codec.load(settings.model, settings.threads)
+    restorer = Restorer.load("photo") if settings.restore else None
+    return CompressReport(run(plan, CompressSteps(settings, codec, restorer), on_progress, on_outcome))
+
+
+def plan_compress(settings: CompressSettings) -> Plan:
+    """All tasks. Raises UsageError."""
+    naming = Naming(
+        verb="compress",
+        what="pictures",
+        reads=READABLE,
+        writes=(SUFFIX,),
+        no_folders=READABLE,
+        file_name=lambda source: source.stem + SUFFIX,
+    )
+    return make_plan(settings, naming)
+
+
+class CompressSteps:
+    """See `jobs.batch.run.Steps`."""
+
+    outcome = CompressOutcome
+
+    def __init__(self, settings: CompressSettings, codec: Codec, restorer: Restorer | None) -> None:
+        self.settings, self.codec, self.restorer = settings, codec, restorer
+        self.model_sha256 = codec.core.sha256.hex()
+
+    def parameters(self) -> dict[str, object]:
+        """The settings, and the restorer."""
+        restorer = self.restorer and self.restorer.bundle.sha256
+        return self.settings.parameters() | {"restorer": restorer}
+
+    def load(self, task: Task) -> Picture:
+        """The picture, with the metadata that is to be kept. Raises PictureError."""
+        picture = read(task.source, self.settings.max_megapixels)
+        return picture.with_(metadata=filtered_metadata(picture.metadata, self.settings.metadata))
+
+    def work(self, task: Task, picture: Picture, on_share: Callable[[float], None]) -> tuple[bytes, CompressOutcome]:
+        """The file, and what is known of it."""
+        began, warnings = time.perf_counter(), list(picture.warnings)
+        if self.restorer is not None:
+            restored = self.restorer.enhance(picture, uncertainty=False)
+            picture = restored.mean
+        try:
+            made = self._made(picture, on_share)
+        except PictureError as error:
+            raise PictureError(f"{shown(task.source)}: {error}") from None
+        outcome = CompressOutcome(
+            source=shown(task.source),
+            status="done",
+            outputs=[shown(task.target)],
+            seconds=time.perf_counter() - began,
+            megapixels=round(picture.megapixels, 3),
+            quality=made.quality,
+            bytes=len(made.data),
+            bits_per_pixel=round(8 * len(made.data) / (picture.megapixels * 1e6), 4),
+            psnr_db=_finite(psnr_of(made, picture)),
+            warnings=warnings,
+        )
+        return made.data, outcome
+
+    def _made(self, picture: Picture, on_share: Callable[[float], None]) -> Compressed:
+        def on_tile(now: Progress) -> None:
+            on_share(now.done / now.total)
+
+        encode = partial(self.codec.encode, picture, restored=self.restorer is not None, on_progress=on_tile)
+        asked = self.settings
+        if asked.psnr is not None:
+            return at_least(picture, asked.psnr, encode)
+        if asked.max_bytes is not None:
+            return under(asked.max_bytes, encode)
+        if asked.bpp is not None:
+            return under(round(asked.bpp * picture.megapixels * 1e6 / 8), encode)
+        return encode(asked.quality or QUALITY)
+
+    def save(self, task: Task, made: tuple[bytes, CompressOutcome]) -> CompressOutcome:
+        """Write the file. Raises OutputError."""
+        began = time.perf_counter()
+        data, outcome = made
+        task.target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(task.target, data)
+        return replace(outcome, seconds=round(outcome.seconds + time.perf_counter() - began, 3))
+
+    def facts(self, outcome: CompressOutcome, source_sha256: str) -> dict[str, object]:
+        """What the manifest says of a result."""
+        numbers = {name: getattr(outcome, name) for name in ("quality", "bits_per_pixel", "psnr_db", "seconds")}
+        return {
+            "source": outcome.source,
+            "source_sha256": source_sha256,
+            "model_sha256": self.model_sha256,
+            "parameters": self.parameters(),
+            **numbers,
+            "warnings": outcome.warnings,
+        }
+
+
+def _finite(psnr: float) -> float | None:
+    """None where nothing was lost, since JSON has no infinity."""
+    return round(psnr, 3) if psnr < float("inf") else None

@@ -1,0 +1,71 @@
+"""Finds the quality that meets a rule: so many bits per pixel, so many bytes at most, or a PSNR.
+
+Bytes rise with the quality, by about 4 percent a step. Between two steps the weight of the rate fills in: how much bits
+count beside errors when symbols are chosen.
+"""
+
+from collections.abc import Callable
+
+from safelight.errors import PictureError
+from safelight.metrics import psnr_db
+from safelight.picture import Picture
+from safelight.runtime.codec.codec import Compressed
+
+LOWEST, HIGHEST = 1, 100
+LARGEST_WEIGHT = 4.0
+HALVINGS = 6
+CLOSE = 0.01
+"""A file this much smaller than asked, as a share, is near enough."""
+
+
+def psnr_of(made: Compressed, picture: Picture) -> float:
+    """Of what a file decodes to, in dB; inf if nothing was lost."""
+    return psnr_db(made.decoded / picture.full_scale, picture.pixels / picture.full_scale)
+
+
+def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compressed:
+    """The largest file of at most so many bytes. Raises PictureError if none is so small."""
+    best = encode(LOWEST, 1.0)
+    if len(best.data) > largest:
+        best = encode(LOWEST, LARGEST_WEIGHT)
+        if len(best.data) > largest:
+            raise PictureError(f"needs {len(best.data)} bytes at the least, and {largest} were asked for")
+        return best
+    low, high = LOWEST, HIGHEST + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        made = encode(middle, 1.0)
+        if len(made.data) <= largest:
+            low, best = middle, made
+        else:
+            high = middle
+    if high > HIGHEST or len(best.data) >= (1 - CLOSE) * largest:
+        return best
+    lightest, heaviest = 1.0, LARGEST_WEIGHT  # of the quality above, with fewer bits
+    for _ in range(HALVINGS):
+        weight = (lightest + heaviest) / 2
+        made = encode(high, weight)
+        if len(made.data) > largest:
+            lightest = weight
+            continue
+        heaviest = weight
+        if len(made.data) > len(best.data):
+            best = made
+        if len(best.data) >= (1 - CLOSE) * largest:
+            break
+    return best
+
+
+def at_least(picture: Picture, psnr: float, encode: Callable[[int, float], Compressed]) -> Compressed:
+    """The smallest file of at least such a PSNR. Raises PictureError if none is so good."""
+    low, high, best = LOWEST - 1, HIGHEST, encode(HIGHEST, 1.0)
+    if psnr_of(best, picture) < psnr:
+        raise PictureError(f"reaches {psnr_of(best, picture):.2f} dB at the most, and {psnr:g} were asked for")
+    while high - low > 1:
+        middle = (low + high) // 2
+        made = encode(middle, 1.0)
+        if psnr_of(made, picture) >= psnr:
+            high, best = middle, made
+        else:
+            low = middle
+    return best

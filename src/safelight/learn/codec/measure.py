@@ -1,0 +1,25 @@
+"""What a finished codec is worth on held-out pictures, by the bytes of whole files."""
+
+from safelight.bundle import Bundle
+from safelight.bundle.codec import CodecCard
+from safelight.learn.codec.validate import ANCHORS, largest_scale
+from safelight.learn.store import PixelStore
+from safelight.metrics import bd_rate
+from safelight.runtime.codec.codec import Codec
+from safelight.runtime.codec.curves import codec_curve, format_curve
+
+QUALITIES = (5, 15, 25, 35, 45, 55, 65, 75, 85, 95)
+BETWEEN_DB = (25.0, 38.0)
+
+
+def measure(bundle: Bundle[CodecCard], store: PixelStore) -> dict[str, float]:
+    """BD-rate in percent between 25 and 38 dB, against JPEG (optimised) and WebP; rate and PSNR at some qualities."""
+    codec, pictures = Codec.load(bundle.folder), largest_scale(store)
+    curve = codec_curve(codec, pictures, QUALITIES)
+    scores = {}
+    for kind, qualities in ANCHORS.items():
+        percent = 100 * bd_rate(curve, format_curve(kind, pictures, qualities), BETWEEN_DB)
+        scores[f"val_bd_rate_{kind}_percent"] = round(percent, 2)
+    for quality, (rate, psnr) in zip(QUALITIES, curve, strict=True):
+        scores |= {f"val_bpp_q{quality}": round(rate, 4), f"val_psnr_db_q{quality}": round(psnr, 2)}
+    return scores

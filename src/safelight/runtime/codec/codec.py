@@ -1,0 +1,239 @@
+"""Pictures to bytes and back. Every machine gives the same bytes, and the same pixels."""
+
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.bundle.codec import names
+from safelight.coding.container import Header, pack, unpack
+from safelight.coding.entropy import SymbolReader, SymbolWriter
+from safelight.coding.program import Integers
+from safelight.errors import PictureError, RefusedError
+from safelight.picture import Picture
+from safelight.runtime.codec import extras, pixels
+from safelight.runtime.codec.latents import LatentCoder, Reading, Writing, for_networks, scaled
+from safelight.runtime.codec.networks import Engine
+from safelight.runtime.codec.tiling import BLOCK_PX, Tile, grid_of, tiles
+from safelight.work import OnProgress, Progress, silent
+
+MAX_MEGAPIXELS = 400.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a picture, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A file, and what it holds."""
+
+    data: bytes
+    decoded: NDArray[np.integer]
+    """(H, W, 1 or 3): the pixels that every machine will decode."""
+    quality: int
+
+
+class Core:
+    """A codec's engine and tables, and the windows in which it works."""
+
+    def __init__(self, engine: Engine, coder: LatentCoder, halos: tuple[int, int], sha256: bytes) -> None:
+        """`halos` of analysis and synthesis, in positions."""
+        self.engine, self.coder, self.sha256 = engine, coder, sha256
+        self.analysis_halo, self.synthesis_halo = halos
+
+    def analyse(self, values: Integers, tile: Tile, grid: tuple[int, int], quality: int) -> Integers:
+        """Fine latents of a tile, (C, h, w); `values` (3, H, W) of the whole picture, in units, not padded."""
+        outer = tile.with_halo(self.analysis_halo, grid)
+        window = _padded(values, outer)
+        high, low = pixels.split(window)
+        feeds = {names.PIXELS: high[None]} | self._biases(names.ANALYSIS, quality)
+        latents = self.engine.run(names.ANALYSIS, feeds)[names.LATENTS]
+        if low.any():
+            beyond = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: low[None]})[names.LINEAR]
+            zero = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: np.zeros_like(low[None])})[names.LINEAR]
+            latents = latents + (beyond - zero + pixels.LOW_BYTE // 2) // pixels.LOW_BYTE
+        inner: Integers = latents[0][:, *tile.inside(outer).slices()]
+        return inner
+
+    def synthesise(self, latents: Integers, tile: Tile, grid: tuple[int, int], quality: int) -> Integers:
+        """Pixels of a tile about the middle, (3, 16 h, 16 w); `latents` (C, H, W) of the whole picture."""
+        outer = tile.with_halo(self.synthesis_halo, grid)
+        window = latents[:, *outer.slices()].astype(np.int64)
+        linear, limit = (scaled(window, self.coder.factor(names.LINEAR_SCALE)), self.coder.factor(names.LINEAR_LIMIT))
+        feeds = {
+            names.LATENTS: for_networks(window, self.coder.table(names.SYNTHESIS_SCALE, quality))[None],
+            names.LINEAR: np.clip(linear, -limit, limit)[None],
+        }
+        out = self.engine.run(names.SYNTHESIS, feeds | self._biases(names.SYNTHESIS, quality))[names.PIXELS]
+        inner: Integers = out[0][:, *tile.inside(outer).slices(BLOCK_PX)]
+        return inner
+
+    def _biases(self, program: str, quality: int) -> dict[str, Integers]:
+        stages = (names.bias(k) for k in (1, 2, 3))
+        return {stage: self.coder.table(f"{program}.{stage}", quality)[None] for stage in stages}
+
+
+def _padded(values: Integers, window: Tile) -> Integers:
+    """The pixels of a window of positions; beyond the picture its edge goes on."""
+    rows, columns = window.slices(BLOCK_PX)
+    inside = values[:, rows, columns]
+    below, beside = window.height * BLOCK_PX - inside.shape[1], window.width * BLOCK_PX - inside.shape[2]
+    padded: Integers = np.pad(inside, ((0, 0), (0, below), (0, beside)), mode="edge")
+    return padded
+
+
+class Codec:
+    """Compresses pictures and decompresses files. Make one with `load`."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    @staticmethod
+    def load(model: str | Path = "latent", threads: int | None = None) -> "Codec":
+        """A bundle by its name or path. Raises RefusedError for one that cannot be used."""
+        from safelight.runtime.codec.load import load_core
+
+        return Codec(load_core(model, threads))
+
+    def compress(self, picture: Picture, quality: int = 75) -> bytes:
+        """A file with the picture and its metadata; `quality` is 1 to 100. Raises PictureError for float pixels."""
+        return self.encode(picture, quality).data
+
+    def encode(
+        self,
+        picture: Picture,
+        quality: int,
+        rate_weight: float = 1.0,
+        restored: bool = False,
+        on_progress: OnProgress = silent,
+    ) -> Compressed:
+        """The same, with what the file decodes to.
+
+        A larger `rate_weight` saves bytes and costs quality, within some percent. Raises PictureError and UsageError.
+        """
+        pixels.check(picture)
+        width, height = picture.size
+        grid = grid_of(width, height)
+        cut = tiles(grid)
+        values = pixels.units(picture.pixels)
+        latents = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32)
+        streams = []
+        for number, tile in enumerate(cut):
+            on_progress(Progress(number, 2 * len(cut), "coding"))
+            fine = self.core.analyse(values, tile, grid, quality)
+            writer = SymbolWriter(self.core.coder.coder)
+            transfer = Writing(self.core.coder, writer, fine, quality, rate_weight)
+            latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), quality, transfer)
+            streams.append(writer.finish())
+        bits = picture.bits
+        decoded = self._synthesised(latents, cut, picture.pixels.shape[:2], quality, bits, picture.grey)
+        header = Header(
+            self.core.sha256, width, height, bits, quality, _crc(decoded), picture.grey, restored
+        )  # fmt: skip
+        return Compressed(pack(header, extras.pack_extras(picture), streams), decoded, quality)
+
+    def decompress(
+        self,
+        data: bytes,
+        region: Region | None = None,
+        salvage: bool = False,
+        max_megapixels: float = MAX_MEGAPIXELS,
+        on_progress: OnProgress = silent,
+    ) -> Picture:
+        """The picture of a file, or a region of it.
+
+        A whole picture is compared with the CRC of its pixels. With `salvage` damaged tiles become grey, and a warning
+        names each. Raises PictureError for a damaged file, and RefusedError for one of another model.
+        """
+        header = self.header(data, max_megapixels)
+        grid = grid_of(header.width, header.height)
+        cut = tiles(grid)
+        metadata, alpha, lost = extras.unpack_extras(data, header, salvage)
+        wanted = _rectangle(region, header)
+        wide = wanted.with_halo(self.core.synthesis_halo, grid)
+        latents = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32)
+        for number, (tile, stream) in enumerate(zip(cut, header.tiles, strict=True)):
+            if not tile.touches(wide):
+                continue
+            on_progress(Progress(number, 2 * len(cut), "decoding"))
+            content = stream.of(data)
+            try:
+                if content is None:
+                    raise PictureError("is damaged or cut off")
+                reading = Reading(SymbolReader(self.core.coder.coder, content))
+                latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), header.quality, reading)
+            except PictureError as error:
+                line = f"tile {number + 1} of {len(cut)} ({_where(tile, header)}) {error}"
+                if not salvage:
+                    raise PictureError(f"{line}; copy the file again, or save the rest with --salvage") from None
+                lost.append(f"{line}; it is grey")
+        shape = (header.height, header.width)
+        parts = [tile for tile in cut if tile.touches(wanted)]
+        decoded = self._synthesised(latents, parts, shape, header.quality, header.bits, header.grey)
+        if region is None and not lost and _crc(decoded) != header.pixels_crc:
+            raise PictureError("its pixels are not those that were compressed; this machine computes wrongly, tell us")
+        picture = Picture(decoded, alpha, metadata, "png", header.bits, tuple(lost))
+        return picture if region is None else _cropped(picture, region)
+
+    def header(self, data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> Header:
+        """What a file says of itself. Raises PictureError, and RefusedError for a file of another model."""
+        header = unpack(data, lambda width, height: len(tiles(grid_of(width, height))), max_megapixels)
+        if header.model != self.core.sha256:
+            raise RefusedError(
+                f"was compressed with the model {header.model.hex()[:12]}, and this one is "
+                f"{self.core.sha256.hex()[:12]}; name the right one with --model"
+            )
+        return header
+
+    def _synthesised(
+        self, latents: Integers, parts: list[Tile], size: tuple[int, int], quality: int, bits: int, grey: bool
+    ) -> NDArray[np.integer]:
+        """(H, W, 1 or 3): the pixels of some tiles, and 0 elsewhere."""
+        height, width = size
+        dtype = np.uint8 if bits == 8 else np.uint16
+        decoded = np.zeros((height, width, 1 if grey else 3), dtype)
+        for tile in parts:
+            values = self.core.synthesise(latents, tile, latents.shape[1:], quality)
+            rows, columns = tile.slices(BLOCK_PX)
+            part = pixels.from_units(values, bits, grey)
+            decoded[rows, columns] = part[: height - rows.start, : width - columns.start]
+        return decoded
+
+
+def _crc(decoded: NDArray[np.integer]) -> int:
+    return zlib.crc32(np.ascontiguousarray(decoded, decoded.dtype.newbyteorder("<")).data)
+
+
+def _rectangle(region: Region | None, header: Header) -> Tile:
+    """The positions of a region. Raises PictureError if it is not inside the picture."""
+    grid = grid_of(header.width, header.height)
+    if region is None:
+        return Tile(0, 0, *grid)
+    right, bottom = region.left + region.width, region.top + region.height
+    is_empty = min(region.width, region.height) < 1
+    if is_empty or min(region.left, region.top) < 0 or right > header.width or bottom > header.height:
+        raise PictureError(f"the region is not inside the picture, which has {header.width}x{header.height} pixels")
+    top, left = region.top // BLOCK_PX, region.left // BLOCK_PX
+    return Tile(top, left, -(-bottom // BLOCK_PX) - top, -(-right // BLOCK_PX) - left)
+
+
+def _cropped(picture: Picture, region: Region) -> Picture:
+    rows, columns = slice(region.top, region.top + region.height), slice(region.left, region.left + region.width)
+    alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[rows, columns])
+    return replace(picture, pixels=np.ascontiguousarray(picture.pixels[rows, columns]), alpha=alpha)
+
+
+def _where(tile: Tile, header: Header) -> str:
+    """A tile's rectangle in words."""
+    rows, columns = tile.slices(BLOCK_PX)
+    bottom, right = min(rows.stop, header.height), min(columns.stop, header.width)
+    return f"rows {rows.start + 1} to {bottom}, columns {columns.start + 1} to {right}"
