@@ -19,8 +19,8 @@ from safelight.ladder.restorer import build_restorer
 from safelight.learn.checkpoint import Progress
 from safelight.learn.optimise import build_optimiser, guarded_step
 from safelight.learn.restore.data import Pair, loader, training_pairs
-from safelight.learn.store import build_store
 from safelight.learn.restore.task import RestoreObjective, unfreeze
+from safelight.learn.store import build_store
 from safelight.learn.task import Moment
 from safelight.learn.train import read_recipe
 

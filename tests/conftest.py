@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from safelight.bundle import Bundle, RestorerCard, VaeCard, find_bundle, open_bundle
+from safelight.bundle import Bundle, CodecCard, RestorerCard, VaeCard, find_bundle, open_bundle
 from tests.support import BUNDLES, DATA
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other when networks are this small
@@ -62,6 +62,12 @@ def tiny() -> Bundle[RestorerCard]:
 def tiny_vae() -> Bundle[VaeCard]:
     """A VAE of `tests.blobs.write_blobs(folder, 180, classes=3)`: two rungs, three classes, not conditional."""
     return find_bundle(BUNDLES / "images", VaeCard)
+
+
+@pytest.fixture(scope="session")
+def tiny_codec() -> Bundle[CodecCard]:
+    """A codec that is not trained, with two groups of channels."""
+    return find_bundle(BUNDLES / "codec", CodecCard)
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""Make the small bundles of tests/bundles again: `python -m tests.make_bundles`. Needs torch; their tests do not.
+"""Make the small bundles of tests/bundles: `python -m tests.make_bundles [NAME]`. Needs torch; their tests do not.
 
 restore   two experts with random weights of ordinary size: it changes pictures a lot, and runs fast
 images    a VAE of discs, squares and rings with two rungs and a classifier, trained for some seconds
+codec     the KLT of the sample pictures, and random weights of ordinary size in all convolutions
 """
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -15,17 +17,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from safelight.bundle import Bundle, Calibration, NoiseInput, OodReference, RestorerCard, seal
+from safelight.bundle.codec import CodecCard, Group
 from safelight.bundle.restore import CALIBRATION, INT8_GRAPH, MEAN_GRAPH, OOD_REFERENCE
+from safelight.coding.tables import Tables
 from safelight.ladder.restorer import Experts, RestorerNet, build_experts
+from safelight.learn.codec.convert import convert
+from safelight.learn.codec.data import block_covariance
+from safelight.learn.codec.finish import calibration_patches, halo, write_bundle
+from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.images import classify
 from safelight.learn.restore.export import export_graphs, halved
 from safelight.learn.settings import TrainSettings
+from safelight.learn.store import build_store
 from safelight.learn.train import train
 from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED
 from safelight.runtime.restore.tiling import padded
 from tests.blobs import RECIPE, write_blobs
 
 HOME = Path(__file__).parent / "bundles"
+SAMPLES = Path(__file__).parent.parent / "examples" / "samples"
 SIZES = {
     "widths": (8, 8, 16),
     "blocks_down": (1, 1, 1),
@@ -128,8 +138,56 @@ def make_vae(folder: Path) -> None:
         shutil.copytree(run / "bundle", folder)
 
 
+def make_codec(folder: Path) -> None:
+    """Small, and not trained: it compresses as its KLT does, with the noise of its convolutions."""
+    recipe = CodecRecipe(
+        task="codec",
+        name="tiny",
+        card={"summary": "random weights", "data_licences": "none"},
+        model={
+            "groups": [{"channels": 6, "parities": 2}, {"channels": 10, "parities": 1}],
+            "widths": [8, 8, 16],
+            "depths": [1, 1, 1],
+            "context_width": 16,
+            "hyper_channels": 4,
+            "levels": 3,
+        },
+        stages=[{"steps": 1}],
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        store, _ = build_store(SAMPLES, Path(cache), (1.0,), 192)
+        torch.manual_seed(0)
+        model = recipe.model.build()
+        model.initialise(block_covariance(store, 0))
+        for name, parameter in model.named_parameters():
+            if name.endswith(("tail.weight", "tail.bias", "head.bias")) or ".table" in name:
+                nn.init.normal_(parameter, std=0.02)
+        converted = convert(model.requires_grad_(False), calibration_patches(recipe, store, model.levels))
+    card = CodecCard(
+        name="tiny",
+        task="codec",
+        summary="random weights",
+        programs=tuple(converted.programs),
+        groups=tuple(Group(channels=group.channels, parities=group.parities) for group in recipe.model.groups),
+        analysis_halo=halo(recipe.model.depths),
+        synthesis_halo=halo(recipe.model.depths),
+        recipe="none",
+        recipe_sha256="0",
+        trained_on="nothing",
+        training_minutes=0,
+        trained_with="nothing",
+        data_licences="none",
+        weights_licence="Apache-2.0",
+        measured={},
+        limits=(),
+    )
+    write_bundle(folder, converted, Tables.logistic(), card)
+
+
+MAKERS = {"restore": make_restorer, "images": make_vae, "codec": make_codec}
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for name, make in (("restore", make_restorer), ("images", make_vae)):
+    for name in sys.argv[1:] or MAKERS:
         shutil.rmtree(HOME / name, ignore_errors=True)
-        make(HOME / name)
+        MAKERS[name](HOME / name)

@@ -82,7 +82,7 @@ def test_its_recipe_is_read_and_checked(recipe):
     with pytest.raises(RecipeError, match="hours: Input should be greater than 0"):
         read_recipe(recipe)
     recipe.write_text(RECIPE.replace("toy", "toys"))
-    with pytest.raises(RecipeError, match="task 'toys' is not known; use restore or images or toy"):
+    with pytest.raises(RecipeError, match="task 'toys' is not known; use restore or images or codec or toy"):
         read_recipe(recipe)
 
 

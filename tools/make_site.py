@@ -19,7 +19,7 @@ NAVIGATION = {
     "For you": ("for-photographers", "for-vision-engineers", "for-scientists", "for-programmers"),
     "Guides": ("tutorial", "pictures", "data-sets", "augment", "downstream"),
     "Understand": ("model", "glossary"),
-    "Reference": ("reference/cli/index", "reference/python/index", "recipes", "settings"),
+    "Reference": ("reference/cli/index", "reference/python/index", "recipes", "settings", "format"),
     "Measured": ("benchmarks", "gallery", "vae-gallery", "lab-notebook"),
     "Project": ("README <readme>", "architecture", "contributing", "changelog"),
 }

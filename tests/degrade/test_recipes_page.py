@@ -45,6 +45,7 @@ def test_sources_are_those_of_the_docstrings():
 
 def test_all_keys_of_training_recipes_are_listed_with_their_defaults():
     pytest.importorskip("torch")
+    from safelight.learn.codec import recipe as codec
     from safelight.learn.images import recipe as images
     from safelight.learn.recipe import CardSettings, Schedule
     from safelight.learn.restore import recipe as restore
@@ -61,6 +62,10 @@ def test_all_keys_of_training_recipes_are_listed_with_their_defaults():
         "Pictures of a VAE": images.DataSettings,
         "Sizes of a VAE": images.ModelSettings,
         "Stages of a VAE": images.StageSettings,
+        "Top of a codec's recipe": codec.CodecRecipe,
+        "Pictures of a codec": codec.DataSettings,
+        "Sizes of a codec": codec.ModelSettings,
+        "Stages of a codec": codec.StageSettings,
     }.items():
         fields = dict(settings.model_fields)
         if issubclass(settings, Schedule) and settings is not Schedule:  # listed once for all stages

@@ -17,7 +17,7 @@ VERBS = {
     "compress": "Compress pictures to small files that every machine decodes to the same pixels.",
     "decompress": "Decode what 'compress' wrote.",
     "augment": "Write a set of pictures with variants of them, and with their labels.",
-    "evaluate": "Measure a VAE of a set of pictures on pictures that it was not trained on.",
+    "evaluate": "Measure a VAE of a set of pictures, or a codec, on pictures that it was not trained on.",
     "verdict": "Train classifiers with and without an augmentation, and say whether it helps.",
     "data": "Look at a set of pictures before training on it.",
     "model": "List, show, check and export bundles.",

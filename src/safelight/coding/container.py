@@ -125,10 +125,10 @@ def unpack(data: bytes, count_tiles: Callable[[int, int], int], max_megapixels: 
 def _no_signature(data: bytes) -> str:
     if not data:
         return "is empty (0 bytes); copy it again from where it came"
+    if SIGNATURE.startswith(data):
+        return "is cut off in its header; copy it again from where it came"
     if data[1:4] == SIGNATURE[1:4]:
         return "was changed by a transfer as text; copy it again, as binary"
-    if SIGNATURE.startswith(data[:8]):
-        return "is cut off in its header; copy it again from where it came"
     return "is no .latent file; name one that 'safelight compress' wrote"
 
 

@@ -34,7 +34,7 @@ def html(title: str, evaluation: Evaluation, metrics: Path | None) -> str:
     )
     parts = [f"<h1>{escape(title)}</h1>", f"<table>{rows}</table>"]
     parts += [f"<p>{escape(note)}</p>" for note in evaluation.notes]
-    parts += [figure(name, _image(grid_picture(grid))) for name, grid in evaluation.grids.items()]
+    parts += [figure(name, image(grid_picture(grid))) for name, grid in evaluation.grids.items()]
     if metrics is not None and metrics.is_file():
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         for name, caption in CURVES.items():
@@ -62,7 +62,8 @@ def grid_picture(grid: NDArray[np.floating]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _image(pixels: NDArray[np.uint8]) -> str:
+def image(pixels: NDArray[np.uint8]) -> str:
+    """A picture within the page, enlarged by a whole number."""
     factor = max(1, ENLARGE_TO_PX // pixels.shape[1])
     picture = to_vips(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
     data = base64.b64encode(picture.write_to_buffer(".png")).decode()

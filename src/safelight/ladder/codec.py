@@ -37,7 +37,7 @@ LOGISTIC_STD = math.pi / math.sqrt(3)
 """Standard deviation of the logistic distribution of scale 1."""
 SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = math.log(0.04), math.log(400.0)
 ESCAPE_NATS = 14.0
-"""About what the rarest symbols cost: a coder writes them in another way."""
+"""About what the nearest of the symbols costs that a coder has to write in another way, as an escape."""
 LIMIT = 8.0
 """What convolutions see of latents, in units of a channel's spread, ends here: integers need a bound."""
 CORRECTION_SPEED = 0.1
@@ -86,22 +86,21 @@ class BlockTransform(nn.Module):
 
 
 class Analysis(nn.Module):
-    """x → y; see the module."""
+    """x → y; see the module. It does not know the level: with one, it ran away at levels where errors cost little."""
 
-    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int], levels: int) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int]) -> None:
         super().__init__()
         self.linear = BlockTransform(channels)
         self.head = nn.Conv2d(48, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(blocks(width, depth) for width, depth in zip(widths, depths, strict=True))
-        self.biases = nn.ModuleList(LevelBias(levels, width) for width in widths)
         self.down = nn.ModuleList([down(widths[0], widths[1]), down(widths[1], widths[2])])
         self.tail = zero_init(nn.Conv2d(widths[2], channels, 1))
 
-    def forward(self, x: Tensor, scale: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor) -> Tensor:
         """`x` (B, 3, H, W) around 0; `scale` (1, C, 1, 1) is the unit of what the path adds."""
         h = self.head(F.pixel_unshuffle(x, 4))  # (B, w0, H/4, W/4)
-        for level, (stage, bias) in enumerate(zip(self.blocks, self.biases, strict=True)):
-            h = stage(bias(self.down[level - 1](h) if level else h, weights))
+        for k, stage in enumerate(self.blocks):
+            h = stage(self.down[k - 1](h) if k else h)
         return _precise_conv(x, self.linear.kernel) + scale * unreduced(self.tail(h))
 
 
@@ -166,7 +165,7 @@ class CodecNet(nn.Module):
         self.groups, self.levels = tuple(groups), levels
         channels = sum(size for size, _ in groups)
         self.channels, self.hyper_channels = channels, hyper_channels
-        self.analysis = Analysis(channels, widths, depths, levels)
+        self.analysis = Analysis(channels, widths, depths)
         self.synthesis = Synthesis(channels, widths, depths, levels)
         width = context_width
         self.hyper_analysis = nn.Sequential(
@@ -234,7 +233,7 @@ class CodecNet(nn.Module):
     def forward(self, x: Tensor, level: Tensor, generator: torch.Generator | None = None) -> CodecOutput:
         """`x` (B, 3, H, W) in [0, 1], `level` (B,). With a generator rates are those of noise, as in training."""
         weights = self.level_weights(level)
-        y = self.analysis(x - 0.5, self.change_scale, weights)
+        y = self.analysis(x - 0.5, self.change_scale)
         context, hyper_bits = self._code_hyper(y, weights, generator)
         latents, bits = self._code(y, context, weights, generator)
         picture = self.synthesis(latents, self.spread(weights), weights) + 0.5
@@ -245,7 +244,7 @@ class CodecNet(nn.Module):
         gains = interpolated(weights, self.hyper_log_gains).exp()
         mean, log_scale = self.hyper_mean[None, :, None, None], interpolated(weights, self.hyper_log_scale)
         z = unreduced(self.hyper_analysis((y / self.spread(weights)).clamp(-LIMIT, LIMIT))) * gains
-        bits = logistic_bits(noisy(z - mean, generator), bound_log_scale(log_scale))
+        bits = logistic_bits(noisy(z - mean, generator), bound_log_scale(log_scale), escapes=False)
         context = self.hyper_synthesis((mean + rounded(z - mean)) / gains)
         return self.context_bias(context, weights), bits.sum((1, 2, 3))
 
@@ -300,12 +299,18 @@ def bound_log_scale(log_scale: Tensor) -> Tensor:
     return bounded.detach() + 0.1 * (log_scale - log_scale.detach()) + 0.9 * (bounded - bounded.detach())
 
 
-def logistic_bits(v: Tensor, log_scale: Tensor) -> Tensor:
-    """-log2 of the mass that a logistic distribution about 0 has within half a step of v, elementwise; at most 20."""
+def logistic_bits(v: Tensor, log_scale: Tensor, escapes: bool = True) -> Tensor:
+    """-log2 of the mass that a logistic distribution about 0 has within half a step of v, elementwise.
+
+    Rare symbols cost as escapes do. Without escapes the cost rises in proportion to |v|: what nothing else holds back,
+    as the coarse rung, must not become large for the price of an escape.
+    """
     v, per_scale = v.abs(), torch.exp(-log_scale)
     upper, lower = (0.5 - v) * per_scale, (-0.5 - v) * per_scale
     log_mass = log_sigmoid(upper) + log_sigmoid(-lower) + torch.log(-torch.expm1(-per_scale))
-    return -torch.logaddexp(log_mass, torch.full_like(log_mass, -ESCAPE_NATS)) / math.log(2)
+    if escapes:
+        log_mass = torch.logaddexp(log_mass, -ESCAPE_NATS - 2 * torch.log1p(v))
+    return -log_mass / math.log(2)
 
 
 def interpolated(weights: Tensor, table: Tensor) -> Tensor:

@@ -96,21 +96,14 @@ class _Conversion:
         x = b.input(names.PIXELS, 1 / 255, 128, self.pixels - 0.5 - half)
         kernel, offset = on_pixels(net.head.weight), _bias_of(net.head) + half * net.head.weight.sum((1, 2, 3))
         real = F.conv2d(x.real, kernel, offset, stride=4, padding=4)
-        for k, (stage, module) in enumerate(zip(net.blocks, net.biases, strict=True)):
-            bias = _of(LevelBias, module)
-            real = real + interpolated(self.weights, bias.table)
+        for k, stage in enumerate(net.blocks):
             unit, real = self._stage_unit(stage, real)
             if k == 0:
                 h = b.conv(x, kernel, offset, "head", unit=unit, limit=STREAM_LIMIT, stride=4, padding=4)
             else:
-                h = b.layer(
-                    b.narrow(h, f"down{k}_in"),
-                    _of(nn.Conv2d, net.down[k - 1]),
-                    f"down{k}",
-                    unit=unit,
-                    limit=STREAM_LIMIT,
-                )
-            h = self._stage(b, h, stage, self._bias(b, bias, names.bias(k + 1), unit), f"stage{k + 1}")
+                down = _of(nn.Conv2d, net.down[k - 1])
+                h = b.layer(b.narrow(h, f"down{k}_in"), down, f"down{k}", unit=unit, limit=STREAM_LIMIT)
+            h = self._stage(b, h, stage, f"stage{k + 1}")
             real = net.down[k](real) if k < 2 else real
         scale = self.model.change_scale.flatten()
         path = b.conv(
@@ -229,7 +222,8 @@ class _Conversion:
                     unit=unit,
                     limit=STREAM_LIMIT,
                 )
-            h = self._stage(b, h, stage, self._bias(b, bias, names.bias(k + 1), unit), f"stage{k + 1}")
+            h = b.add(h, self._bias(b, bias, names.bias(k + 1), unit), f"stage{k + 1}_biased")
+            h = self._stage(b, h, stage, f"stage{k + 1}")
             real = net.up[k](real) if k < 2 else real
         path = b.layer(
             b.narrow(h, "tail_in"), net.tail, "tail", unit=names.PIXEL_UNIT, limit=FINE_LIMIT, largest_weight=MUCH
@@ -278,8 +272,7 @@ class _Conversion:
         return stream_unit(*reals), reals[-1]
 
     @staticmethod
-    def _stage(b: Builder, h: Value, stage: nn.Module, bias: Value, name: str) -> Value:
-        h = b.add(h, bias, f"{name}_biased")
+    def _stage(b: Builder, h: Value, stage: nn.Module, name: str) -> Value:
         for k, block in enumerate(stage.children()):
             h = b.block(h, _of(ResidualBlock, block), f"{name}_block{k + 1}")
         return h

@@ -47,7 +47,7 @@ def fit_tables(bundle: Bundle[CodecCard], store: PixelStore) -> Tables:
         entry, quality = largest[int(k)], int(rng.integers(1, 101))
         values, grid = units(store.pixels(entry)), grid_of(entry.width, entry.height)
         for tile in tiles(grid):
-            fine = core.analyse(values, tile, grid, quality)
+            fine = core.analyse(values, tile, grid)
             core.coder.code((tile.height, tile.width), quality, Writing(core.coder, counter, fine, quality))
     return Tables.of([frequencies(_masses(number, counter.counts[number])) for number in range(SCALES)])
 

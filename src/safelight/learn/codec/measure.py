@@ -1,5 +1,7 @@
 """What a finished codec is worth on held-out pictures, by the bytes of whole files."""
 
+import math
+
 from safelight.bundle import Bundle
 from safelight.bundle.codec import CodecCard
 from safelight.learn.codec.validate import ANCHORS, largest_scale
@@ -19,7 +21,8 @@ def measure(bundle: Bundle[CodecCard], store: PixelStore) -> dict[str, float]:
     scores = {}
     for kind, qualities in ANCHORS.items():
         percent = 100 * bd_rate(curve, format_curve(kind, pictures, qualities), BETWEEN_DB)
-        scores[f"val_bd_rate_{kind}_percent"] = round(percent, 2)
+        if math.isfinite(percent):  # not so for a codec that reaches no quality of the format
+            scores[f"val_bd_rate_{kind}_percent"] = round(percent, 2)
     for quality, (rate, psnr) in zip(QUALITIES, curve, strict=True):
         scores |= {f"val_bpp_q{quality}": round(rate, 4), f"val_psnr_db_q{quality}": round(psnr, 2)}
     return scores

@@ -60,7 +60,7 @@ class CodecRecipe(Recipe):
     task: Literal["codec"]
     validate_every: Positive = 1000
     log_every: Positive = 50
-    data: DataSettings = DataSettings.of()
+    data: DataSettings = Field(default_factory=DataSettings.of)
     model: ModelSettings
     stages: tuple[StageSettings, ...] = Field(min_length=1)
 

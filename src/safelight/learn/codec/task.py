@@ -17,11 +17,14 @@ from safelight.learn.store import PixelStore
 from safelight.learn.task import Group, Logged, Moment
 
 PEAK = 255.0
-WEIGHT = 10.0
+TYPICAL = 10.0
 
 
 class CodecObjective(nn.Module):
-    """λ 255² mse + bits per pixel, over the root of λ, so that no level outweighs the others."""
+    """J = λ 255² mse + bits per pixel, as log(J / J₀ + 1/2) with J₀ = 10 √λ, about what J is at each level.
+
+    So a share of J counts alike at all levels, and a patch on which the codec fails cannot drown all others.
+    """
 
     def __init__(self, model: CodecNet, stage: StageSettings, seed: int) -> None:
         super().__init__()
@@ -34,7 +37,8 @@ class CodecObjective(nn.Module):
         mse = (out.picture - batch.pixels).square().mean((1, 2, 3))
         bits_per_pixel = out.bits / batch.pixels[0, 0].numel()
         lambdas = self.model.lambdas(batch.level)
-        loss = ((lambdas * PEAK**2 * mse + bits_per_pixel.sum(1)) / (WEIGHT * lambdas.sqrt())).mean()
+        price = (lambdas * PEAK**2 * mse + bits_per_pixel.sum(1)) / (TYPICAL * lambdas.sqrt())
+        loss = torch.log(price + 0.5).mean()
         fine, coarse = bits_per_pixel.mean(0).unbind()
         return loss, {"bits_per_pixel": fine + coarse, "hyper_bits_per_pixel": coarse, "psnr_db": _psnr_db(mse)}
 

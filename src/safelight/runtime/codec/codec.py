@@ -50,13 +50,12 @@ class Core:
         self.engine, self.coder, self.sha256 = engine, coder, sha256
         self.analysis_halo, self.synthesis_halo = halos
 
-    def analyse(self, values: Integers, tile: Tile, grid: tuple[int, int], quality: int) -> Integers:
+    def analyse(self, values: Integers, tile: Tile, grid: tuple[int, int]) -> Integers:
         """Fine latents of a tile, (C, h, w); `values` (3, H, W) of the whole picture, in units, not padded."""
         outer = tile.with_halo(self.analysis_halo, grid)
         window = _padded(values, outer)
         high, low = pixels.split(window)
-        feeds = {names.PIXELS: high[None]} | self._biases(names.ANALYSIS, quality)
-        latents = self.engine.run(names.ANALYSIS, feeds)[names.LATENTS]
+        latents = self.engine.run(names.ANALYSIS, {names.PIXELS: high[None]})[names.LATENTS]
         if low.any():
             beyond = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: low[None]})[names.LINEAR]
             zero = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: np.zeros_like(low[None])})[names.LINEAR]
@@ -73,13 +72,11 @@ class Core:
             names.LATENTS: for_networks(window, self.coder.table(names.SYNTHESIS_SCALE, quality))[None],
             names.LINEAR: np.clip(linear, -limit, limit)[None],
         }
-        out = self.engine.run(names.SYNTHESIS, feeds | self._biases(names.SYNTHESIS, quality))[names.PIXELS]
+        for stage in (names.bias(k) for k in (1, 2, 3)):
+            feeds[stage] = self.coder.table(f"{names.SYNTHESIS}.{stage}", quality)[None]
+        out = self.engine.run(names.SYNTHESIS, feeds)[names.PIXELS]
         inner: Integers = out[0][:, *tile.inside(outer).slices(BLOCK_PX)]
         return inner
-
-    def _biases(self, program: str, quality: int) -> dict[str, Integers]:
-        stages = (names.bias(k) for k in (1, 2, 3))
-        return {stage: self.coder.table(f"{program}.{stage}", quality)[None] for stage in stages}
 
 
 def _padded(values: Integers, window: Tile) -> Integers:
@@ -129,7 +126,7 @@ class Codec:
         streams = []
         for number, tile in enumerate(cut):
             on_progress(Progress(number, 2 * len(cut), "coding"))
-            fine = self.core.analyse(values, tile, grid, quality)
+            fine = self.core.analyse(values, tile, grid)
             writer = SymbolWriter(self.core.coder.coder)
             transfer = Writing(self.core.coder, writer, fine, quality, rate_weight)
             latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), quality, transfer)
