@@ -2,11 +2,11 @@
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from safelight.coding.tiling import grid_of, tiles
 from safelight.errors import PictureError
 
 SIGNATURE = b"\x89LAT\r\n\x1a\n"
@@ -64,7 +64,7 @@ class Header:
     """Of a value: 8, 10, 12 or 16."""
     quality: int
     """1 to 100."""
-    pixels_crc: int
+    pixels_crc: int = 0
     """CRC-32 of the decoded pixels, row by row, channels interleaved, little-endian."""
     grey: bool = False
     restored: bool = False
@@ -86,7 +86,7 @@ def pack(header: Header, extras: dict[Extra, bytes], tiles: list[bytes]) -> byte
     return b"".join([head, _CRC.pack(zlib.crc32(head)), *extras.values(), *tiles])
 
 
-def unpack(data: bytes, count_tiles: Callable[[int, int], int], max_megapixels: float) -> Header:
+def unpack(data: bytes, max_megapixels: float) -> Header:
     """The header of a file. Raises PictureError for what is no such file, or not of this version, or damaged."""
     if not data.startswith(SIGNATURE):
         raise PictureError(_no_signature(data))
@@ -101,7 +101,7 @@ def unpack(data: bytes, count_tiles: Callable[[int, int], int], max_megapixels: 
             f"declares {width}x{height} pixels; the limit is {max_megapixels:.0f} megapixels (--max-megapixels)"
         )
     heads = [(reader.byte(), reader.number(), *reader.fixed(_CRC)) for _ in range(reader.count())]
-    tile_heads = [(reader.number(), *reader.fixed(_CRC)) for _ in range(count_tiles(width, height))]
+    tile_heads = [(reader.number(), *reader.fixed(_CRC)) for _ in tiles(grid_of(width, height))]
     end = reader.position
     (crc,) = reader.fixed(_CRC)
     if zlib.crc32(data[:end]) != crc:
@@ -112,14 +112,22 @@ def unpack(data: bytes, count_tiles: Callable[[int, int], int], max_megapixels: 
     for kind, length, crc in heads:
         extras[kind] = Stream(position, length, crc)
         position += length
-    tiles = []
+    streams = []
     for length, crc in tile_heads:
-        tiles.append(Stream(position, length, crc))
+        streams.append(Stream(position, length, crc))
         position += length
     return Header(
-        model, width, height, bits, quality, pixels_crc,
-        bool(flags & Flag.GREY), bool(flags & Flag.RESTORED), extras, tuple(tiles),
-    )  # fmt: skip
+        model=model,
+        width=width,
+        height=height,
+        bits=bits,
+        quality=quality,
+        pixels_crc=pixels_crc,
+        grey=bool(flags & Flag.GREY),
+        restored=bool(flags & Flag.RESTORED),
+        extras=extras,
+        tiles=tuple(streams),
+    )
 
 
 def _no_signature(data: bytes) -> str:
@@ -148,7 +156,7 @@ class _Reader:
         self.data, self.position = data, 0
 
     def fixed(self, form: struct.Struct) -> tuple[Any, ...]:
-        """Values of a fixed form."""
+        """Values of a fixed form. Raises PictureError."""
         start = self.position
         self.position += form.size
         if self.position > len(self.data):
@@ -161,7 +169,7 @@ class _Reader:
         return value
 
     def number(self) -> int:
-        """A number of LEB128."""
+        """A number of LEB128. Raises PictureError."""
         value = 0
         for k in range(_LONGEST_NUMBER):
             byte = self.byte()
@@ -171,7 +179,7 @@ class _Reader:
         raise PictureError("its header is damaged; copy the file again from where it came")
 
     def count(self) -> int:
-        """How many entries follow: not more than there is room for."""
+        """How many entries follow: not more than there is room for. Raises PictureError."""
         count = self.number()
         if count > len(self.data):
             raise PictureError("its header is damaged; copy the file again from where it came")

@@ -19,7 +19,7 @@ from safelight.errors import BundleError
 Integers = NDArray[np.int64]
 EXACT = 2**24
 """Integers up to here are exact in float32."""
-Kind = Literal["conv", "add", "shift", "shuffle"]
+OperationKind = Literal["conv", "add", "shift", "shuffle"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Operation:
     shuffle     (r² C, H, W) → (C, r H, r W), as pixel shuffle
     """
 
-    kind: Kind
+    kind: OperationKind
     inputs: tuple[str, ...]
     output: str
     weights: str = ""
@@ -98,8 +98,8 @@ def _shift(op: Operation, inputs: list[Integers], arrays: Mapping[str, NDArray[A
 
 def _shuffle(op: Operation, inputs: list[Integers], arrays: Mapping[str, NDArray[Any]]) -> Integers:
     r, (_, channels, height, width) = op.factor, inputs[0].shape
-    split = inputs[0].reshape(1, channels // r**2, r, r, height, width)
-    return split.transpose(0, 1, 4, 2, 5, 3).reshape(1, channels // r**2, height * r, width * r)
+    split = inputs[0].reshape((1, channels // r**2, r, r, height, width))
+    return split.transpose((0, 1, 4, 2, 5, 3)).reshape(1, channels // r**2, height * r, width * r)
 
 
 _APPLY = {"conv": _conv, "add": _add, "shift": _shift, "shuffle": _shuffle}

@@ -23,27 +23,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import ResidualBlock, blocks, down, unreduced, up, zero_init
-from safelight.ladder.likelihoods import log_sigmoid
+from safelight.coding.tiling import BLOCK_PX
+from safelight.ladder.layers import ResidualBlock, down, unreduced, up, zero_init
+from safelight.ladder.symbols import (
+    SMALLEST_LOG_SCALE,
+    bound_log_scale,
+    logistic_bits,
+    noisy,
+    parity_masks,
+    rounded,
+)
+from safelight.ladder.transforms import LIMIT, Analysis, LevelBias, Synthesis, interpolated
 
-BLOCK_PX = 16
-"""One position of the fine rung stands for a square of this side."""
 HYPER_PX = 64
-"""The same of the coarse rung."""
-VALUES = 3 * BLOCK_PX**2
+"""One position of the coarse rung stands for a square of this side."""
 LAMBDAS = (3e-4, 0.5)
 """Price of distortion at the lowest and the highest level, in bits per pixel over squared error in (1/255)²."""
 LOGISTIC_STD = math.pi / math.sqrt(3)
 """Standard deviation of the logistic distribution of scale 1."""
-SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = math.log(0.04), math.log(400.0)
-ESCAPE_NATS = 14.0
-"""About what the nearest of the symbols costs that a coder has to write in another way, as an escape."""
-LIMIT = 8.0
-"""What convolutions see of latents, in units of a channel's spread, ends here: integers need a bound."""
-CORRECTION_SPEED = 0.1
-"""The linear transforms move so much slower than other parameters: a basis is all but right from the start."""
-
-
 LARGEST_CHANGE_SCALE = 0.5
 MEAN_SPEED = 0.2
 """Means move so much slower than other outputs: many steps of quantisation go into a channel's spread."""
@@ -56,73 +53,6 @@ class CodecOutput(NamedTuple):
     """x̂, (B, 3, H, W), not clipped."""
     bits: Tensor
     """(B, 2): of the fine rung and of the coarse one."""
-
-
-class LevelBias(nn.Module):
-    """A bias for each level, interpolated between neighbours."""
-
-    def __init__(self, levels: int, width: int) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.zeros(levels, width))
-
-    def forward(self, h: Tensor, weights: Tensor) -> Tensor:
-        """`h` (B, width, H, W); `weights` (B, levels), which sum to 1."""
-        return h + interpolated(weights, self.table)
-
-
-class BlockTransform(nn.Module):
-    """A linear transform of 16x16x3 blocks: a fixed basis, and a correction that is learned slowly."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.basis: Tensor
-        self.register_buffer("basis", torch.zeros(channels, 3, BLOCK_PX, BLOCK_PX))
-        self.correction = nn.Parameter(torch.zeros(channels, 3, BLOCK_PX, BLOCK_PX))
-
-    @property
-    def kernel(self) -> Tensor:
-        """(channels, 3, 16, 16)"""
-        return self.basis + CORRECTION_SPEED * self.correction
-
-
-class Analysis(nn.Module):
-    """x → y; see the module. It does not know the level: with one, it ran away at levels where errors cost little."""
-
-    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int]) -> None:
-        super().__init__()
-        self.linear = BlockTransform(channels)
-        self.head = nn.Conv2d(48, widths[0], 3, padding=1)
-        self.blocks = nn.ModuleList(blocks(width, depth) for width, depth in zip(widths, depths, strict=True))
-        self.down = nn.ModuleList([down(widths[0], widths[1]), down(widths[1], widths[2])])
-        self.tail = zero_init(nn.Conv2d(widths[2], channels, 1))
-
-    def forward(self, x: Tensor, scale: Tensor) -> Tensor:
-        """`x` (B, 3, H, W) around 0; `scale` (1, C, 1, 1) is the unit of what the path adds."""
-        h = self.head(F.pixel_unshuffle(x, 4))  # (B, w0, H/4, W/4)
-        for k, stage in enumerate(self.blocks):
-            h = stage(self.down[k - 1](h) if k else h)
-        return _precise_conv(x, self.linear.kernel) + scale * unreduced(self.tail(h))
-
-
-class Synthesis(nn.Module):
-    """ŷ → x̂; see the module."""
-
-    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int], levels: int) -> None:
-        super().__init__()
-        self.linear = BlockTransform(channels)
-        coarse_to_fine = widths[::-1]
-        self.head = nn.Conv2d(channels, widths[2], 1)
-        self.blocks = nn.ModuleList(blocks(w, n) for w, n in zip(coarse_to_fine, depths[::-1], strict=True))
-        self.biases = nn.ModuleList(LevelBias(levels, width) for width in coarse_to_fine)
-        self.up = nn.ModuleList([up(widths[2], widths[1]), up(widths[1], widths[0])])
-        self.tail = zero_init(nn.Conv2d(widths[0], 48, 3, padding=1))
-
-    def forward(self, latents: Tensor, spread: Tensor, weights: Tensor) -> Tensor:
-        """`latents` ŷ (B, C, H/16, W/16); the root of `spread` (B, C, 1, 1) brings them to one scale for the path."""
-        h = self.head((latents / spread.sqrt()).clamp(-LIMIT, LIMIT))
-        for level, (stage, bias) in enumerate(zip(self.blocks, self.biases, strict=True)):
-            h = stage(bias(self.up[level - 1](h) if level else h, weights))
-        return _precise_transpose(latents, self.linear.kernel) + F.pixel_shuffle(unreduced(self.tail(h)), 4)
 
 
 class Pass(nn.Module):
@@ -168,15 +98,11 @@ class CodecNet(nn.Module):
         self.analysis = Analysis(channels, widths, depths)
         self.synthesis = Synthesis(channels, widths, depths, levels)
         width = context_width
-        self.hyper_analysis = nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1),
-            nn.ReLU(),
-            down(width, width),
-            nn.ReLU(),
-            down(width, hyper_channels),
+        self.hyper_analysis = _with_relus(
+            [nn.Conv2d(channels, width, 3, padding=1), down(width, width), down(width, hyper_channels)]
         )
-        self.hyper_synthesis = nn.Sequential(
-            up(hyper_channels, width), nn.ReLU(), up(width, width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1)
+        self.hyper_synthesis = _with_relus(
+            [up(hyper_channels, width), up(width, width), nn.Conv2d(width, width, 3, padding=1)]
         )
         self.context_bias = LevelBias(levels, width)
         steps = [size for size, parities in groups for _ in range(parities)]
@@ -274,56 +200,7 @@ class CodecNet(nn.Module):
         return torch.cat(latents, dim=1), total
 
 
-def parity_masks(y: Tensor) -> tuple[Tensor, Tensor]:
-    """Two checkerboards of (1, 1, H, W): the one that is decoded first has the upper left corner."""
-    rows, columns = torch.arange(y.shape[2], device=y.device), torch.arange(y.shape[3], device=y.device)
-    odd = ((rows[:, None] + columns[None, :]) % 2).to(y.dtype)[None, None]
-    return 1 - odd, odd
-
-
-def rounded(v: Tensor) -> Tensor:
-    """Nearest integers, with the gradient of the identity."""
-    return v + (v.round() - v).detach()
-
-
-def noisy(v: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Uniform noise of width 1 instead of rounding, for rates with a gradient; rounding without a generator."""
-    if generator is None:
-        return v.round()
-    return v + torch.rand(v.shape, generator=generator) - 0.5
-
-
-def bound_log_scale(log_scale: Tensor) -> Tensor:
-    """Within the tables. Below, the gradient lives on, so that a scale can come back."""
-    bounded = log_scale.clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE)
-    return bounded.detach() + 0.1 * (log_scale - log_scale.detach()) + 0.9 * (bounded - bounded.detach())
-
-
-def logistic_bits(v: Tensor, log_scale: Tensor, escapes: bool = True) -> Tensor:
-    """-log2 of the mass that a logistic distribution about 0 has within half a step of v, elementwise.
-
-    Rare symbols cost as escapes do. Without escapes the cost rises in proportion to |v|: what nothing else holds back,
-    as the coarse rung, must not become large for the price of an escape.
-    """
-    v, per_scale = v.abs(), torch.exp(-log_scale)
-    upper, lower = (0.5 - v) * per_scale, (-0.5 - v) * per_scale
-    log_mass = log_sigmoid(upper) + log_sigmoid(-lower) + torch.log(-torch.expm1(-per_scale))
-    if escapes:
-        log_mass = torch.logaddexp(log_mass, -ESCAPE_NATS - 2 * torch.log1p(v))
-    return -log_mass / math.log(2)
-
-
-def interpolated(weights: Tensor, table: Tensor) -> Tensor:
-    """(B, levels) and (levels, C) → (B, C, 1, 1): rows of the table, mixed in float32."""
-    return (weights[:, :, None] * table).sum(1)[:, :, None, None]
-
-
-def _precise_conv(x: Tensor, kernel: Tensor) -> Tensor:
-    """Blocks → channels, always in float32: bfloat16 has too few digits for a mean of 256 values."""
-    with torch.autocast(x.device.type, enabled=False):
-        return F.conv2d(x, kernel, stride=BLOCK_PX)
-
-
-def _precise_transpose(latents: Tensor, kernel: Tensor) -> Tensor:
-    with torch.autocast(latents.device.type, enabled=False):
-        return F.conv_transpose2d(latents, kernel, stride=BLOCK_PX)
+def _with_relus(layers: Sequence[nn.Module]) -> nn.Sequential:
+    """Layers with a ReLU between neighbours."""
+    between = [part for layer in layers for part in (layer, nn.ReLU())]
+    return nn.Sequential(*between[:-1])

@@ -7,6 +7,7 @@ import onnxruntime as ort
 import pytest
 
 from safelight.coding.container import SIGNATURE
+from safelight.coding.tiling import Tile, grid_of, tiles
 from safelight.errors import PictureError, RefusedError
 from safelight.picture import Metadata, Picture, read
 from safelight.runtime.codec import Codec
@@ -14,7 +15,6 @@ from safelight.runtime.codec import codec as codec_module
 from safelight.runtime.codec.codec import Region
 from safelight.runtime.codec.load import build_core, read_codec
 from safelight.runtime.codec.networks import Law
-from safelight.runtime.codec.tiling import Tile, grid_of, tiles
 from tests.support import ROOT
 
 SAMPLE = ROOT / "examples" / "samples" / "roman_colosseum.webp"
@@ -108,7 +108,7 @@ def test_threads_and_optimisation_change_nothing(tiny_codec, photo_pixels, codec
 def test_tiles_meet_without_a_seam(codec, photo_pixels, monkeypatch):
     """The synthesis of a picture in small tiles is that of the picture as a whole."""
     picture = Picture(photo_pixels)
-    monkeypatch.setattr("safelight.runtime.codec.tiling.TILE", 4)
+    monkeypatch.setattr("safelight.coding.tiling.TILE", 4)
     made = codec.encode(picture, 50)
     parts = len(codec.header(made.data).tiles)
     assert parts == 12
@@ -117,7 +117,7 @@ def test_tiles_meet_without_a_seam(codec, photo_pixels, monkeypatch):
         reading = codec_module.Reading(codec_module.SymbolReader(codec.core.coder.coder, stream.of(made.data)))
         latents[:, *tile.slices()] = codec.core.coder.code((tile.height, tile.width), 50, reading)
     whole = Tile(0, 0, *latents.shape[1:])
-    at_once = codec._synthesised(latents, [whole], picture.pixels.shape[:2], 50, 8, False)
+    at_once = codec._synthesised(latents, [whole], codec.header(made.data))
     np.testing.assert_array_equal(at_once, made.decoded)
     values = codec_module.pixels.units(picture.pixels)
     analysed = codec.core.analyse(values, whole, latents.shape[1:])
@@ -127,7 +127,7 @@ def test_tiles_meet_without_a_seam(codec, photo_pixels, monkeypatch):
 
 
 def test_a_region_is_that_part_of_the_whole(codec, photo_pixels, monkeypatch):
-    monkeypatch.setattr("safelight.runtime.codec.tiling.TILE", 4)
+    monkeypatch.setattr("safelight.coding.tiling.TILE", 4)
     alpha = np.arange(151 * 211, dtype=np.uint8).reshape(151, 211, 1)
     data = codec.compress(Picture(photo_pixels, alpha), 50)
     whole = codec.decompress(data)
@@ -190,7 +190,7 @@ def test_equal_input_gives_equal_bytes(codec, photo_pixels):
 
 
 def test_a_damaged_tile_is_named_and_the_rest_is_saved(codec, photo_pixels, monkeypatch):
-    monkeypatch.setattr("safelight.runtime.codec.tiling.TILE", 4)
+    monkeypatch.setattr("safelight.coding.tiling.TILE", 4)
     data = codec.compress(Picture(photo_pixels), 50)
     stream = codec.header(data).tiles[5]
     damaged = bytearray(data)
@@ -207,7 +207,7 @@ def test_a_damaged_tile_is_named_and_the_rest_is_saved(codec, photo_pixels, monk
 
 
 def test_a_file_that_is_cut_off_is_saved_as_far_as_it_goes(codec, photo_pixels, monkeypatch):
-    monkeypatch.setattr("safelight.runtime.codec.tiling.TILE", 4)
+    monkeypatch.setattr("safelight.coding.tiling.TILE", 4)
     data = codec.compress(Picture(photo_pixels), 50)
     half = data[: codec.header(data).tiles[7].start]
     with pytest.raises(PictureError, match="tile 8 of 12"):

@@ -1,7 +1,5 @@
 """Names of programs, of their inputs and outputs, and of tables; and the units that both worlds must agree on."""
 
-import math
-
 ANALYSIS, ANALYSIS_LINEAR, SYNTHESIS = "analysis", "analysis-linear", "synthesis"
 HYPER_ANALYSIS, HYPER_SYNTHESIS = "hyper-analysis", "hyper-synthesis"
 
@@ -14,12 +12,10 @@ CONTEXT_SCALE, MEAN_SCALE = "latents.to_context", "latents.from_mean"
 LINEAR_LIMIT = "latents.linear_limit"
 SYNTHESIS_SCALE, LINEAR_SCALE, HYPER_SCALE = "latents.to_synthesis", "latents.to_linear", "hyper.to_context"
 
-CONTEXT_REACH = 8.0
 CONTEXT_UNIT, CONTEXT_LIMIT = 1 / 64, 512
 """Latents as convolutions read them: over their channel's spread, in 1/64, within ±8."""
 PIXEL_UNIT = 1 / 65280
 """Pixels as the synthesis gives them, about 1/2: 256 units are one step of 8 bits."""
-LOGISTIC_STD = math.pi / math.sqrt(3)
 
 
 def bias(stage: int) -> str:

@@ -32,7 +32,7 @@ class BatchSettings(Protocol):
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """One file, and what is made of it."""
 
     source: Path
@@ -57,7 +57,7 @@ class Plan:
     settings: BatchSettings
     folder: Path
     verb: str
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[FileTask] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,16 +99,16 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     return Plan(settings, output, naming.verb, _checked(_mirrored(settings, naming)))
 
 
-def _mirrored(settings: BatchSettings, naming: Naming) -> list[Task]:
+def _mirrored(settings: BatchSettings, naming: Naming) -> list[FileTask]:
     """A task for every file. Earlier results in the output folder are no inputs, unless they are named."""
-    tasks: list[Task] = []
+    tasks: list[FileTask] = []
     planned: set[Path] = set()
     made_here = Results(settings.output, naming.verb).files()
     for entry in settings.inputs:
         for source, below in _sources(entry, settings, naming.reads):
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
-                tasks.append(Task(entry, settings.output, problem=problem))
+                tasks.append(FileTask(entry, settings.output, problem=problem))
             elif entry == source or os.path.realpath(source) not in made_here:
                 target = settings.output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
@@ -140,19 +140,19 @@ def _is_special(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
-def _task(source: Path, target: Path, settings: BatchSettings, naming: Naming, *, planned: set[Path]) -> Task:
+def _task(source: Path, target: Path, settings: BatchSettings, naming: Naming, *, planned: set[Path]) -> FileTask:
     """With if_exists = rename the first of name, name_1, name_2, ... of which no output is there."""
-    task, count, earlier = Task(source, target, naming.beside(target)), 0, list[Path]()
+    task, count, earlier = FileTask(source, target, naming.beside(target)), 0, list[Path]()
     while settings.if_exists == "rename" and any(path in planned or os.path.lexists(path) for path in task.outputs):
         if task.target not in planned and os.path.lexists(task.target):
             earlier.append(task.target)  # it may hold the result
         count += 1
         renamed = target.with_stem(f"{target.stem}_{count}")
-        task = Task(source, renamed, naming.beside(renamed))
+        task = FileTask(source, renamed, naming.beside(renamed))
     return replace(task, earlier=tuple(earlier))
 
 
-def _checked(tasks: list[Task]) -> list[Task]:
+def _checked(tasks: list[FileTask]) -> list[FileTask]:
     """Mark the tasks that would write over an input or over each other's outputs."""
     inputs = {os.path.realpath(task.source) for task in tasks}
     taken: dict[str, Path] = {}

@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from safelight.errors import OutputError, shown
 from safelight.jobs.batch.outcome import OutcomeT, reason_of
-from safelight.jobs.batch.plan import Plan, Task
+from safelight.jobs.batch.plan import FileTask, Plan
 from safelight.jobs.batch.results import Results, task_key
 from safelight.picture.vips import without_operation_cache
 from safelight.work import Cancelled, OnProgress, Progress, Threads, clear_leftovers, file_sha256, silent
@@ -43,15 +43,15 @@ class Steps(Protocol[Loaded, Made, OutcomeT]):
         """What a result depends on, beside the input and the model."""
         ...
 
-    def load(self, task: Task) -> Loaded:
+    def load(self, task: FileTask) -> Loaded:
         """Read the input. Raises PictureError."""
         ...
 
-    def work(self, task: Task, loaded: Loaded, on_share: Callable[[float], None]) -> Made:
+    def work(self, task: FileTask, loaded: Loaded, on_share: Callable[[float], None]) -> Made:
         """In the model's thread. `on_share` is called with the share that is done, 0 to 1."""
         ...
 
-    def save(self, task: Task, made: Made) -> OutcomeT:
+    def save(self, task: FileTask, made: Made) -> OutcomeT:
         """Write all outputs, or none that was not there before. Raises OutputError."""
         ...
 
@@ -99,7 +99,7 @@ class TaskRun(Generic[OutcomeT]):
 
     number: int
     """In the plan, from 0."""
-    task: Task
+    task: FileTask
     key: str = ""
     source_sha256: str = ""
     is_saving: bool = False
@@ -133,7 +133,7 @@ class _Batch(Generic[OutcomeT]):
             self._stopping.set()
             raise
 
-    def _begin(self, number: int, task: Task) -> TaskRun[OutcomeT]:
+    def _begin(self, number: int, task: FileTask) -> TaskRun[OutcomeT]:
         """A run that is begun in the manifest, or one with its outcome already."""
         if task.problem:
             return TaskRun(number, task, outcome=self._failed(task, task.problem))
@@ -149,10 +149,10 @@ class _Batch(Generic[OutcomeT]):
         self.open.append(TaskRun(number, task, key=key, source_sha256=source_sha256))
         return self.open[-1]
 
-    def _failed(self, task: Task, reason: str) -> OutcomeT:
+    def _failed(self, task: FileTask, reason: str) -> OutcomeT:
         return self.steps.outcome(source=shown(task.source), status="failed", error=reason)
 
-    def _skipped(self, task: Task, key: str) -> OutcomeT | None:
+    def _skipped(self, task: FileTask, key: str) -> OutcomeT | None:
         """For a task whose results are there, or that something else is in the way of."""
         source = shown(task.source)
         make: Callable[..., OutcomeT] = self.steps.outcome

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from safelight.errors import PictureError, shown
-from safelight.jobs.batch.plan import Naming, Plan, Task, make_plan
+from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
 from safelight.jobs.compress.settings import QUALITY, SUFFIX, CompressSettings
@@ -61,13 +61,15 @@ class CompressSteps:
         restorer = self.restorer and self.restorer.bundle.sha256
         return self.settings.parameters() | {"restorer": restorer}
 
-    def load(self, task: Task) -> Picture:
+    def load(self, task: FileTask) -> Picture:
         """The picture, with the metadata that is to be kept. Raises PictureError."""
         picture = read(task.source, self.settings.max_megapixels)
         return picture.with_(metadata=filtered_metadata(picture.metadata, self.settings.metadata))
 
-    def work(self, task: Task, picture: Picture, on_share: Callable[[float], None]) -> tuple[bytes, CompressOutcome]:
-        """The file, and what is known of it."""
+    def work(
+        self, task: FileTask, picture: Picture, on_share: Callable[[float], None]
+    ) -> tuple[bytes, CompressOutcome]:
+        """The file, and what is known of it. Raises PictureError."""
         began, warnings = time.perf_counter(), list(picture.warnings)
         if self.restorer is not None:
             restored = self.restorer.enhance(picture, uncertainty=False)
@@ -104,7 +106,7 @@ class CompressSteps:
             return under(round(asked.bpp * picture.megapixels * 1e6 / 8), encode)
         return encode(asked.quality or QUALITY)
 
-    def save(self, task: Task, made: tuple[bytes, CompressOutcome]) -> CompressOutcome:
+    def save(self, task: FileTask, made: tuple[bytes, CompressOutcome]) -> CompressOutcome:
         """Write the file. Raises OutputError."""
         began = time.perf_counter()
         data, outcome = made

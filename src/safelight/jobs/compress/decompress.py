@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from safelight.coding.container import Header
 from safelight.errors import PictureError, RefusedError, shown
-from safelight.jobs.batch.plan import Naming, Plan, Task, make_plan
+from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.compress.outcome import DecompressOutcome, DecompressReport
 from safelight.jobs.compress.settings import SUFFIX, DecompressSettings
@@ -61,14 +61,14 @@ class DecompressSteps:
         """The settings."""
         return self.settings.parameters()
 
-    def load(self, task: Task) -> bytes:
+    def load(self, task: FileTask) -> bytes:
         """The whole file. Raises PictureError."""
         try:
             return task.source.read_bytes()
         except OSError as error:
             raise PictureError(f"{shown(task.source)}: cannot be read ({error.strerror})") from None
 
-    def work(self, task: Task, data: bytes, on_share: Callable[[float], None]) -> tuple[Picture, DecompressOutcome]:
+    def work(self, task: FileTask, data: bytes, on_share: Callable[[float], None]) -> tuple[Picture, DecompressOutcome]:
         """The picture, and what is known of it."""
         began, asked = time.perf_counter(), self.settings
 
@@ -84,7 +84,7 @@ class DecompressSteps:
             raise type(error)(f"{shown(task.source)}: {error}") from None
         return picture, self._outcome(task, header, picture, time.perf_counter() - began)
 
-    def _outcome(self, task: Task, header: Header, picture: Picture, seconds: float) -> DecompressOutcome:
+    def _outcome(self, task: FileTask, header: Header, picture: Picture, seconds: float) -> DecompressOutcome:
         return DecompressOutcome(
             source=shown(task.source),
             status="done",
@@ -96,7 +96,7 @@ class DecompressSteps:
             warnings=list(picture.warnings),
         )
 
-    def save(self, task: Task, made: tuple[Picture, DecompressOutcome]) -> DecompressOutcome:
+    def save(self, task: FileTask, made: tuple[Picture, DecompressOutcome]) -> DecompressOutcome:
         """Write the picture. Raises OutputError."""
         began = time.perf_counter()
         picture, outcome = made

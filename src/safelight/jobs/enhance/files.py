@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import shown
-from safelight.jobs.batch.plan import Task
+from safelight.jobs.batch.plan import FileTask
 from safelight.jobs.enhance.outcome import EnhanceOutcome
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import SUFFIXES, Picture, read, read_pages, write
@@ -45,13 +45,13 @@ class Steps:
         has_scale = self.settings.uncertainty or self.settings.samples > 0 or self.settings.is_one_draw
         return self.settings.parameters() | {"precision": self.restorer.networks.precision_of_mean(has_scale)}
 
-    def load(self, task: Task) -> list[Picture]:
+    def load(self, task: FileTask) -> list[Picture]:
         """The pages of the input that are asked for. Raises PictureError."""
         if self.settings.pages == "all":
             return read_pages(task.source, self.settings.max_megapixels)
         return [read(task.source, self.settings.max_megapixels)]
 
-    def work(self, task: Task, pictures: Sequence[Picture], on_share: Callable[[float], None]) -> list[Page]:
+    def work(self, task: FileTask, pictures: Sequence[Picture], on_share: Callable[[float], None]) -> list[Page]:
         """All pages by the model. `on_share` is called with the share that is done, 0 to 1."""
         pages: list[Page] = []
 
@@ -76,7 +76,7 @@ class Steps:
         )
         return Page(picture, after, time.perf_counter() - began)
 
-    def _finished(self, page: Page, task: Task) -> Page:
+    def _finished(self, page: Page, task: FileTask) -> Page:
         """Classic operations, if any are asked for. Raises OutputError for an implausible result."""
         began, after = time.perf_counter(), page.after
         for picture in (after.mean, *after.samples):
@@ -89,7 +89,7 @@ class Steps:
             after = replace(after, mean=mean, samples=tuple(samples))
         return replace(page, after=after, seconds=page.seconds + time.perf_counter() - began)
 
-    def save(self, task: Task, pages: Sequence[Page]) -> EnhanceOutcome:
+    def save(self, task: FileTask, pages: Sequence[Page]) -> EnhanceOutcome:
         """Write all outputs, or none that was not there before. Raises OutputError."""
         pages = [self._finished(page, task) for page in pages]
         began = time.perf_counter()
@@ -125,7 +125,7 @@ class Steps:
             "warnings": outcome.warnings,
         }
 
-    def _read_warnings(self, task: Task, pages: Sequence[Page]) -> list[str]:
+    def _read_warnings(self, task: FileTask, pages: Sequence[Page]) -> list[str]:
         """What a person should know about the input."""
         warnings = list(dict.fromkeys(warning for page in pages for warning in page.before.warnings))
         suffix = task.source.suffix.lower()
@@ -134,7 +134,7 @@ class Steps:
             warnings.append(f"is a {is_a} named {suffix}; written as {meant}")
         return warnings
 
-    def _write_all(self, task: Task, pages: Sequence[Page]) -> list[str]:
+    def _write_all(self, task: FileTask, pages: Sequence[Page]) -> list[str]:
         """Every output of a task, or none that was not there before. Returns warnings."""
         is_one_draw = self.settings.is_one_draw
         results = [page.after for page in pages]

@@ -20,12 +20,13 @@ NARROW = 511
 """The largest magnitude that convolutions read: more digits here would leave fewer for the weights."""
 STREAM_BITS = 5
 """What blocks add to has so many binary digits more."""
-STREAM_LIMIT = 2**17
+STREAM_LIMIT, FINE_LIMIT = 2**17, 2**21
 LITTLE, MUCH = 127, 32767
 """The largest weights: of 8 bits, and of 16 bits."""
 LOW_BITS = 5
 FULL = 0.97 * EXACT
 SMALLEST_RANGE = 1e-3
+LARGEST_MEAN_ERROR = 1e6
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,60 @@ class Value:
     """What the network of real numbers has here, (B, C, H, W)."""
     whole: Tensor
     """The integers, as float32."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A convolution of real numbers."""
+
+    weight: Tensor
+    """(O, I, k, k)"""
+    bias: Tensor
+    """(O,)"""
+    stride: int = 1
+    padding: int = 0
+
+    @staticmethod
+    def of(conv: nn.Module) -> "Kernel":
+        """Of a layer."""
+        assert isinstance(conv, nn.Conv2d) and conv.bias is not None and isinstance(conv.padding[0], int)
+        return Kernel(conv.weight.detach(), conv.bias.detach(), stride=conv.stride[0], padding=conv.padding[0])
+
+    @staticmethod
+    def of_up(conv: nn.Module) -> "Kernel":
+        """Of a transposed convolution of 2x2 with stride 2: one of 1x1, after which comes a shuffle by 2."""
+        assert isinstance(conv, nn.ConvTranspose2d) and conv.bias is not None
+        weight = conv.weight.detach().permute(1, 2, 3, 0).flatten(0, 2)[:, :, None, None]  # (O 2 2, I, 1, 1)
+        return Kernel(weight, conv.bias.detach().repeat_interleave(4))
+
+    def on(self, x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        """The convolution; with other numbers of equal shapes, if they are given."""
+        weight, bias = self.weight if weight is None else weight, self.bias if bias is None else bias
+        return F.conv2d(x, weight, bias, stride=self.stride, padding=self.padding)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a convolution gives."""
+
+    unit: float | Tensor | None = None
+    """None: the finest in which all values seen are within the limit."""
+    relu: bool = False
+    limit: int = NARROW
+    largest_weight: int = LITTLE
+
+    @staticmethod
+    def stream(unit: float | Tensor) -> "Form":
+        """What blocks add to."""
+        return Form(unit, limit=STREAM_LIMIT)
+
+    @staticmethod
+    def fine(unit: float | Tensor) -> "Form":
+        """What no convolution reads, with as many digits as there are."""
+        return Form(unit, limit=FINE_LIMIT, largest_weight=MUCH)
+
+
+RELU = Form(relu=True)
 
 
 @dataclass
@@ -61,117 +116,118 @@ class Builder:
         unit, limit = torch.as_tensor(unit, dtype=torch.float64), torch.as_tensor(limit)
         bound = _per_channel(limit)
         whole = torch.round(real / _per_channel(unit)).clamp(-bound, bound).float()
-        return self.take(Value(name, unit, limit, real, whole), name)
+        return self.take(Value(name, unit, limit, real=real, whole=whole), name)
 
     def take(self, value: Value, name: str) -> Value:
         """What another program gives, as an input of this one."""
         self.inputs[name] = tuple(int(limit) for limit in value.limit.flatten())
         return replace(value, name=name)
 
-    def conv(
-        self,
-        x: Value,
-        kernel: Tensor,
-        bias: Tensor,
-        name: str,
-        *,
-        unit: float | Tensor | None = None,
-        relu: bool = False,
-        limit: int = NARROW,
-        largest_weight: int = LITTLE,
-        stride: int = 1,
-        padding: int = 0,
-    ) -> Value:
-        """A convolution of kernel (O, I, k, k), its rounding and its clamp. Without a unit: the finest that fits."""
-        real = F.conv2d(x.real, kernel, bias, stride, padding)
-        real = real.relu() if relu else real
-        unit = torch.as_tensor(largest(real) / limit if unit is None else unit, dtype=torch.float64)
-        in_units = kernel.double() * x.unit.expand(kernel.shape[1])[None, :, None, None]
-        in_units = in_units / unit.expand(len(kernel))[:, None, None, None]
-        offset = bias.double() / unit
-        shift = _shift(in_units, offset, x.limit, largest_weight)
+    def conv(self, x: Value, kernel: Kernel, name: str, form: Form) -> Value:
+        """A convolution, its rounding and its clamp. Raises BundleError for weights that do not fit."""
+        real = kernel.on(x.real)
+        real = real.relu() if form.relu else real
+        unit = torch.as_tensor(largest(real) / form.limit if form.unit is None else form.unit, dtype=torch.float64)
+        ratio = x.unit.expand(kernel.weight.shape[1])[None, :] / unit.expand(len(kernel.weight))[:, None]
+        in_units, offset = kernel.weight.double() * ratio[:, :, None, None], kernel.bias.double() / unit
+        shift = _shift(in_units, offset, x.limit, form.largest_weight)
         weight = torch.round(in_units * 2.0 ** shift[:, None, None, None])
-        sums = F.conv2d(x.whole, weight.float(), None, stride, padding) * 2.0 ** -_per_channel(shift).float()
-        if not relu:  # the mean error of the sums, seen on the pictures
-            error = real / _per_channel(unit) - sums - offset.view(1, -1, 1, 1)
-            offset = offset + error.double().mean((0, 2, 3)).clamp(-1e6, 1e6)
-        whole_bias = torch.round(offset * 2.0**shift) + torch.floor(2.0 ** (shift - 1))
-        exact = F.conv2d(x.whole, weight.float(), whole_bias.float(), stride, padding)
-        low = 0 if relu else -limit
-        whole = torch.floor(exact * 2.0 ** -_per_channel(shift).float()).clamp(low, limit)
-        weights, output = f"{self.prefix}.{name}", name
-        self.arrays[f"{weights}.weight"] = weight.numpy().astype(np.int8 if largest_weight == LITTLE else np.int16)
-        self.arrays[f"{weights}.bias"] = whole_bias.numpy().astype(np.int32)
-        self.arrays[f"{weights}.shift"] = shift.numpy().astype(np.int8)
-        op = Operation(
-            "conv", (x.name,), output, weights=weights, stride=stride, padding=padding, low=low, high=limit
-        )  # fmt: skip
-        self.operations.append(op)
-        return Value(output, unit, torch.tensor(limit), real, whole)
+        down = 2.0 ** -_per_channel(shift).float()
+        if not form.relu:  # the mean error of the sums, seen on the pictures
+            sums = kernel.on(x.whole, weight.float(), torch.zeros(len(weight))) * down
+            error = real / _per_channel(unit) - sums - _per_channel(offset)
+            offset = offset + error.double().mean((0, 2, 3)).clamp(-LARGEST_MEAN_ERROR, LARGEST_MEAN_ERROR)
+        bias = torch.round(offset * 2.0**shift) + torch.floor(2.0 ** (shift - 1))
+        low = 0 if form.relu else -form.limit
+        whole = torch.floor(kernel.on(x.whole, weight.float(), bias.float()) * down).clamp(low, form.limit)
+        self._keep(name, weight, bias, shift)
+        self.operations.append(
+            Operation(
+                kind="conv",
+                inputs=(x.name,),
+                output=name,
+                weights=f"{self.prefix}.{name}",
+                stride=kernel.stride,
+                padding=kernel.padding,
+                low=low,
+                high=form.limit,
+            )
+        )
+        return Value(name, unit, torch.tensor(form.limit), real=real, whole=whole)
 
-    def fine_linear(self, x: Value, kernel: Tensor, name: str, *, unit: float, limit: int) -> Value:
-        """A convolution of kernel (O, I, 1, 1) whose weights have LOW_BITS more digits than one sum below 2^24 allows.
+    def fine_linear(self, x: Value, weight: Tensor, name: str, unit: float) -> Value:
+        """A convolution of weight (O, I, 1, 1), with LOW_BITS more digits than one sum below 2^24 allows.
 
         With W = 2^LOW_BITS · high + low the result is (high * x + (low * x) / 2^LOW_BITS) / 2^s, rounded after each
         division.
         """
-        in_units = kernel.double() * x.unit[None, :, None, None] / unit
+        in_units = weight.double() * x.unit[None, :, None, None] / unit
         sums = (in_units.abs().sum((2, 3)) * x.limit).sum(1)
         shift = int(torch.floor(torch.log2(FULL / sums.max())))
-        weight = torch.round(in_units * 2.0 ** (shift + LOW_BITS))
-        high = torch.floor(weight * 2.0**-LOW_BITS + 0.5)
-        parts = []
-        for part, own, own_shift in (("high", high, 0), ("low", weight - high * 2**LOW_BITS, LOW_BITS)):
-            weights, output = f"{self.prefix}.{name}_{part}", f"{name}_{part}"
-            self.arrays[f"{weights}.weight"] = own.numpy().astype(np.int16 if part == "high" else np.int8)
-            bias = torch.full((len(own),), float(1 << own_shift >> 1))
-            self.arrays[f"{weights}.bias"] = bias.numpy().astype(np.int32)
-            self.arrays[f"{weights}.shift"] = np.full(len(own), own_shift, np.int8)
-            self.operations.append(Operation("conv", (x.name,), output, weights=weights))
-            whole = torch.floor(F.conv2d(x.whole, own.float(), bias) * 2.0**-own_shift)
-            parts.append(Value(output, x.unit, torch.tensor(EXACT // 2), x.real, whole))
-        total = self.add(parts[0], parts[1], f"{name}_sum")
-        self.operations.append(Operation("shift", (total.name,), name, shift=shift, low=-limit, high=limit))
+        whole_weight = torch.round(in_units * 2.0 ** (shift + LOW_BITS))
+        high = torch.floor(whole_weight * 2.0**-LOW_BITS + 0.5)
+        large = self._part(x, high, f"{name}_high", shift=0)
+        little = self._part(x, whole_weight - high * 2**LOW_BITS, f"{name}_low", shift=LOW_BITS)
+        total = self.add(large, little, f"{name}_sum")
+        limit = torch.tensor(FINE_LIMIT)
+        op = Operation("shift", (total.name,), name, shift=shift, low=-FINE_LIMIT, high=FINE_LIMIT)
+        self.operations.append(op)
         whole = torch.floor((total.whole + float(1 << shift >> 1)) * 2.0**-shift).clamp(-limit, limit)
-        real = F.conv2d(x.real, kernel)
-        return Value(name, torch.tensor(unit, dtype=torch.float64), torch.tensor(limit), real, whole)
+        return Value(name, torch.tensor(unit).double(), limit, real=F.conv2d(x.real, weight), whole=whole)
 
-    def layer(self, x: Value, conv: nn.Conv2d, name: str, **options: object) -> Value:
-        """The same of a layer."""
-        assert conv.bias is not None
-        weight, bias, options = conv.weight.detach(), conv.bias.detach(), options | {"padding": conv.padding[0]}
-        return self.conv(x, weight, bias, name, stride=conv.stride[0], **options)  # type: ignore[arg-type]
+    def _part(self, x: Value, weight: Tensor, name: str, shift: int) -> Value:
+        """One sum of `fine_linear`; it has no real numbers of its own."""
+        bias = torch.full((len(weight),), float(1 << shift >> 1))
+        self._keep(name, weight, bias, torch.full((len(weight),), shift))
+        self.operations.append(Operation("conv", (x.name,), name, weights=f"{self.prefix}.{name}"))
+        whole = torch.floor(F.conv2d(x.whole, weight.float(), bias) * 2.0**-shift)
+        return Value(name, x.unit, torch.tensor(EXACT // 2), real=x.real, whole=whole)
 
-    def up(self, x: Value, conv: nn.ConvTranspose2d, name: str, **options: object) -> Value:
-        """A transposed convolution of 2x2 with stride 2: a convolution of 1x1, then a shuffle."""
-        assert conv.bias is not None
-        kernel = conv.weight.detach().permute(1, 2, 3, 0).flatten(0, 2)[:, :, None, None]  # (O 2 2, I, 1, 1)
-        flat = self.conv(x, kernel, conv.bias.detach().repeat_interleave(4), f"{name}_flat", **options)  # type: ignore[arg-type]
-        return self.shuffle(flat, 2, name)
+    def _keep(self, name: str, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
+        """The arrays of a convolution, in as few bytes as they fit."""
+        small = int(weight.abs().max()) <= LITTLE
+        numbers = {
+            "weight": (weight, np.int8 if small else np.int16),
+            "bias": (bias, np.int32),
+            "shift": (shift, np.int8),
+        }
+        for part, (values, dtype) in numbers.items():
+            self.arrays[f"{self.prefix}.{name}.{part}"] = values.numpy().astype(dtype)
+
+    def up(self, x: Value, conv: nn.Module, name: str, form: Form) -> Value:
+        """A transposed convolution of 2x2 with stride 2."""
+        return self.shuffle(self.conv(x, Kernel.of_up(conv), f"{name}_flat", form), 2, name)
 
     def add(self, x: Value, y: Value, name: str) -> Value:
         """The sum of two values of one unit."""
         self.operations.append(Operation("add", (x.name, y.name), name))
-        return Value(name, x.unit, x.limit + y.limit, x.real + y.real, x.whole + y.whole)
+        return Value(name, x.unit, x.limit + y.limit, real=x.real + y.real, whole=x.whole + y.whole)
 
     def narrow(self, x: Value, name: str, relu: bool = False) -> Value:
         """A stream with fewer digits, for a convolution to read."""
         low, half = (0 if relu else -NARROW), 2.0 ** (STREAM_BITS - 1)
         whole = torch.floor((x.whole + half) * 2.0**-STREAM_BITS).clamp(low, NARROW)
         self.operations.append(Operation("shift", (x.name,), name, shift=STREAM_BITS, low=low, high=NARROW))
-        return Value(name, x.unit * 2**STREAM_BITS, torch.tensor(NARROW), x.real.relu() if relu else x.real, whole)
+        real = x.real.relu() if relu else x.real
+        return Value(name, x.unit * 2**STREAM_BITS, torch.tensor(NARROW), real=real, whole=whole)
 
     def shuffle(self, x: Value, factor: int, name: str) -> Value:
         """See `Operation`."""
         self.operations.append(Operation("shuffle", (x.name,), name, factor=factor))
         whole, real = (F.pixel_shuffle(t, factor) for t in (x.whole, x.real))
-        return Value(name, x.unit, x.limit, real, whole)
+        return replace(x, name=name, real=real, whole=whole)
 
-    def block(self, x: Value, block: ResidualBlock, name: str) -> Value:
+    def block(self, x: Value, block: nn.Module, name: str) -> Value:
         """A residual block on a stream."""
-        inner = self.layer(self.narrow(x, f"{name}_in"), block.conv1, f"{name}_conv1", relu=True)
-        change = self.layer(inner, block.conv2, f"{name}_conv2", unit=x.unit, limit=STREAM_LIMIT)
-        return self.add(x, change, name)
+        assert isinstance(block, ResidualBlock)
+        inner = self.conv(self.narrow(x, f"{name}_in"), Kernel.of(block.conv1), f"{name}_conv1", RELU)
+        return self.add(x, self.conv(inner, Kernel.of(block.conv2), f"{name}_conv2", Form.stream(x.unit)), name)
+
+    def blocks(self, x: Value, stage: nn.Module, name: str) -> Value:
+        """Some of them."""
+        for k, block in enumerate(stage.children()):
+            x = self.block(x, block, f"{name}_block{k + 1}")
+        return x
 
 
 def stream_unit(*reals: Tensor) -> float:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from safelight import randomness
-from safelight.ladder.codec import BLOCK_PX, VALUES
+from safelight.coding.tiling import BLOCK_PX
 from safelight.learn.store import PixelStore
 from safelight.picture.luma import BT601
 
+VALUES = 3 * BLOCK_PX**2
 BLOCKS_OF_EACH = 400
 """How many blocks of each entry the KLT is made of."""
 

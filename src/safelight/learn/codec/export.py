@@ -22,7 +22,8 @@ def export(program: Program, arrays: dict[str, NDArray[Any]], path: Path, weight
     for op in program.operations:
         writer.add(op)
     inputs, outputs = ([_value(name) for name in given] for given in (program.inputs, program.outputs))
-    graph = helper.make_graph(writer.nodes, path.stem, inputs, outputs, list(writer.constants.values()))
+    constants = list(writer.constants.values())
+    graph = helper.make_graph(writer.nodes, path.stem, inputs, outputs=outputs, initializer=constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="safelight")
     model.ir_version = 9
     onnx.checker.check_model(model)

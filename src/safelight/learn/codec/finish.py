@@ -14,8 +14,9 @@ from safelight.bundle import Bundle, seal
 from safelight.bundle.codec import INTEGERS, PROGRAMS, CodecCard, Group
 from safelight.coding.program import check_bounds
 from safelight.coding.tables import Tables
+from safelight.coding.tiling import BLOCK_PX
 from safelight.errors import UsageError
-from safelight.ladder.codec import BLOCK_PX, CodecNet
+from safelight.ladder.codec import CodecNet
 from safelight.learn import checkpoint
 from safelight.learn.codec.convert import Converted, convert
 from safelight.learn.codec.data import Patches, PatchStream
@@ -47,7 +48,7 @@ def finish(recipe: CodecRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     model = load_model(recipe, run)
     share = recipe.data.validation_share
     converted = convert(model, calibration_patches(recipe, store.part(share, 1), model.levels))
-    card = _card(recipe, recipe_path, store, run, converted)
+    card = _card(recipe, recipe_path, store, run=run, converted=converted)
     bundle = write_bundle(run.bundle, converted, Tables.logistic(), card)
     tables = fit_tables(bundle, store.part(share, 1))
     bundle = write_bundle(run.bundle, converted, tables, card)

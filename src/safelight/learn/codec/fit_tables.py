@@ -11,11 +11,11 @@ from safelight import randomness
 from safelight.bundle import Bundle
 from safelight.bundle.codec import CodecCard
 from safelight.coding.tables import SCALES, Tables, frequencies, logistic_masses, scale_of
+from safelight.coding.tiling import grid_of, tiles
 from safelight.learn.store import PixelStore
 from safelight.runtime.codec.codec import Codec
 from safelight.runtime.codec.latents import Writing
 from safelight.runtime.codec.pixels import units
-from safelight.runtime.codec.tiling import grid_of, tiles
 
 PICTURES = 60
 PRIOR_SYMBOLS = 2000.0

@@ -11,12 +11,12 @@ from safelight.bundle.codec import names
 from safelight.coding.container import Header, pack, unpack
 from safelight.coding.entropy import SymbolReader, SymbolWriter
 from safelight.coding.program import Integers
+from safelight.coding.tiling import BLOCK_PX, Tile, grid_of, tiles
 from safelight.errors import PictureError, RefusedError
 from safelight.picture import Picture
 from safelight.runtime.codec import extras, pixels
 from safelight.runtime.codec.latents import LatentCoder, Reading, Writing, for_networks, scaled
 from safelight.runtime.codec.networks import Engine
-from safelight.runtime.codec.tiling import BLOCK_PX, Tile, grid_of, tiles
 from safelight.work import OnProgress, Progress, silent
 
 MAX_MEGAPIXELS = 400.0
@@ -128,15 +128,21 @@ class Codec:
             on_progress(Progress(number, 2 * len(cut), "coding"))
             fine = self.core.analyse(values, tile, grid)
             writer = SymbolWriter(self.core.coder.coder)
-            transfer = Writing(self.core.coder, writer, fine, quality, rate_weight)
+            transfer = Writing(self.core.coder, writer, fine, quality=quality, rate_weight=rate_weight)
             latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), quality, transfer)
             streams.append(writer.finish())
-        bits = picture.bits
-        decoded = self._synthesised(latents, cut, picture.pixels.shape[:2], quality, bits, picture.grey)
         header = Header(
-            self.core.sha256, width, height, bits, quality, _crc(decoded), picture.grey, restored
-        )  # fmt: skip
-        return Compressed(pack(header, extras.pack_extras(picture), streams), decoded, quality)
+            model=self.core.sha256,
+            width=width,
+            height=height,
+            bits=picture.bits,
+            quality=quality,
+            grey=picture.grey,
+            restored=restored,
+        )
+        decoded = self._synthesised(latents, cut, header)
+        whole = replace(header, pixels_crc=_crc(decoded))
+        return Compressed(pack(whole, extras.pack_extras(picture), streams), decoded, quality)
 
     def decompress(
         self,
@@ -173,17 +179,15 @@ class Codec:
                 if not salvage:
                     raise PictureError(f"{line}; copy the file again, or save the rest with --salvage") from None
                 lost.append(f"{line}; it is grey")
-        shape = (header.height, header.width)
-        parts = [tile for tile in cut if tile.touches(wanted)]
-        decoded = self._synthesised(latents, parts, shape, header.quality, header.bits, header.grey)
+        decoded = self._synthesised(latents, [tile for tile in cut if tile.touches(wanted)], header)
         if region is None and not lost and _crc(decoded) != header.pixels_crc:
             raise PictureError("its pixels are not those that were compressed; this machine computes wrongly, tell us")
-        picture = Picture(decoded, alpha, metadata, "png", header.bits, tuple(lost))
+        picture = Picture(decoded, alpha, metadata, bits=header.bits, warnings=tuple(lost))
         return picture if region is None else _cropped(picture, region)
 
     def header(self, data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> Header:
         """What a file says of itself. Raises PictureError, and RefusedError for a file of another model."""
-        header = unpack(data, lambda width, height: len(tiles(grid_of(width, height))), max_megapixels)
+        header = unpack(data, max_megapixels)
         if header.model != self.core.sha256:
             raise RefusedError(
                 f"was compressed with the model {header.model.hex()[:12]}, and this one is "
@@ -191,18 +195,15 @@ class Codec:
             )
         return header
 
-    def _synthesised(
-        self, latents: Integers, parts: list[Tile], size: tuple[int, int], quality: int, bits: int, grey: bool
-    ) -> NDArray[np.integer]:
+    def _synthesised(self, latents: Integers, parts: list[Tile], header: Header) -> NDArray[np.integer]:
         """(H, W, 1 or 3): the pixels of some tiles, and 0 elsewhere."""
-        height, width = size
-        dtype = np.uint8 if bits == 8 else np.uint16
-        decoded = np.zeros((height, width, 1 if grey else 3), dtype)
+        dtype = np.uint8 if header.bits == 8 else np.uint16
+        decoded = np.zeros((header.height, header.width, 1 if header.grey else 3), dtype)
         for tile in parts:
-            values = self.core.synthesise(latents, tile, latents.shape[1:], quality)
+            values = self.core.synthesise(latents, tile, latents.shape[1:], header.quality)
             rows, columns = tile.slices(BLOCK_PX)
-            part = pixels.from_units(values, bits, grey)
-            decoded[rows, columns] = part[: height - rows.start, : width - columns.start]
+            part = pixels.from_units(values, header.bits, header.grey)
+            decoded[rows, columns] = part[: header.height - rows.start, : header.width - columns.start]
         return decoded
 
 
