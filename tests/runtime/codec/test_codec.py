@@ -119,10 +119,9 @@ def test_tiles_meet_without_a_seam(codec, photo_pixels, monkeypatch):
     whole = Tile(0, 0, *latents.shape[1:])
     at_once = codec._synthesised(latents, [whole], codec.header(made.data))
     np.testing.assert_array_equal(at_once, made.decoded)
-    values = codec_module.pixels.units(picture.pixels)
-    analysed = codec.core.analyse(values, whole, latents.shape[1:])
+    analysed = codec.core.analyse(picture.pixels, whole, latents.shape[1:])
     for tile in tiles(latents.shape[1:]):
-        part = codec.core.analyse(values, tile, latents.shape[1:])
+        part = codec.core.analyse(picture.pixels, tile, latents.shape[1:])
         np.testing.assert_array_equal(part, analysed[:, *tile.slices()])
 
 

@@ -15,7 +15,6 @@ from safelight.coding.tiling import grid_of, tiles
 from safelight.learn.store import PixelStore
 from safelight.runtime.codec.codec import Codec
 from safelight.runtime.codec.latents import Writing
-from safelight.runtime.codec.pixels import units
 
 PICTURES = 60
 PRIOR_SYMBOLS = 2000.0
@@ -45,9 +44,9 @@ def fit_tables(bundle: Bundle[CodecCard], store: PixelStore) -> Tables:
     largest = [picture.entries[0] for picture in store.each()]
     for k in rng.permutation(len(largest))[:PICTURES]:
         entry, quality = largest[int(k)], int(rng.integers(1, 101))
-        values, grid = units(store.pixels(entry)), grid_of(entry.width, entry.height)
+        pixels, grid = store.pixels(entry), grid_of(entry.width, entry.height)
         for tile in tiles(grid):
-            fine = core.analyse(values, tile, grid)
+            fine = core.analyse(pixels, tile, grid)
             core.coder.code((tile.height, tile.width), quality, Writing(core.coder, counter, fine, quality))
     return Tables.of([frequencies(_masses(number, counter.counts[number])) for number in range(SCALES)])
 

@@ -50,11 +50,10 @@ class Core:
         self.engine, self.coder, self.sha256 = engine, coder, sha256
         self.analysis_halo, self.synthesis_halo = halos
 
-    def analyse(self, values: Integers, tile: Tile, grid: tuple[int, int]) -> Integers:
-        """Fine latents of a tile, (C, h, w); `values` (3, H, W) of the whole picture, in units, not padded."""
+    def analyse(self, whole: NDArray[np.integer], tile: Tile, grid: tuple[int, int]) -> Integers:
+        """Fine latents of a tile, (C, h, w); `whole` is the picture, (H, W, 1 or 3) of 8 or 16 bits."""
         outer = tile.with_halo(self.analysis_halo, grid)
-        window = _padded(values, outer)
-        high, low = pixels.split(window)
+        high, low = pixels.split(pixels.units(_padded(whole, outer)))
         latents = self.engine.run(names.ANALYSIS, {names.PIXELS: high[None]})[names.LATENTS]
         if low.any():
             beyond = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: low[None]})[names.LINEAR]
@@ -79,12 +78,12 @@ class Core:
         return inner
 
 
-def _padded(values: Integers, window: Tile) -> Integers:
+def _padded(whole: NDArray[np.integer], window: Tile) -> NDArray[np.integer]:
     """The pixels of a window of positions; beyond the picture its edge goes on."""
     rows, columns = window.slices(BLOCK_PX)
-    inside = values[:, rows, columns]
-    below, beside = window.height * BLOCK_PX - inside.shape[1], window.width * BLOCK_PX - inside.shape[2]
-    padded: Integers = np.pad(inside, ((0, 0), (0, below), (0, beside)), mode="edge")
+    inside = whole[rows, columns]
+    below, beside = window.height * BLOCK_PX - inside.shape[0], window.width * BLOCK_PX - inside.shape[1]
+    padded: NDArray[np.integer] = np.pad(inside, ((0, below), (0, beside), (0, 0)), mode="edge")
     return padded
 
 
@@ -121,12 +120,11 @@ class Codec:
         width, height = picture.size
         grid = grid_of(width, height)
         cut = tiles(grid)
-        values = pixels.units(picture.pixels)
         latents = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32)
         streams = []
         for number, tile in enumerate(cut):
             on_progress(Progress(number, 2 * len(cut), "coding"))
-            fine = self.core.analyse(values, tile, grid)
+            fine = self.core.analyse(picture.pixels, tile, grid)
             writer = SymbolWriter(self.core.coder.coder)
             transfer = Writing(self.core.coder, writer, fine, quality=quality, rate_weight=rate_weight)
             latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), quality, transfer)
