@@ -20,6 +20,7 @@ from safelight.bundle import Bundle, Calibration, NoiseInput, OodReference, Rest
 from safelight.bundle.codec import CodecCard, Group
 from safelight.bundle.restore import CALIBRATION, INT8_GRAPH, MEAN_GRAPH, OOD_REFERENCE
 from safelight.coding.tables import Tables
+from safelight.ladder.codec import CodecNet
 from safelight.ladder.restorer import Experts, RestorerNet, build_experts
 from safelight.learn.codec.convert import convert
 from safelight.learn.codec.data import block_covariance
@@ -159,9 +160,7 @@ def make_codec(folder: Path) -> None:
         torch.manual_seed(0)
         model = recipe.model.build()
         model.initialise(block_covariance(store, 0))
-        for name, parameter in model.named_parameters():
-            if name.endswith(("tail.weight", "tail.bias", "head.bias")) or ".table" in name:
-                nn.init.normal_(parameter, std=0.02)
+        _shake(model)
         converted = convert(model.requires_grad_(False), calibration_patches(recipe, store, model.levels))
     card = CodecCard(
         name="tiny",
@@ -182,6 +181,20 @@ def make_codec(folder: Path) -> None:
         limits=(),
     )
     write_bundle(folder, converted, Tables.logistic(), card)
+
+
+def _shake(model: CodecNet) -> None:
+    """Weights that make every network matter: without them means, scales and hyper-latents would be 0."""
+    stds = {".table": 0.05, "tail.weight": 0.02, "head.weight": 0.5, "hyper_log_gains": 0.3, "hyper_log_scale": 0.3}
+    for name, parameter in model.named_parameters():
+        std = next((std for part, std in stds.items() if part in name), None)
+        if std is not None:
+            nn.init.normal_(parameter, std=std)
+        elif name.startswith("hyper_analysis") and name.endswith("weight"):
+            parameter.data.mul_(3)
+    for step in model.passes:
+        half = len(step.head.weight) // 2
+        step.head.weight.data[half:].mul_(3)  # so that some scales are far too small, and symbols escape
 
 
 MAKERS = {"restore": make_restorer, "images": make_vae, "codec": make_codec}

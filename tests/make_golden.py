@@ -15,7 +15,7 @@ HOME = Path(__file__).parent / "golden"
 
 
 def main() -> None:
-    """Six files: three qualities of a photograph, grey, 16 bits, and one with everything beside the pixels."""
+    """Three qualities of a photograph, grey, two tiles, 10 bits, and one with everything beside the pixels."""
     codec = Codec.load(BUNDLES / "codec")
     photo = read(ROOT / "examples" / "samples" / "roman_colosseum.webp").with_(metadata=Metadata())
     HOME.mkdir(exist_ok=True)
@@ -24,8 +24,13 @@ def main() -> None:
     part = photo.pixels[:90, :150]
     others = {
         "grey": Picture(part[..., :1]),
-        "sixteen": Picture(part.astype(np.uint16) * 256 + part[::-1]),
-        "everything": Picture(part, part[..., :1], Metadata(icc=b"icc", exif=b"II*\0", xmp=b"<x/>", dpi=(72.0, 72.0))),
+        "ten": Picture(part[:33, :40].astype(np.uint16) * 256 + part[40:73, :40], bits=10),
+        "tiles": Picture(np.concatenate([photo.pixels[100:140], photo.pixels[200:240]], axis=1)),
+        "everything": Picture(
+            part.astype(np.uint16) * 257,
+            np.add.outer(700 * np.arange(90), 300 * np.arange(150)).astype(np.uint16)[..., None],
+            Metadata(icc=b"icc", exif=b"II*\0", xmp=b"<x/>", dpi=(72.0, 72.0)),
+        ),
     }
     for name, picture in others.items():
         (HOME / f"{name}.latent").write_bytes(codec.compress(picture, 40))

@@ -170,7 +170,7 @@ class CodecNet(nn.Module):
         gains = interpolated(weights, self.hyper_log_gains).exp()
         mean, log_scale = self.hyper_mean[None, :, None, None], interpolated(weights, self.hyper_log_scale)
         z = unreduced(self.hyper_analysis((y / self.spread(weights)).clamp(-LIMIT, LIMIT))) * gains
-        bits = logistic_bits(noisy(z - mean, generator), bound_log_scale(log_scale), escapes=False)
+        bits = logistic_bits(noisy(z - mean, generator), bound_log_scale(log_scale))
         context = self.hyper_synthesis((mean + rounded(z - mean)) / gains)
         return self.context_bias(context, weights), bits.sum((1, 2, 3))
 

@@ -9,8 +9,6 @@ from safelight.coding.tables import LARGEST, SMALLEST
 from safelight.ladder.likelihoods import log_sigmoid
 
 SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = math.log(SMALLEST), math.log(LARGEST)
-ESCAPE_NATS = 14.0
-"""About what the nearest of the symbols costs that a coder has to write in another way, as an escape."""
 
 
 def parity_masks(y: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,15 +36,13 @@ def bound_log_scale(log_scale: Tensor) -> Tensor:
     return bounded.detach() + 0.1 * (log_scale - log_scale.detach()) + 0.9 * (bounded - bounded.detach())
 
 
-def logistic_bits(v: Tensor, log_scale: Tensor, escapes: bool = True) -> Tensor:
+def logistic_bits(v: Tensor, log_scale: Tensor) -> Tensor:
     """-log2 of the mass that a logistic distribution about 0 has within half a step of v, elementwise.
 
-    Rare symbols cost as escapes do. Without escapes the cost rises in proportion to |v|: what nothing else holds back,
-    as the coarse rung, must not become large for the price of an escape.
+    Far out the cost rises in proportion to |v|. A coder writes such symbols for less, as escapes; but with the price of
+    an escape nothing holds latents back, and training runs away (notebook).
     """
     v, per_scale = v.abs(), torch.exp(-log_scale)
     upper, lower = (0.5 - v) * per_scale, (-0.5 - v) * per_scale
-    log_mass = log_sigmoid(upper) + log_sigmoid(-lower) + torch.log(-torch.expm1(-per_scale))
-    if escapes:
-        log_mass = torch.logaddexp(log_mass, -ESCAPE_NATS - 2 * torch.log1p(v))
-    return -log_mass / math.log(2)
+    nats = log_sigmoid(upper) + log_sigmoid(-lower) + torch.log(-torch.expm1(-per_scale))
+    return -nats / math.log(2)

@@ -7,6 +7,7 @@ import onnxruntime as ort
 import pytest
 
 from safelight.coding.container import SIGNATURE
+from safelight.coding.entropy import SymbolReader
 from safelight.coding.tiling import Tile, grid_of, tiles
 from safelight.errors import PictureError, RefusedError
 from safelight.picture import Metadata, Picture, read
@@ -15,6 +16,7 @@ from safelight.runtime.codec import codec as codec_module
 from safelight.runtime.codec.codec import Region
 from safelight.runtime.codec.load import build_core, read_codec
 from safelight.runtime.codec.networks import Law
+from tests.stranger import StrangersBundle, decode
 from tests.support import ROOT
 
 SAMPLE = ROOT / "examples" / "samples" / "roman_colosseum.webp"
@@ -140,7 +142,7 @@ def test_a_region_is_that_part_of_the_whole(codec, photo_pixels, monkeypatch):
 
 def test_bytes_and_quality_rise_together(codec, photo_pixels):
     """Of a codec that is not trained, in larger steps than those of one that is."""
-    made = [codec.encode(Picture(photo_pixels), quality) for quality in (1, 10, 25, 40, 60, 80, 100)]
+    made = [codec.encode(Picture(photo_pixels), quality) for quality in (1, 25, 50)]
     sizes = [len(one.data) for one in made]
     errors = [np.mean((one.decoded.astype(float) - photo_pixels) ** 2) for one in made]
     assert sizes == sorted(set(sizes)) and errors == sorted(set(errors), reverse=True)
@@ -257,12 +259,34 @@ def test_a_thousand_broken_files(codec, photo_pixels, rng):
 def test_golden_files_of_another_day(codec):
     """Made once by `python -m tests.make_golden`; they must decode to these pixels for ever."""
     files = {path.stem: path.read_bytes() for path in GOLDEN.glob("*.latent")}
-    assert len(files) == 6
+    assert len(files) == 7
     for data in files.values():
         codec.decompress(data)  # compares the checksum of the pixels
     photo = read(SAMPLE).with_(metadata=Metadata())
     for quality in (5, 40, 90):
         assert codec.compress(photo, quality) == files[f"colosseum-{quality:02d}"]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.latent")))
+def test_a_stranger_decodes_the_same(codec, tiny_codec, name):
+    data = (GOLDEN / f"{name}.latent").read_bytes()
+    ours, theirs = codec.decompress(data), decode(data, StrangersBundle(tiny_codec.folder))
+    np.testing.assert_array_equal(theirs.pixels, ours.pixels)
+    if ours.alpha is not None:
+        np.testing.assert_array_equal(theirs.extras[6], ours.alpha[..., 0])
+        assert theirs.extras[1] == ours.metadata.icc and theirs.extras[5] == ours.metadata.dpi
+
+
+def test_golden_files_reach_the_rare_rules(codec, monkeypatch):
+    """Else a decoder could do without them."""
+    escaped, coarse = [], []
+    read_escaped, hyper = SymbolReader._read_escaped, codec_module.Reading.hyper
+    monkeypatch.setattr(SymbolReader, "_read_escaped", lambda self, r: escaped.append(r) or read_escaped(self, r))
+    monkeypatch.setattr(codec_module.Reading, "hyper", lambda self, e: coarse.append(hyper(self, e)) or coarse[-1])
+    tiles_of = [len(codec.header(path.read_bytes()).tiles) for path in GOLDEN.glob("*.latent")]
+    for path in GOLDEN.glob("*.latent"):
+        codec.decompress(path.read_bytes())
+    assert len(escaped) > 50 and max(tiles_of) == 2 and sum(len(np.unique(symbols)) > 3 for symbols in coarse) >= 3
 
 
 def test_tiles_follow_from_the_size_alone():

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.errors import PictureError, shown
 from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
-from safelight.jobs.compress.settings import QUALITY, SUFFIX, CompressSettings
+from safelight.jobs.compress.settings import SUFFIX, CompressSettings
 from safelight.jobs.compress.target import at_least, psnr_of, under
 from safelight.picture import READABLE, Picture, filtered_metadata, read
 from safelight.runtime.codec.codec import Codec, Compressed
@@ -104,7 +105,7 @@ class CompressSteps:
             return under(asked.max_bytes, encode)
         if asked.bpp is not None:
             return under(round(asked.bpp * picture.megapixels * 1e6 / 8), encode)
-        return encode(asked.quality or QUALITY)
+        return encode(asked.quality or DEFAULT_QUALITY)
 
     def save(self, task: FileTask, made: tuple[bytes, CompressOutcome]) -> CompressOutcome:
         """Write the file. Raises OutputError."""

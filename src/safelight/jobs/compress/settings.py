@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.settings import AnyPath, Paths, Positive, Settings, argument, option
 
 SUFFIX = ".latent"
-QUALITY = 50
-"""If nothing is asked for."""
 _NOT_OF_THE_RESULT = frozenset(
     {"inputs", "output", "model", "recursive", "if_exists", "on_error", "workers", "threads"}
 )
@@ -25,7 +24,7 @@ class CompressSettings(Settings):
     inputs: Paths = argument("Pictures and folders.", "IN", min_length=1)
     output: AnyPath = option(..., "A folder, or for one picture a file that ends in .latent.", "-o", "--output")
     quality: int | None = option(
-        None, f"1 to 100. {QUALITY} if no other rule is given.", "-q", "--quality", ge=1, le=100
+        None, f"1 to 100. {DEFAULT_QUALITY} if no other rule is given.", "-q", "--quality", ge=1, le=100
     )
     bpp: float | None = option(None, "Bits per pixel of the file, within 2 percent.", gt=0)
     psnr: float | None = option(None, "The least PSNR, in dB.", gt=0, lt=100)

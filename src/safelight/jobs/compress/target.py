@@ -11,7 +11,7 @@ import numpy as np
 
 from safelight.errors import PictureError
 from safelight.picture import Picture
-from safelight.runtime.codec.codec import Compressed
+from safelight.runtime.codec.codec import RATE_WEIGHT, Compressed
 
 LOWEST, HIGHEST = 1, 100
 LARGEST_WEIGHT = 4.0
@@ -33,7 +33,7 @@ def psnr_of(made: Compressed, picture: Picture) -> float:
 
 def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compressed:
     """The largest file of at most so many bytes. Raises PictureError if none is so small."""
-    best = encode(LOWEST, 1.0)
+    best = encode(LOWEST, RATE_WEIGHT)
     if len(best.data) > largest:
         best = encode(LOWEST, LARGEST_WEIGHT)
         if len(best.data) > largest:
@@ -42,14 +42,14 @@ def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compresse
     low, high = LOWEST, HIGHEST + 1
     while high - low > 1:
         middle = (low + high) // 2
-        made = encode(middle, 1.0)
+        made = encode(middle, RATE_WEIGHT)
         if len(made.data) <= largest:
             low, best = middle, made
         else:
             high = middle
     if high > HIGHEST or len(best.data) >= (1 - CLOSE) * largest:
         return best
-    lightest, heaviest = 1.0, LARGEST_WEIGHT  # of the quality above, with fewer bits
+    lightest, heaviest = RATE_WEIGHT, LARGEST_WEIGHT  # of the quality above, with fewer bits
     for _ in range(HALVINGS):
         weight = (lightest + heaviest) / 2
         made = encode(high, weight)
@@ -66,12 +66,12 @@ def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compresse
 
 def at_least(picture: Picture, psnr: float, encode: Callable[[int, float], Compressed]) -> Compressed:
     """The smallest file of at least such a PSNR. Raises PictureError if none is so good."""
-    low, high, best = LOWEST - 1, HIGHEST, encode(HIGHEST, 1.0)
+    low, high, best = LOWEST - 1, HIGHEST, encode(HIGHEST, RATE_WEIGHT)
     if psnr_of(best, picture) < psnr:
         raise PictureError(f"reaches {psnr_of(best, picture):.2f} dB at the most, and {psnr:g} were asked for")
     while high - low > 1:
         middle = (low + high) // 2
-        made = encode(middle, 1.0)
+        made = encode(middle, RATE_WEIGHT)
         if psnr_of(made, picture) >= psnr:
             high, best = middle, made
         else:

@@ -20,6 +20,8 @@ from safelight.runtime.codec.networks import Engine
 from safelight.work import OnProgress, Progress, silent
 
 MAX_MEGAPIXELS = 400.0
+RATE_WEIGHT = 0.5
+"""How much bits count beside errors when a symbol is chosen; chosen on held-out photographs (notebook)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Codec:
 
         return Codec(load_core(model, threads))
 
-    def compress(self, picture: Picture, quality: int = 75) -> bytes:
+    def compress(self, picture: Picture, quality: int = names.DEFAULT_QUALITY) -> bytes:
         """A file with the picture and its metadata; `quality` is 1 to 100. Raises PictureError for float pixels."""
         return self.encode(picture, quality).data
 
@@ -108,7 +110,7 @@ class Codec:
         self,
         picture: Picture,
         quality: int,
-        rate_weight: float = 1.0,
+        rate_weight: float = RATE_WEIGHT,
         restored: bool = False,
         on_progress: OnProgress = silent,
     ) -> Compressed:
@@ -138,7 +140,7 @@ class Codec:
             grey=picture.grey,
             restored=restored,
         )
-        decoded = self._synthesised(latents, cut, header)
+        decoded = self._synthesised(latents, cut, header, on_progress)
         whole = replace(header, pixels_crc=_crc(decoded))
         return Compressed(pack(whole, extras.pack_extras(picture), streams), decoded, quality)
 
@@ -165,7 +167,7 @@ class Codec:
         for number, (tile, stream) in enumerate(zip(cut, header.tiles, strict=True)):
             if not tile.touches(wide):
                 continue
-            on_progress(Progress(number, 2 * len(cut), "decoding"))
+            on_progress(Progress(number, 2 * len(cut), "decoding symbols"))
             content = stream.of(data)
             try:
                 if content is None:
@@ -177,7 +179,8 @@ class Codec:
                 if not salvage:
                     raise PictureError(f"{line}; copy the file again, or save the rest with --salvage") from None
                 lost.append(f"{line}; it is grey")
-        decoded = self._synthesised(latents, [tile for tile in cut if tile.touches(wanted)], header)
+        parts = [tile for tile in cut if tile.touches(wanted)]
+        decoded = self._synthesised(latents, parts, header, on_progress)
         if region is None and not lost and _crc(decoded) != header.pixels_crc:
             raise PictureError("its pixels are not those that were compressed; this machine computes wrongly, tell us")
         picture = Picture(decoded, alpha, metadata, bits=header.bits, warnings=tuple(lost))
@@ -193,11 +196,14 @@ class Codec:
             )
         return header
 
-    def _synthesised(self, latents: Integers, parts: list[Tile], header: Header) -> NDArray[np.integer]:
+    def _synthesised(
+        self, latents: Integers, parts: list[Tile], header: Header, on_progress: OnProgress = silent
+    ) -> NDArray[np.integer]:
         """(H, W, 1 or 3): the pixels of some tiles, and 0 elsewhere."""
         dtype = np.uint8 if header.bits == 8 else np.uint16
         decoded = np.zeros((header.height, header.width, 1 if header.grey else 3), dtype)
-        for tile in parts:
+        for number, tile in enumerate(parts):
+            on_progress(Progress(len(parts) + number, 2 * len(parts), "decoding pixels"))
             values = self.core.synthesise(latents, tile, latents.shape[1:], header.quality)
             rows, columns = tile.slices(BLOCK_PX)
             part = pixels.from_units(values, header.bits, header.grey)
