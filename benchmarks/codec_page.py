@@ -28,13 +28,13 @@ LOOKS = """## Looks at equal bytes
 
 LPIPS (AlexNet) measures how different two pictures look. Lower is nearer to the original. Each format has the largest
 file of at most so many bits per pixel, or its smallest file. The pictures are Kodak24."""
-CROPS = """The crops below are the windows with the most detail, of three pictures for each rate: where the codec is worst
-against WebP, in the middle, and best. From left to right: original, .latent, JPEG, WebP, AVIF."""
+CROPS = """The crops below are the windows with the most detail, of three pictures for each rate: where the codec is
+worst against WebP, in the middle, and best. From left to right: original, .latent, JPEG, WebP, AVIF."""
 EXACT = """## Exactness
 
 The codec computes with integers alone. {files} files of Kodak24 (qualities 5, 40 and 90) were decoded {decodings}
-times: with 1, 2 and 4 threads, with the optimisation of graphs on and off, and in part by int64 arithmetic. Different results:
-{different}. The tests compare a small codec in torch, too, and files of another day (`tests/golden`)."""
+times: with 1, 2 and 4 threads, with the optimisation of graphs on and off, and in part by int64 arithmetic. Different
+results: {different}. The tests compare a small codec in torch, too, and files of another day (`tests/golden`)."""
 COST = """## Time and memory
 
 | what | value |
@@ -47,8 +47,8 @@ COST = """## Time and memory
 STEPS = """## Qualities and limits
 
 Of all steps from one quality to the next, on three pictures, {steps_that_do_not_rise} did not raise bytes or PSNR.
-The options `--bpp`, `--max-bytes` and `--psnr` missed their limit by at most {largest_miss:.1%}. {over_max_bytes} files were over
-`--max-bytes`."""
+The options `--bpp`, `--max-bytes` and `--psnr` missed their limit by at most {largest_miss:.1%}. {over_max_bytes} files
+were over `--max-bytes`."""
 SETS = """## Codecs of data-set VAEs
 
 The ELBO of a VAE is a file size, too: a scheme named bits-back coding (Townsend, Bird & Barber, ICLR 2019) turns it

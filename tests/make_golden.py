@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from safelight.picture import Metadata, Picture, read
+from safelight.picture import Metadata, Picture, exif, read
 from safelight.runtime.codec import Codec
 from tests.support import BUNDLES, ROOT
 
+EXIF = exif.serialise(exif.Exif(main={exif.ORIENTATION: exif.Value(3, 1, b"\1\0")}))
+PHOTO = ROOT / "examples" / "samples" / "roman_colosseum.webp"
 HOME = Path(__file__).parent / "golden"
 
 
 def main() -> None:
     """Three qualities of a photograph, grey, two tiles, 10 bits, and one with everything beside the pixels."""
     codec = Codec.load(BUNDLES / "codec")
-    photo = read(ROOT / "examples" / "samples" / "roman_colosseum.webp").with_(metadata=Metadata())
+    photo = read(PHOTO).with_(metadata=Metadata())
     HOME.mkdir(exist_ok=True)
     for quality in (5, 40, 90):
         (HOME / f"colosseum-{quality:02d}.latent").write_bytes(codec.compress(photo, quality))
@@ -29,7 +31,7 @@ def main() -> None:
         "everything": Picture(
             part.astype(np.uint16) * 257,
             np.add.outer(700 * np.arange(90), 300 * np.arange(150)).astype(np.uint16)[..., None],
-            Metadata(icc=b"icc", exif=b"II*\0", xmp=b"<x/>", dpi=(72.0, 72.0)),
+            Metadata(icc=b"icc", exif=EXIF, xmp=b"<x/>", dpi=(72.0, 72.0)),
         ),
     }
     for name, picture in others.items():

@@ -77,6 +77,13 @@ def test_a_size_that_is_too_large_is_refused_before_anything_is_made(data):
         read(data, megapixels=0.3)
 
 
+def test_a_line_of_pixels_is_refused_by_the_positions_that_it_needs():
+    """A picture of one row has 16 times as many pixels in whole positions."""
+    line = pack(Header(bytes(32), width=4_000_000, height=1, bits=8, quality=1), {}, [])
+    with pytest.raises(PictureError, match="declares 4000000x1 pixels; the limit is 4 megapixels"):
+        read(line, megapixels=4)
+
+
 def test_values_of_a_later_version_are_refused(data):
     strange = pack(Header(bytes(32), 1, 1, bits=7, quality=1, pixels_crc=0), {}, [b""])
     with pytest.raises(PictureError, match="does not know; update Safelight"):

@@ -1,6 +1,7 @@
 """The verbs compress and decompress on files and folders."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -155,6 +156,25 @@ def test_lines_for_people_and_for_programs(packed, tiny_codec, photo, tmp_path):
 def test_wrong_requests(photo, tmp_path, words, reason):
     wrong = run_cli("compress", photo, "-o", tmp_path / "a.latent", *words)
     assert wrong.returncode in (2, 3) and reason in wrong.stderr and wrong.stderr.count("\n") <= 8
+
+
+def test_what_is_no_file_is_refused(packed, tmp_path):
+    os.mkfifo(tmp_path / "pipe.latent")
+    (outcome,) = decompress(packed(DecompressSettings, tmp_path / "pipe.latent", output=tmp_path / "b.png")).outcomes
+    assert outcome.error.endswith("is not a file; name a .latent file or a folder of them")
+
+
+def test_one_folder_for_both_ways(packed, photo, tmp_path):
+    compress(packed(CompressSettings, photo, output=tmp_path / "work"))
+    back = decompress(packed(DecompressSettings, tmp_path / "work", output=tmp_path / "work"))
+    assert [outcome.status for outcome in back.outcomes] == ["done"]
+    assert (tmp_path / "work" / "photo.png").exists()
+
+
+def test_a_limit_or_the_usual_quality_is_no_other_setting(packed, photo, tmp_path):
+    first = packed(CompressSettings, photo.parent, output=tmp_path / "out")
+    again = packed(CompressSettings, photo.parent, output=tmp_path / "out", max_megapixels=9, quality=50, threads=1)
+    assert [compress(settings).outcomes[0].status for settings in (first, again)] == ["done", "skipped"]
 
 
 def test_wrong_names_and_regions(photo, tmp_path):

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from safelight.errors import DeviceError, RecipeError, UsageError
+from safelight.errors import DeviceError, OutputError, RecipeError, UsageError
 from safelight.jobs.batch import run as run_module
 from safelight.jobs.batch.run import run
 from safelight.jobs.enhance.enhance import enhance
@@ -170,6 +170,18 @@ def test_what_a_stopped_run_did_not_touch_stays_done(asked, tmp_path):
     with pytest.raises(Cancelled):
         enhance(asked(seed=1, if_exists="overwrite"), on_progress=cancel)
     assert pixels(tmp_path / "out") == before
+    assert enhance(asked()).skipped == len(NAMES)
+
+
+def test_an_implausible_result_leaves_an_earlier_one_valid(asked, inputs, monkeypatch):
+    enhance(asked())
+
+    def refuse(self, task, pages):
+        raise OutputError("implausible")
+
+    monkeypatch.setattr(Steps, "check", refuse)
+    assert enhance(asked(seed=1, if_exists="overwrite")).failed == len(NAMES)
+    monkeypatch.undo()
     assert enhance(asked()).skipped == len(NAMES)
 
 

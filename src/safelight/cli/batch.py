@@ -7,10 +7,20 @@ import typer
 
 from safelight.cli.console import say
 from safelight.errors import shown
+from safelight.settings import Settings, option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from safelight.jobs.batch.outcome import Outcome
     from safelight.jobs.batch.plan import Plan
+
+
+class BatchOutput(Settings):
+    """What is printed."""
+
+    dry_run: bool = option(False, "Say what would be done; no file is opened.", "--dry-run")
+    as_json: bool = option(False, "One JSON line per file on standard output.", "--json")
 
 
 def tell_plan(plan: "Plan", as_json: bool) -> int:
@@ -25,6 +35,24 @@ def tell_plan(plan: "Plan", as_json: bool) -> int:
         if problem:
             typer.echo(f"failed: {problem}", err=True)
     return sum(task.problem is not None for task in plan.tasks)
+
+
+def tell(outcome: "Outcome", as_json: bool, numbers: str) -> None:
+    """One file: its result on standard output, with some numbers, and what went wrong on standard error."""
+    tell_trouble(outcome)
+    if as_json:
+        say(json.dumps(vars(outcome)))
+    elif outcome.status == "done":
+        say(f"{outcome.source} -> {outcome.outputs[0]}  ({numbers})")
+    elif outcome.status == "skipped" and not outcome.warnings:
+        say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")
+
+
+def tell_counts(outcomes: "Sequence[Outcome]", note: str = "") -> int:
+    """How many files became what; returns how many failed."""
+    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "skipped", "failed")}
+    typer.echo(f"{', '.join(f'{number} {status}' for status, number in counts.items())}{note}", err=True)
+    return counts["failed"]
 
 
 def tell_trouble(outcome: "Outcome") -> None:

@@ -1,6 +1,5 @@
 """safelight enhance: restore files and folders."""
 
-import json
 import shutil
 import sys
 import tempfile
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from safelight.cli.batch import tell_plan, tell_trouble
-from safelight.cli.console import progress_bar, say
+from safelight.cli.batch import BatchOutput, tell, tell_counts, tell_plan, tell_trouble
+from safelight.cli.console import progress_bar
 from safelight.cli.options import add_command
 from safelight.errors import UsageError
 from safelight.jobs.enhance.settings import EnhanceSettings
-from safelight.settings import Settings, option
 
 if TYPE_CHECKING:
     from safelight.jobs.enhance.outcome import EnhanceOutcome
@@ -26,19 +24,12 @@ STDIO = Path("-")
 STANDARD_INPUT = "standard input"
 
 
-class Output(Settings):
-    """What is printed."""
-
-    dry_run: bool = option(False, "Say what would be done; no file is opened.", "--dry-run")
-    as_json: bool = option(False, "One JSON line per file on standard output.", "--json")
-
-
 def add_to(app: typer.Typer) -> None:
     """The command."""
-    add_command(app, "enhance", (EnhanceSettings, Output), enhance)
+    add_command(app, "enhance", (EnhanceSettings, BatchOutput), enhance)
 
 
-def enhance(settings: EnhanceSettings, output: Output) -> None:
+def enhance(settings: EnhanceSettings, output: BatchOutput) -> None:
     """Restore pictures: noise, JPEG artefacts, a little blur. Profile, EXIF, XMP, depth and alpha are kept."""
     with _on_disk(settings) as on_disk:
         if output.dry_run:
@@ -51,32 +42,24 @@ def enhance(settings: EnhanceSettings, output: Output) -> None:
         raise typer.Exit(1)
 
 
-def _run(settings: EnhanceSettings, output: Output, is_quiet: bool) -> int:
+def _run(settings: EnhanceSettings, output: BatchOutput, is_quiet: bool) -> int:
     """With a bar for the whole batch on standard error; returns how many files failed."""
     from safelight.jobs.enhance.enhance import enhance as enhance_files
 
     with progress_bar() as on_progress:
         report = enhance_files(settings, on_progress, lambda outcome: _tell(outcome, output, is_quiet))
-    counts = f"{report.done} done, {report.skipped} skipped, {report.failed} failed"
-    typer.echo(f"{counts}, on {report.device}", err=True)
-    return report.failed
+    return tell_counts(report.outcomes, f", on {report.device}")
 
 
-def _tell(outcome: "EnhanceOutcome", output: Output, is_quiet: bool) -> None:
+def _tell(outcome: "EnhanceOutcome", output: BatchOutput, is_quiet: bool) -> None:
     """Results on standard output, what went wrong on standard error."""
     if Path(outcome.source).name == STANDARD_INPUT:  # the path of its stand-in means nothing to anybody
         error = outcome.error and outcome.error.replace(outcome.source, STANDARD_INPUT)
         outcome = replace(outcome, source=STANDARD_INPUT, error=error)
-    tell_trouble(outcome)
     if is_quiet:
-        return
-    if output.as_json:
-        say(json.dumps(vars(outcome)))
-    elif outcome.status == "done":
-        numbers = f"{outcome.megapixels:.2f} Mpx, {outcome.seconds:.1f} s"
-        say(f"{outcome.source} -> {outcome.outputs[0]}  ({numbers})")
-    elif outcome.status == "skipped" and not outcome.warnings:
-        say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")
+        tell_trouble(outcome)
+    else:
+        tell(outcome, output.as_json, f"{outcome.megapixels:.2f} Mpx, {outcome.seconds:.1f} s")
 
 
 @contextmanager
@@ -87,8 +70,7 @@ def _on_disk(settings: EnhanceSettings) -> Iterator[EnhanceSettings]:
         yield settings
         return
     _check_streams(settings, reads, writes)
-    from safelight.jobs.enhance.plan import EXTENSIONS
-    from safelight.picture import format_of
+    from safelight.picture import EXTENSIONS, format_of
 
     with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
         source, target = settings.inputs[0], settings.output

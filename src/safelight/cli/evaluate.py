@@ -27,7 +27,7 @@ class _Evaluate(TyperCommand):
         names = [word.partition("=")[0] for word in args]
         if CODEC in names:
             other = typer.main.get_command(_codec_app())
-            self.params, self.callback = other.params, other.callback
+            self.params, self.callback, self.help = other.params, other.callback, other.help
         for k, word in enumerate(args):
             if names[k] == MOVED:
                 dataset = word.partition("=")[2] or "".join(args[k + 1 : k + 2]) or "DATASET"

@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from safelight.coding.tiling import grid_of, tiles
+from safelight.coding.tiling import BLOCK_PX, grid_of, tiles
 from safelight.errors import PictureError
 
 SIGNATURE = b"\x89LAT\r\n\x1a\n"
 """As PNG's: its bytes change when a program takes the file for text."""
 VERSION = 1
 MODEL_BYTES = 32
+BITS = (8, 10, 12, 16)
+"""Of a value, that a file may have."""
 _FIXED = struct.Struct("<8sB32s")
 _AFTER_SIZE = struct.Struct("<BBBI")
 _CRC = struct.Struct("<I")
 _BYTE = struct.Struct("B")
 _LONGEST_NUMBER = 9
+ROOM, LITTLE_PX = 1.1, 1e6
 
 
 class Extra(IntEnum):
@@ -96,17 +99,14 @@ def unpack(data: bytes, max_megapixels: float) -> Header:
         raise PictureError(f"is of version {version}, and this program reads version {VERSION}; update Safelight")
     width, height = reader.number(), reader.number()
     flags, bits, quality, pixels_crc = reader.fixed(_AFTER_SIZE)
-    if not (width > 0 and height > 0 and width * height <= max_megapixels * 1e6):
-        raise PictureError(
-            f"declares {width}x{height} pixels; the limit is {max_megapixels:.0f} megapixels (--max-megapixels)"
-        )
+    _check_size(width, height, max_megapixels)
     heads = [(reader.byte(), reader.number(), *reader.fixed(_CRC)) for _ in range(reader.count())]
     tile_heads = [(reader.number(), *reader.fixed(_CRC)) for _ in tiles(grid_of(width, height))]
     end = reader.position
     (crc,) = reader.fixed(_CRC)
     if zlib.crc32(data[:end]) != crc:
         raise PictureError("its header is damaged; copy the file again from where it came")
-    if bits not in (8, 10, 12, 16) or not 1 <= quality <= 100 or flags & ~(Flag.GREY | Flag.RESTORED):
+    if bits not in BITS or not 1 <= quality <= 100 or flags & ~(Flag.GREY | Flag.RESTORED):
         raise PictureError("its header has values that this version does not know; update Safelight")
     extras, position = {}, reader.position
     for kind, length, crc in heads:
@@ -128,6 +128,16 @@ def unpack(data: bytes, max_megapixels: float) -> Header:
         extras=extras,
         tiles=tuple(streams),
     )
+
+
+def _check_size(width: int, height: int, max_megapixels: float) -> None:
+    """Before memory is asked for. What memory and time depend on is the size in whole positions."""
+    rows, columns = grid_of(width, height)
+    whole_px = rows * columns * BLOCK_PX**2
+    if not 0 < width * height <= max_megapixels * 1e6 or whole_px > ROOM * max_megapixels * 1e6 + LITTLE_PX:
+        raise PictureError(
+            f"declares {width}x{height} pixels; the limit is {max_megapixels:.0f} megapixels (--max-megapixels)"
+        )
 
 
 def _no_signature(data: bytes) -> str:

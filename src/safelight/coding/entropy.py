@@ -14,6 +14,7 @@ from safelight.coding.tables import TOTAL, Tables
 from safelight.errors import PictureError
 
 MOST_ESCAPE_BITS = 24
+WORD_BYTES = 4
 _model, _queue = constriction.stream.model, constriction.stream.queue
 
 
@@ -73,9 +74,11 @@ class SymbolWriter:
 
 
 class SymbolReader:
-    """Words → symbols; the inverse of `SymbolWriter`."""
+    """Words → symbols; the inverse of `SymbolWriter`. Raises PictureError for half a word."""
 
     def __init__(self, coder: Coder, data: bytes) -> None:
+        if len(data) % WORD_BYTES:
+            raise PictureError("the stream is damaged (it ends within a word)")
         self._coder = coder
         self._decoder = _queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
 

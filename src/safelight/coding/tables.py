@@ -18,6 +18,7 @@ SMALLEST, LARGEST = 0.04, 400.0
 SUBSTEPS = 16
 """Networks give the number of a table in such parts, and it is rounded afterwards."""
 LONGEST_REACH = 1023
+COST_UNITS = 256
 
 
 def scale_of(number: int) -> float:
@@ -73,10 +74,21 @@ class Tables:
         """Of each table the largest symbol that needs no escape."""
         return (self.lengths - 2) // 2
 
+    @property
+    def are_whole(self) -> bool:
+        """Whether every table has an entry for each of its symbols, and frequencies that sum to 2^24."""
+        odd = (self.lengths % 2).any() or self.lengths.min() < 2 or self.lengths.max() > 2 * LONGEST_REACH + 2
+        if odd or self.lengths.sum() != len(self.flat):
+            return False
+        return all(int(table.sum(dtype=np.int64)) == TOTAL and int(table.min()) >= 1 for table in self.each)
+
     @cached_property
-    def costs(self) -> NDArray[np.float32]:
-        """Bits of a symbol: (table, symbol + LONGEST_REACH + 1). An escape costs its own bits and a number's."""
-        bits = np.empty((len(self.lengths), 2 * LONGEST_REACH + 3), np.float32)
+    def costs(self) -> NDArray[np.int64]:
+        """Of a symbol, in 1/256 bits: (table, symbol + LONGEST_REACH + 1). An escape costs its own and a number's."""
+        return np.rint(COST_UNITS * self._bits()).astype(np.int64)
+
+    def _bits(self) -> NDArray[np.float64]:
+        bits = np.empty((len(self.lengths), 2 * LONGEST_REACH + 3), np.float64)
         symbols = np.abs(np.arange(-LONGEST_REACH - 1, LONGEST_REACH + 2))
         for row, table, reach in zip(bits, self.each, self.reach, strict=True):
             own = PRECISION - np.log2(table.astype(np.float64))

@@ -1,5 +1,6 @@
 """Measure a codec on photographs, beside the usual formats."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,12 @@ class CodecEvaluateReport:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        curves = {name: [point._asdict() for point in curve] for name, curve in self.measured.curves.items()}
-        return {**self.numbers, "pictures": self.pictures, "curves": curves}
+        curves = {
+            name: [{key: _finite(value) for key, value in point._asdict().items()} for point in curve]
+            for name, curve in self.measured.curves.items()
+        }
+        numbers = {name: _finite(number) for name, number in self.numbers.items()}
+        return {**numbers, "pictures": self.pictures, "curves": curves}
 
     def write_page(self, path: Path) -> None:
         """Curves and crops as one HTML file that needs no other. Raises OutputError."""
@@ -63,11 +68,19 @@ def evaluate_codec(settings: CodecEvaluateSettings, on_progress: OnProgress = si
     return CodecEvaluateReport(f"{name} on {settings.data.name}", len(pictures), measured, tuple(left_out))
 
 
+def _finite(number: float) -> float | None:
+    """None for what JSON has no number for, as where two curves share no quality."""
+    return number if math.isfinite(number) else None
+
+
 def _photographs(settings: CodecEvaluateSettings) -> tuple[list[NDArray[np.uint8]], list[str]]:
     """RGB of 8 bits, and a line for each file that is something else. Raises UsageError if nothing is left."""
-    pictures, left_out = [], []
+    pictures: list[NDArray[np.uint8]] = []
+    left_out: list[str] = []
     files = sorted(path for path in settings.data.glob("*") if path.suffix.lower() in READABLE)
-    for path in files[: settings.most]:
+    for path in files:
+        if len(pictures) == settings.most:
+            break
         try:
             picture = read(path)
         except PictureError as error:

@@ -41,7 +41,7 @@ LAMBDAS = (3e-4, 0.5)
 """Price of distortion at the lowest and the highest level, in bits per pixel over squared error in (1/255)²."""
 LOGISTIC_STD = math.pi / math.sqrt(3)
 """Standard deviation of the logistic distribution of scale 1."""
-LARGEST_CHANGE_SCALE = 0.5
+LARGEST_CHANGE_SCALE = 0.05
 MEAN_SPEED = 0.2
 """Means move so much slower than other outputs: many steps of quantisation go into a channel's spread."""
 
@@ -58,8 +58,7 @@ class CodecOutput(NamedTuple):
 class Pass(nn.Module):
     """One step of the entropy model: reads what was decoded last, and says what is expected next.
 
-    The context is a plain sum of what was read. A chain of blocks from pass to pass would be as deep as there are
-    passes, and was unstable in training.
+    The context is a plain sum of what was read, so that no pass is deeper than another.
     """
 
     def __init__(self, reads: int, width: int, predicts: int) -> None:
@@ -138,13 +137,11 @@ class CodecNet(nn.Module):
 
     @property
     def change_scale(self) -> Tensor:
-        """(1, C, 1, 1): the unit of what the analysis path adds, the root of a channel's spread.
+        """(1, C, 1, 1): the unit of what the analysis path adds: half of a channel's spread, and never many steps.
 
-        A smaller unit asks the path for large numbers wherever it takes texture away, and that was unstable in
-        training. It is bounded where the spread is many steps of quantisation: one step of training must not jump
-        over them.
+        Muon moves all channels by equally many units, however little a channel matters.
         """
-        return self.std.sqrt().clamp(max=LARGEST_CHANGE_SCALE)[None, :, None, None]
+        return (0.5 * self.std).clamp(max=LARGEST_CHANGE_SCALE)[None, :, None, None]
 
     def spread(self, weights: Tensor) -> Tensor:
         """(B, C, 1, 1): by what latents are divided before convolutions read them: their spread and one step."""

@@ -1,6 +1,7 @@
 """Latents as symbols: rounding with a gradient, and what a symbol costs."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,17 +31,36 @@ def noisy(v: Tensor, generator: torch.Generator | None) -> Tensor:
     return v + torch.rand(v.shape, generator=generator) - 0.5
 
 
+class _Bounded(torch.autograd.Function):
+    """Clamp, with the gradient of what lies outside only where it leads back inside."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        is_dead = ((x < SMALLEST_LOG_SCALE) & (gradient > 0)) | ((x > LARGEST_LOG_SCALE) & (gradient < 0))
+        return gradient.masked_fill(is_dead, 0)
+
+
 def bound_log_scale(log_scale: Tensor) -> Tensor:
-    """Within the tables. Below, the gradient lives on, so that a scale can come back."""
-    bounded = log_scale.clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE)
-    return bounded.detach() + 0.1 * (log_scale - log_scale.detach()) + 0.9 * (bounded - bounded.detach())
+    """Within the tables. A scale that is too small can come back, and is not pushed farther away.
+
+    A gradient that pushes farther, however small, makes training run away: Muon gives it the size of all others
+    (notebook).
+    """
+    bounded: Tensor = _Bounded.apply(log_scale)  # type: ignore[no-untyped-call]
+    return bounded
 
 
 def logistic_bits(v: Tensor, log_scale: Tensor) -> Tensor:
     """-log2 of the mass that a logistic distribution about 0 has within half a step of v, elementwise.
 
-    Far out the cost rises in proportion to |v|. A coder writes such symbols for less, as escapes; but with the price of
-    an escape nothing holds latents back, and training runs away (notebook).
+    Far out the cost rises in proportion to |v|. A coder writes such symbols for less, as escapes; but the price of an
+    escape hardly depends on v, and would hold nothing back.
     """
     v, per_scale = v.abs(), torch.exp(-log_scale)
     upper, lower = (0.5 - v) * per_scale, (-0.5 - v) * per_scale

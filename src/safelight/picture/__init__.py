@@ -2,9 +2,10 @@
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.read import format_of, keeps_numbers, read, read_pages, upright_size
-from safelight.picture.write import READABLE, SUFFIXES, container_of, filtered_metadata, write
+from safelight.picture.write import EXTENSIONS, READABLE, SUFFIXES, container_of, filtered_metadata, write
 
 __all__ = [
+    "EXTENSIONS",
     "OVERSHOOT",
     "READABLE",
     "SUFFIXES",

@@ -25,6 +25,8 @@ SUFFIXES = {
     ".webp": "webp",
     ".avif": "avif",
 }
+EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif": "avif"}
+"""How the name of a new file ends, without the dot."""
 READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
@@ -131,6 +133,8 @@ def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Me
     """The blocks that are wanted and fit."""
     warnings: list[str] = []
     kept = filtered_metadata(kept, metadata)
+    if metadata == "strip":
+        return kept, warnings
     if container in ("webp", "avif") and kept.dpi:
         block = exif.parse(kept.exif) if kept.exif else exif.Exif()
         kept = replace(kept, exif=exif.serialise(block.with_dpi(kept.dpi)))

@@ -15,6 +15,8 @@ SYNTHESIS_SCALE, LINEAR_SCALE, HYPER_SCALE = "latents.to_synthesis", "latents.to
 CONTEXT_UNIT, CONTEXT_LIMIT = 1 / 64, 512
 """Latents as convolutions read them: over their channel's spread, in 1/64, within ±8."""
 DEFAULT_QUALITY = 50
+FIXED_POINT_BITS = 20
+"""Factors between integers are over 2^20."""
 PIXEL_UNIT = 1 / 65280
 """Pixels as the synthesis gives them, about 1/2: 256 units are one step of 8 bits."""
 

@@ -100,16 +100,23 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
 
 
 def _mirrored(settings: BatchSettings, naming: Naming) -> list[FileTask]:
-    """A task for every file. Earlier results in the output folder are no inputs, unless they are named."""
+    """A task for every file.
+
+    Earlier results in the output folder, of a kind that the verb writes, are no inputs unless they are named.
+    """
     tasks: list[FileTask] = []
     planned: set[Path] = set()
     made_here = Results(settings.output, naming.verb).files()
+
+    def is_result(source: Path) -> bool:
+        return source.suffix.lower() in naming.writes
+
     for entry in settings.inputs:
         for source, below in _sources(entry, settings, naming.reads):
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
                 tasks.append(FileTask(entry, settings.output, problem=problem))
-            elif entry == source or os.path.realpath(source) not in made_here:
+            elif entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
                 target = settings.output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
                 planned.update(tasks[-1].outputs)
@@ -162,11 +169,11 @@ def _checked(tasks: list[FileTask]) -> list[FileTask]:
         for output in task.outputs if problem is None else ():
             real_path = os.path.realpath(output)
             if real_path in inputs:
-                problem = f"{task.source}: would overwrite the input {output}; choose another -o or other names"
+                problem = f"{task.source}: would overwrite the input {output}; choose another -o or --pattern"
             elif real_path in taken:
                 problem = (
                     f"{task.source}: would write {output}, as {taken[real_path]} does; "
-                    "choose --if-exists rename, other names or another -o"
+                    "use --if-exists rename, a --pattern where there is one, or another -o"
                 )
         if problem is None:
             taken |= {os.path.realpath(output): task.source for output in task.outputs}

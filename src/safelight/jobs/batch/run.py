@@ -20,8 +20,9 @@ from safelight.errors import OutputError, shown
 from safelight.jobs.batch.outcome import OutcomeT, reason_of
 from safelight.jobs.batch.plan import FileTask, Plan
 from safelight.jobs.batch.results import Results, task_key
+from safelight.jobs.batch.turns import Meter, Turns
 from safelight.picture.vips import without_operation_cache
-from safelight.work import Cancelled, OnProgress, Progress, Threads, clear_leftovers, file_sha256, silent
+from safelight.work import Cancelled, OnProgress, Threads, clear_leftovers, file_sha256, silent
 
 Loaded = TypeVar("Loaded")
 """What a verb reads from one file."""
@@ -49,6 +50,10 @@ class Steps(Protocol[Loaded, Made, OutcomeT]):
 
     def work(self, task: FileTask, loaded: Loaded, on_share: Callable[[float], None]) -> Made:
         """In the model's thread. `on_share` is called with the share that is done, 0 to 1."""
+        ...
+
+    def check(self, task: FileTask, made: Made) -> Made:
+        """After the model, and before anything is written. Raises OutputError for what must not be written."""
         ...
 
     def save(self, task: FileTask, made: Made) -> OutcomeT:
@@ -119,8 +124,8 @@ class _Batch(Generic[OutcomeT]):
         self._model = ThreadPoolExecutor(1)
         """One thread for all that the model does: the memory of one is used again for the next file."""
         self._behind = threading.Semaphore(plan.settings.workers)
-        self._turns = _Turns()
-        self._meter = _Meter(len(plan.tasks), on_progress)
+        self._turns = Turns()
+        self._meter = Meter(len(plan.tasks), on_progress)
 
     def begin_all(self) -> Iterator[TaskRun[OutcomeT]]:
         """The driver's first part, for each task when a thread is free for it."""
@@ -177,7 +182,7 @@ class _Batch(Generic[OutcomeT]):
             if task_run.outcome.status == "failed" and self.plan.settings.on_error == "stop":
                 self._turns.wait_for(task_run.number)  # the files before this one have passed the model
                 self._stopping.set()
-            self._meter.ended(task_run)
+            self._meter.ended(task_run.number, task_run.task)
         except BaseException:
             self._stopping.set()
             raise
@@ -192,6 +197,7 @@ class _Batch(Generic[OutcomeT]):
         made = self._model.submit(self._worked, task_run, loaded).result()
         try:
             self._turns.end(task_run.number)
+            made = self.steps.check(task, made)
             task_run.is_saving = True
             return self.steps.save(task, made)
         finally:
@@ -203,7 +209,7 @@ class _Batch(Generic[OutcomeT]):
         def on_share(share: float) -> None:
             if self._stopping.is_set():
                 raise Cancelled
-            self._meter.moved(task_run, share)
+            self._meter.moved(task_run.number, task_run.task, share)
 
         on_share(0)
         made = self.steps.work(task_run.task, loaded, on_share)
@@ -233,53 +239,6 @@ class _Batch(Generic[OutcomeT]):
             self.results.finish(task_run.key, outputs, self.steps.facts(outcome, task_run.source_sha256))
         elif not task_run.is_saving:
             self.results.give_up(outputs)
-
-
-class _Turns:
-    """Files come to the model in the order of the plan."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._next, self._ended = 0, set[int]()
-
-    def wait_for(self, number: int) -> None:
-        """Until all tasks before this one have ended their turns."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._next >= number)
-
-    def end(self, number: int) -> None:
-        """The next may come. A second call changes nothing."""
-        with self._changed:
-            self._ended.add(number)
-            while self._next in self._ended:
-                self._next += 1
-            self._changed.notify_all()
-
-
-class _Meter:
-    """How far the batch is: files that have ended, and the shares of those in progress."""
-
-    def __init__(self, total: int, on_progress: OnProgress) -> None:
-        self._total, self._on_progress = total, on_progress
-        self._ended, self._shares = 0, dict[TaskRun[Any], float]()
-        self._lock = threading.Lock()
-
-    def moved(self, task_run: TaskRun[Any], share: float) -> None:
-        """A share of a task, 0 to 1, is done."""
-        with self._lock:
-            self._shares[task_run] = share
-            self._report(task_run)
-
-    def ended(self, task_run: TaskRun[Any]) -> None:
-        """A task is done, skipped or failed."""
-        with self._lock:
-            self._shares.pop(task_run, None)
-            self._ended += 1
-            self._report(task_run)
-
-    def _report(self, task_run: TaskRun[Any]) -> None:
-        done = self._ended + sum(self._shares.values())
-        self._on_progress(Progress(done, self._total, task_run.task.source.name))
 
 
 def _prepare(plan: Plan) -> None:

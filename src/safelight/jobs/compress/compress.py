@@ -9,12 +9,13 @@ from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.errors import PictureError, shown
 from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
 from safelight.jobs.batch.run import ignore, run
+from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
 from safelight.jobs.compress.settings import SUFFIX, CompressSettings
 from safelight.jobs.compress.target import at_least, psnr_of, under
 from safelight.picture import READABLE, Picture, filtered_metadata, read
 from safelight.runtime.codec.codec import Codec, Compressed
-from safelight.runtime.restore import Restorer
+from safelight.runtime.restore import Restorer, check_plausible
 from safelight.work import OnProgress, Progress, silent, write_whole
 
 
@@ -31,7 +32,7 @@ def compress(
     """
     plan = plan_compress(settings)
     codec = Codec.load(settings.model, settings.threads)
-    restorer = Restorer.load("photo") if settings.restore else None
+    restorer = Restorer.load("photo", threads=settings.threads) if settings.restore else None
     return CompressReport(run(plan, CompressSteps(settings, codec, restorer), on_progress, on_outcome))
 
 
@@ -59,8 +60,10 @@ class CompressSteps:
 
     def parameters(self) -> dict[str, object]:
         """The settings, and the restorer."""
-        restorer = self.restorer and self.restorer.bundle.sha256
-        return self.settings.parameters() | {"restorer": restorer}
+        if self.restorer is None:
+            return self.settings.parameters()
+        precision = self.restorer.networks.precision_of_mean(scale=False)
+        return self.settings.parameters() | {"restorer": self.restorer.bundle.sha256, "precision": precision}
 
     def load(self, task: FileTask) -> Picture:
         """The picture, with the metadata that is to be kept. Raises PictureError."""
@@ -73,8 +76,8 @@ class CompressSteps:
         """The file, and what is known of it. Raises PictureError."""
         began, warnings = time.perf_counter(), list(picture.warnings)
         if self.restorer is not None:
-            restored = self.restorer.enhance(picture, uncertainty=False)
-            picture = restored.mean
+            picture, more = self._restored(task, picture, self.restorer, on_share)
+            warnings += more
         try:
             made = self._made(picture, on_share)
         except PictureError as error:
@@ -93,9 +96,23 @@ class CompressSteps:
         )
         return made.data, outcome
 
+    def _restored(
+        self, task: FileTask, picture: Picture, restorer: Restorer, on_share: Callable[[float], None]
+    ) -> tuple[Picture, list[str]]:
+        """The mean, and a warning for a picture that is unlike the training pictures. Raises OutputError."""
+
+        def on_tile(now: Progress) -> None:
+            on_share(0.5 * now.done / now.total)
+
+        restored = restorer.enhance(picture, uncertainty=False, on_progress=on_tile)
+        check_plausible(picture, restored.mean, shown(task.source))
+        strange = [OUT_OF_DISTRIBUTION.format(score=restored.ood_score)] if restored.out_of_distribution else []
+        return restored.mean, strange
+
     def _made(self, picture: Picture, on_share: Callable[[float], None]) -> Compressed:
         def on_tile(now: Progress) -> None:
-            on_share(now.done / now.total)
+            share = now.done / now.total
+            on_share(share if self.restorer is None else 0.5 + 0.5 * share)
 
         encode = partial(self.codec.encode, picture, restored=self.restorer is not None, on_progress=on_tile)
         asked = self.settings
@@ -106,6 +123,10 @@ class CompressSteps:
         if asked.bpp is not None:
             return under(round(asked.bpp * picture.megapixels * 1e6 / 8), encode)
         return encode(asked.quality or DEFAULT_QUALITY)
+
+    def check(self, task: FileTask, made: tuple[bytes, CompressOutcome]) -> tuple[bytes, CompressOutcome]:
+        """Nothing more: the codec has decoded the file."""
+        return made
 
     def save(self, task: FileTask, made: tuple[bytes, CompressOutcome]) -> CompressOutcome:
         """Write the file. Raises OutputError."""

@@ -1,5 +1,6 @@
 """The verb: .latent files to pictures."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +11,10 @@ from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.compress.outcome import DecompressOutcome, DecompressReport
 from safelight.jobs.compress.settings import SUFFIX, DecompressSettings
-from safelight.picture import READABLE, SUFFIXES, Picture, write
+from safelight.picture import EXTENSIONS, READABLE, SUFFIXES, Picture, write
 from safelight.runtime.codec.codec import Codec, Region
 from safelight.work import OnProgress, Progress, silent
 
-EXTENSIONS = {"png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "jpeg": ".jpg"}
 LOSSY_QUALITY = {"webp": 100, "avif": 100}
 """Without loss where the format can; JPEG has its usual 95."""
 
@@ -43,7 +43,7 @@ def plan_decompress(settings: DecompressSettings) -> Plan:
         reads=frozenset({SUFFIX}),
         writes=tuple(SUFFIXES),
         no_folders=frozenset({*READABLE, SUFFIX}),
-        file_name=lambda source: source.stem + EXTENSIONS[settings.format],
+        file_name=lambda source: f"{source.stem}.{EXTENSIONS[settings.format]}",
     )
     return make_plan(settings, naming)
 
@@ -63,6 +63,8 @@ class DecompressSteps:
 
     def load(self, task: FileTask) -> bytes:
         """The whole file. Raises PictureError."""
+        if not os.path.isfile(task.source):
+            raise PictureError(f"{shown(task.source)}: is not a file; name a .latent file or a folder of them")
         try:
             return task.source.read_bytes()
         except OSError as error:
@@ -95,6 +97,10 @@ class DecompressSteps:
             restored=header.restored,
             warnings=list(picture.warnings),
         )
+
+    def check(self, task: FileTask, made: tuple[Picture, DecompressOutcome]) -> tuple[Picture, DecompressOutcome]:
+        """Nothing more: the codec has compared the pixels with their checksum."""
+        return made
 
     def save(self, task: FileTask, made: tuple[Picture, DecompressOutcome]) -> DecompressOutcome:
         """Write the picture. Raises OutputError."""

@@ -10,7 +10,7 @@ from safelight.settings import AnyPath, Paths, Positive, Settings, argument, opt
 
 SUFFIX = ".latent"
 _NOT_OF_THE_RESULT = frozenset(
-    {"inputs", "output", "model", "recursive", "if_exists", "on_error", "workers", "threads"}
+    {"inputs", "output", "model", "recursive", "if_exists", "on_error"} | {"max_megapixels", "workers", "threads"}
 )
 _RULES = ("quality", "bpp", "psnr", "max_bytes")
 
@@ -26,7 +26,9 @@ class CompressSettings(Settings):
     quality: int | None = option(
         None, f"1 to 100. {DEFAULT_QUALITY} if no other rule is given.", "-q", "--quality", ge=1, le=100
     )
-    bpp: float | None = option(None, "Bits per pixel of the file, within 2 percent.", gt=0)
+    bpp: float | None = option(
+        None, "At most so many bits per pixel, and within 2 percent where the picture has so much in it.", gt=0
+    )
     psnr: float | None = option(None, "The least PSNR, in dB.", gt=0, lt=100)
     max_bytes: Positive | None = option(None, "The largest file, in bytes.")
     restore: bool = option(
@@ -52,7 +54,9 @@ class CompressSettings(Settings):
 
     def parameters(self) -> dict[str, object]:
         """What a result depends on, beside the input and the model."""
-        return self.model_dump(exclude=set(_NOT_OF_THE_RESULT))
+        chosen = {name: getattr(self, name) for name in _RULES}
+        quality = DEFAULT_QUALITY if all(value is None for value in chosen.values()) else self.quality
+        return self.model_dump(exclude=set(_NOT_OF_THE_RESULT)) | {"quality": quality}
 
 
 def _numbers(given: Any) -> Any:

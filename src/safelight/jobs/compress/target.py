@@ -33,13 +33,7 @@ def psnr_of(made: Compressed, picture: Picture) -> float:
 
 def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compressed:
     """The largest file of at most so many bytes. Raises PictureError if none is so small."""
-    best = encode(LOWEST, RATE_WEIGHT)
-    if len(best.data) > largest:
-        best = encode(LOWEST, LARGEST_WEIGHT)
-        if len(best.data) > largest:
-            raise PictureError(f"needs {len(best.data)} bytes at the least, and {largest} were asked for")
-        return best
-    low, high = LOWEST, HIGHEST + 1
+    low, high, best = LOWEST - 1, HIGHEST + 1, None
     while high - low > 1:
         middle = (low + high) // 2
         made = encode(middle, RATE_WEIGHT)
@@ -47,28 +41,36 @@ def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compresse
             low, best = middle, made
         else:
             high = middle
-    if high > HIGHEST or len(best.data) >= (1 - CLOSE) * largest:
+    if high > HIGHEST and best is not None:
         return best
-    lightest, heaviest = RATE_WEIGHT, LARGEST_WEIGHT  # of the quality above, with fewer bits
+    best = _filled(high, largest, best, encode)
+    if best is None:
+        least = len(encode(LOWEST, LARGEST_WEIGHT).data)
+        raise PictureError(f"needs {least} bytes at the least, and {largest} were asked for")
+    return best
+
+
+def _filled(
+    quality: int, largest: int, best: Compressed | None, encode: Callable[[int, float], Compressed]
+) -> Compressed | None:
+    """The largest file of that quality with fewer bits, or of the best that is known; None if all are too large."""
+    lightest, heaviest = RATE_WEIGHT, 2 * LARGEST_WEIGHT - RATE_WEIGHT  # the first one tried is LARGEST_WEIGHT
     for _ in range(HALVINGS):
+        if best is not None and len(best.data) >= (1 - CLOSE) * largest:
+            break
         weight = (lightest + heaviest) / 2
-        made = encode(high, weight)
+        made = encode(quality, weight)
         if len(made.data) > largest:
             lightest = weight
             continue
         heaviest = weight
-        if len(made.data) > len(best.data):
-            best = made
-        if len(best.data) >= (1 - CLOSE) * largest:
-            break
+        best = made if best is None or len(made.data) > len(best.data) else best
     return best
 
 
 def at_least(picture: Picture, psnr: float, encode: Callable[[int, float], Compressed]) -> Compressed:
     """The smallest file of at least such a PSNR. Raises PictureError if none is so good."""
-    low, high, best = LOWEST - 1, HIGHEST, encode(HIGHEST, RATE_WEIGHT)
-    if psnr_of(best, picture) < psnr:
-        raise PictureError(f"reaches {psnr_of(best, picture):.2f} dB at the most, and {psnr:g} were asked for")
+    low, high, best = LOWEST - 1, HIGHEST + 1, None
     while high - low > 1:
         middle = (low + high) // 2
         made = encode(middle, RATE_WEIGHT)
@@ -76,4 +78,8 @@ def at_least(picture: Picture, psnr: float, encode: Callable[[int, float], Compr
             high, best = middle, made
         else:
             low = middle
+    if best is None:
+        best = encode(HIGHEST, 0.0)
+        if psnr_of(best, picture) < psnr:
+            raise PictureError(f"reaches {psnr_of(best, picture):.2f} dB at the most, and {psnr:g} were asked for")
     return best

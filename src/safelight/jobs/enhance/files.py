@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from safelight.errors import shown
 from safelight.jobs.batch.plan import FileTask
+from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.jobs.enhance.outcome import EnhanceOutcome
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import SUFFIXES, Picture, read, read_pages, write
 from safelight.runtime.restore import Restored, Restorer, check_plausible
 from safelight.work import OnProgress, Progress
 
-OUT_OF_DISTRIBUTION = (
-    "this picture is unlike the training pictures (out-of-distribution score {score:.2f}, limit 1): check the result"
-)
 _BITS = {"8": 8, "10": 10, "12": 12, "16": 16, "float": 32}
 
 
@@ -76,6 +74,10 @@ class Steps:
         )
         return Page(picture, after, time.perf_counter() - began)
 
+    def check(self, task: FileTask, pages: Sequence[Page]) -> list[Page]:
+        """All pages, after classic operations. Raises OutputError for an implausible result."""
+        return [self._finished(page, task) for page in pages]
+
     def _finished(self, page: Page, task: FileTask) -> Page:
         """Classic operations, if any are asked for. Raises OutputError for an implausible result."""
         began, after = time.perf_counter(), page.after
@@ -91,7 +93,6 @@ class Steps:
 
     def save(self, task: FileTask, pages: Sequence[Page]) -> EnhanceOutcome:
         """Write all outputs, or none that was not there before. Raises OutputError."""
-        pages = [self._finished(page, task) for page in pages]
         began = time.perf_counter()
         task.target.parent.mkdir(parents=True, exist_ok=True)
         warnings = [*self._read_warnings(task, pages), *self._write_all(task, pages)]

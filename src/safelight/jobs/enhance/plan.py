@@ -5,9 +5,8 @@ from pathlib import Path
 from safelight.errors import PictureError, RefusedError, UsageError
 from safelight.jobs.batch.plan import Naming, Plan, make_plan
 from safelight.jobs.enhance.settings import EnhanceSettings
-from safelight.picture import READABLE, SUFFIXES, format_of
+from safelight.picture import EXTENSIONS, READABLE, SUFFIXES, format_of
 
-EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif": "avif"}
 NO_FOLDERS = frozenset({*READABLE, ".bmp", ".jp2", ".jxl", ".psd"})
 """An output that ends so is meant as a picture, not as a folder."""
 _STAND_INS = {".heic": "avif", ".heif": "avif", ".gif": "png"}

@@ -24,6 +24,7 @@ STREAM_LIMIT, FINE_LIMIT = 2**17, 2**21
 LITTLE, MUCH = 127, 32767
 """The largest weights: of 8 bits, and of 16 bits."""
 LOW_BITS = 5
+TOO_LARGE = "a layer's weights are too large for exact integers; train with smaller ones"
 FULL = 0.97 * EXACT
 SMALLEST_RANGE = 1e-3
 LARGEST_MEAN_ERROR = 1e6
@@ -159,11 +160,13 @@ class Builder:
         """A convolution of weight (O, I, 1, 1), with LOW_BITS more digits than one sum below 2^24 allows.
 
         With W = 2^LOW_BITS · high + low the result is (high * x + (low * x) / 2^LOW_BITS) / 2^s, rounded after each
-        division.
+        division. Raises BundleError for weights that do not fit.
         """
         in_units = weight.double() * x.unit[None, :, None, None] / unit
         sums = (in_units.abs().sum((2, 3)) * x.limit).sum(1)
         shift = int(torch.floor(torch.log2(FULL / sums.max())))
+        if shift < 0:
+            raise BundleError(TOO_LARGE)
         whole_weight = torch.round(in_units * 2.0 ** (shift + LOW_BITS))
         high = torch.floor(whole_weight * 2.0**-LOW_BITS + 0.5)
         large = self._part(x, high, f"{name}_high", shift=0)
@@ -185,7 +188,10 @@ class Builder:
 
     def _keep(self, name: str, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
         """The arrays of a convolution, in as few bytes as they fit."""
-        small = int(weight.abs().max()) <= LITTLE
+        largest_weight = int(weight.abs().max())
+        if largest_weight > MUCH:
+            raise BundleError(TOO_LARGE)
+        small = largest_weight <= LITTLE
         numbers = {
             "weight": (weight, np.int8 if small else np.int16),
             "bias": (bias, np.int32),
@@ -252,5 +258,5 @@ def _shift(in_units: Tensor, offset: Tensor, limit: Tensor, largest_weight: int)
     largest = in_units.abs().amax((1, 2, 3)).clamp(min=1e-12)
     shift = torch.floor(torch.log2(torch.minimum(FULL / sums, largest_weight / largest))).clamp(max=20)
     if float(shift.min()) < 0:
-        raise BundleError("a layer's weights are too large for exact integers; train with smaller ones")
+        raise BundleError(TOO_LARGE)
     return shift

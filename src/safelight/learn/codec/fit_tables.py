@@ -13,7 +13,7 @@ from safelight.bundle.codec import CodecCard
 from safelight.coding.tables import SCALES, Tables, frequencies, logistic_masses, scale_of
 from safelight.coding.tiling import grid_of, tiles
 from safelight.learn.store import PixelStore
-from safelight.runtime.codec.codec import Codec
+from safelight.runtime.codec.codec import RATE_WEIGHT, Codec
 from safelight.runtime.codec.latents import Writing
 
 PICTURES = 60
@@ -47,7 +47,8 @@ def fit_tables(bundle: Bundle[CodecCard], store: PixelStore) -> Tables:
         pixels, grid = store.pixels(entry), grid_of(entry.width, entry.height)
         for tile in tiles(grid):
             fine = core.analyse(pixels, tile, grid)
-            core.coder.code((tile.height, tile.width), quality, Writing(core.coder, counter, fine, quality))
+            writing = Writing(core.coder, counter, fine, quality=quality, rate_weight=RATE_WEIGHT)
+            core.coder.code((tile.height, tile.width), quality, writing)
     return Tables.of([frequencies(_masses(number, counter.counts[number])) for number in range(SCALES)])
 
 

@@ -15,7 +15,6 @@ QUALITIES = 100
 STEP_UNITS = 64
 """The smallest quantisation step is so many fine units."""
 MEAN_UNIT = 1 / 512
-FIXED_POINT_BITS = 20
 
 
 class Levels:
@@ -60,7 +59,7 @@ class Levels:
 
 def fixed(scale: Tensor) -> NDArray[np.int64]:
     """Factors as integers, over 2^20."""
-    return torch.round(scale * 2**FIXED_POINT_BITS).numpy().astype(np.int64)
+    return torch.round(scale * 2**names.FIXED_POINT_BITS).numpy().astype(np.int64)
 
 
 def _rounded(values: Tensor) -> NDArray[np.int32]:

@@ -7,9 +7,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from safelight.errors import UsageError
-from safelight.ladder.codec import HYPER_PX, CodecNet
+from safelight.ladder.codec import CodecNet
 from safelight.learn.codec.data import block_covariance
-from safelight.learn.codec.finish import finish
+from safelight.learn.codec.finish import CALIBRATION_PX, finish
 from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.codec.task import CodecTask
 from safelight.learn.device import place
@@ -55,7 +55,7 @@ def _open_store(job: TrainJob, recipe: CodecRecipe) -> PixelStore:
     folder = job.settings.data or recipe.data.folder
     if folder is None:
         raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data FOLDER")
-    smallest = max(HYPER_PX, *(stage.patch_px for stage in recipe.stages))
+    smallest = max(CALIBRATION_PX, *(stage.patch_px for stage in recipe.stages))
     store, left_out = build_store(folder, job.settings.cache, recipe.data.scales, smallest)
     for line in left_out:
         job.tell(f"left out: {line}")

@@ -1,4 +1,4 @@
-"""Pictures to bytes and back. Every machine gives the same bytes, and the same pixels."""
+"""Pictures to bytes and back. Every machine decodes the same pixels, and gives a picture the same symbols."""
 
 import zlib
 from dataclasses import dataclass, replace
@@ -12,13 +12,15 @@ from safelight.coding.container import Header, pack, unpack
 from safelight.coding.entropy import SymbolReader, SymbolWriter
 from safelight.coding.program import Integers
 from safelight.coding.tiling import BLOCK_PX, Tile, grid_of, tiles
-from safelight.errors import PictureError, RefusedError
+from safelight.errors import PictureError, RefusedError, UsageError
 from safelight.picture import Picture
 from safelight.runtime.codec import extras, pixels
 from safelight.runtime.codec.latents import LatentCoder, Reading, Writing, for_networks, scaled
 from safelight.runtime.codec.networks import Engine
 from safelight.work import OnProgress, Progress, silent
 
+QUALITIES = 100
+LARGEST_LATENT = 2**31 - 1
 MAX_MEGAPIXELS = 400.0
 RATE_WEIGHT = 0.5
 """How much bits count beside errors when a symbol is chosen; chosen on held-out photographs (notebook)."""
@@ -119,6 +121,8 @@ class Codec:
         A larger `rate_weight` saves bytes and costs quality, within some percent. Raises PictureError and UsageError.
         """
         pixels.check(picture)
+        if not 1 <= quality <= QUALITIES:
+            raise UsageError(f"quality is {quality}; use a whole number from 1 to {QUALITIES}")
         width, height = picture.size
         grid = grid_of(width, height)
         cut = tiles(grid)
@@ -163,7 +167,7 @@ class Codec:
         metadata, alpha, lost = extras.unpack_extras(data, header, salvage)
         wanted = _rectangle(region, header)
         wide = wanted.with_halo(self.core.synthesis_halo, grid)
-        latents = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32)
+        latents, is_whole = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32), region is None
         for number, (tile, stream) in enumerate(zip(cut, header.tiles, strict=True)):
             if not tile.touches(wide):
                 continue
@@ -173,15 +177,19 @@ class Codec:
                 if content is None:
                     raise PictureError("is damaged or cut off")
                 reading = Reading(SymbolReader(self.core.coder.coder, content))
-                latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), header.quality, reading)
+                fresh = self.core.coder.code((tile.height, tile.width), header.quality, reading)
+                if np.abs(fresh).max() > LARGEST_LATENT:
+                    raise PictureError("is damaged (a latent is too large)")
+                latents[:, *tile.slices()] = fresh
             except PictureError as error:
                 line = f"tile {number + 1} of {len(cut)} ({_where(tile, header)}) {error}"
                 if not salvage:
                     raise PictureError(f"{line}; copy the file again, or save the rest with --salvage") from None
-                lost.append(f"{line}; it is grey")
+                lost.append(f"{line}; it is grey, and pixels near it may be wrong")
+                is_whole = False
         parts = [tile for tile in cut if tile.touches(wanted)]
         decoded = self._synthesised(latents, parts, header, on_progress)
-        if region is None and not lost and _crc(decoded) != header.pixels_crc:
+        if is_whole and _crc(decoded) != header.pixels_crc:
             raise PictureError("its pixels are not those that were compressed; this machine computes wrongly, tell us")
         picture = Picture(decoded, alpha, metadata, bits=header.bits, warnings=tuple(lost))
         return picture if region is None else _cropped(picture, region)

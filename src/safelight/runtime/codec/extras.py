@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from safelight.coding.container import Extra, Header
 from safelight.errors import PictureError
-from safelight.picture import Metadata, Picture
+from safelight.picture import Metadata, Picture, exif
 
 MOST_METADATA_BYTES = 64 * 2**20
+LARGEST_DPI = 1e6
 _DPI = struct.Struct("<dd")
 _BLOCKS = {Extra.ICC: "icc", Extra.EXIF: "exif", Extra.XMP: "xmp", Extra.IPTC: "iptc"}
 
@@ -36,18 +37,34 @@ def unpack_extras(data: bytes, header: Header, salvage: bool) -> tuple[Metadata,
             if content is None:
                 raise PictureError("is damaged or cut off")
             if kind == Extra.DPI:
-                dpi = _DPI.unpack(content)
+                dpi = _density(content)
             elif kind == Extra.ALPHA:
                 alpha = _unpack_alpha(content, header)
             elif kind in _BLOCKS:
-                blocks[_BLOCKS[Extra(kind)]] = _inflated(content, MOST_METADATA_BYTES)
-        except (PictureError, zlib.error, struct.error) as error:
+                blocks[_BLOCKS[Extra(kind)]] = _block(Extra(kind), content)
+        except (PictureError, zlib.error, struct.error, ValueError) as error:
             name = Extra(kind).name if kind in list(Extra) else f"block {kind}"
             line = f"{name} {error}"
             if not salvage:
                 raise PictureError(f"its {line}; copy the file again, or save the rest with --salvage") from None
             lost.append(line)
     return Metadata(**blocks, dpi=dpi), alpha, lost
+
+
+def _density(content: bytes) -> tuple[float, float]:
+    """Raises PictureError for numbers that are no density."""
+    x, y = _DPI.unpack(content)
+    if not (0 < x < LARGEST_DPI and 0 < y < LARGEST_DPI):
+        raise PictureError("is no density")
+    return x, y
+
+
+def _block(kind: Extra, content: bytes) -> bytes:
+    """Raises PictureError and ValueError for a block that writers could not use."""
+    block = _inflated(content, MOST_METADATA_BYTES)
+    if kind == Extra.EXIF:
+        exif.parse(block)
+    return block
 
 
 def _pack_alpha(alpha: NDArray[np.integer]) -> bytes:

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from safelight.bundle.codec import names
 from safelight.coding.entropy import Coder, SymbolReader
 from safelight.coding.program import Integers
-from safelight.coding.tables import LONGEST_REACH, SUBSTEPS
+from safelight.coding.tables import COST_UNITS, LONGEST_REACH, SUBSTEPS
 from safelight.runtime.codec.networks import Engine
 
-FIXED_POINT_BITS = 20
 HYPER_FACTOR = 4
 """One position of the coarse rung stands for so many of the fine rung, in both directions."""
 
@@ -129,7 +128,7 @@ class Writing:
     latents_fine: Integers
     """(C, height, width)"""
     quality: int
-    rate_weight: float = 1.0
+    rate_weight: float
     """How much bits count beside errors when a symbol is chosen; at 0 the nearest one is taken."""
 
     def hyper(self, expected: Expected) -> Integers:
@@ -162,7 +161,7 @@ class Writing:
         bits = [costs[expected.table, np.clip(s, -LONGEST_REACH - 1, LONGEST_REACH + 1) + LONGEST_REACH + 1]
                 for s in (symbols, smaller)]  # fmt: skip
         added = (error - smaller * expected.step) ** 2 - (error - symbols * expected.step) ** 2
-        saved = self.rate_weight * (bits[0] - bits[1])
+        saved = self.rate_weight * (bits[0] - bits[1]) / COST_UNITS
         return np.where(saved * 2.0**32 > added * price.astype(np.float64), smaller, symbols)
 
 
@@ -183,7 +182,7 @@ class Reading:
 
 def scaled(values: Integers, factor: Integers) -> Integers:
     """Values times a factor in fixed point."""
-    return (values * factor + (1 << FIXED_POINT_BITS - 1)) >> FIXED_POINT_BITS
+    return (values * factor + (1 << names.FIXED_POINT_BITS - 1)) >> names.FIXED_POINT_BITS
 
 
 def for_networks(values: Integers, factor: Integers) -> Integers:

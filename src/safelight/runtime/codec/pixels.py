@@ -6,6 +6,7 @@ The programs' pixels are 256 units for each step of 8 bits: 0 is black, 65,280 i
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.coding.container import BITS
 from safelight.coding.program import Integers
 from safelight.errors import PictureError
 from safelight.picture import Picture
@@ -22,6 +23,8 @@ def check(picture: Picture) -> None:
     """Raises PictureError for pictures that the codec does not take."""
     if picture.pixels.dtype == np.float32:
         raise PictureError("has values of 32-bit float, and a .latent file holds 8 to 16 bits; convert it first")
+    if picture.bits not in BITS:
+        raise PictureError(f"has {picture.bits} bits; a .latent file holds {', '.join(map(str, BITS))}")
 
 
 def units(pixels: NDArray[np.integer]) -> Integers:

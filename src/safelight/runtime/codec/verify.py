@@ -4,6 +4,7 @@ import numpy as np
 
 from safelight.bundle import Bundle
 from safelight.bundle.codec import CodecCard
+from safelight.coding.program import check_bounds
 from safelight.errors import BundleError
 from safelight.picture import Picture
 from safelight.runtime.codec.codec import Codec, Core
@@ -15,11 +16,16 @@ QUALITIES = (5, 60)
 
 
 def run_every_graph(bundle: Bundle[CodecCard]) -> None:
-    """Compress a small picture by the graphs and by the law. Raises BundleError if a byte differs."""
+    """Prove the bounds of all sums, then compress a small picture by the graphs and by the law.
+
+    Raises BundleError if a sum could be too large, or if a byte differs.
+    """
     parts = read_codec(bundle)
+    for program in parts.programs.values():
+        check_bounds(program, parts.arrays)
     law: Core = build_core(Law(parts.programs, parts.arrays), parts, bundle)
-    ramp = np.add.outer(np.arange(SIDE_PX) * 3, np.arange(SIDE_PX))[..., None] % 256
-    picture = Picture(np.concatenate([ramp, ramp[::-1], ramp.transpose(1, 0, 2)], axis=2).astype(np.uint8))
+    ramp = np.add.outer(np.arange(SIDE_PX) * 777, np.arange(SIDE_PX) * 259)[..., None] % 65536
+    picture = Picture(np.concatenate([ramp, ramp[::-1], ramp.transpose(1, 0, 2)], axis=2).astype(np.uint16))
     for quality in QUALITIES:
         found, right = (codec.compress(picture, quality) for codec in (Codec.load(bundle.folder), Codec(law)))
         if found != right:
