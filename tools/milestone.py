@@ -1,9 +1,12 @@
-"""How far an unfinished run of a restorer has come, and its averaged weights in float16, to keep in the repository.
+"""How far an unfinished run has come, and its averaged weights in float16, to keep in the repository.
 
     python -m tools.milestone recipes/photo-best.toml --run runs/photo-best --data ../shared/data/photos \
         --experts noise -o milestones/photo-best/weights.safetensors
+    python -m tools.milestone recipes/latent.toml --run runs/latent --data ../shared/data/photos \
+        -o milestones/latent/weights.safetensors
 
-Prints the steps, the multiplications of the trunk per pixel, and PSNR in dB on the held-out photographs that calibrate.
+Of a restorer it prints the steps, the multiplications of the trunk per pixel, and PSNR in dB on the held-out photographs
+that calibrate. Of a codec it prints the steps, and BD-rates, rates and PSNR on the held-out photographs that validate.
 `safelight train RECIPE --start milestones/.../weights.safetensors` goes on from the file.
 """
 
@@ -15,13 +18,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from safelight.ladder.codec import HYPER_PX
 from safelight.ladder.restorer import RestorerNet, build_restorer
 from safelight.learn import checkpoint
+from safelight.learn.codec.finish import load_model
+from safelight.learn.codec.recipe import CodecRecipe
+from safelight.learn.codec.validate import Held, validate
 from safelight.learn.restore.export import TRAINING_ONLY
 from safelight.learn.restore.recipe import RestoreRecipe
-from safelight.learn.store import build_store
 from safelight.learn.restore.validate import CROP_PX, build_validation, validate_mean
 from safelight.learn.run import RunFolder
+from safelight.learn.store import build_store
 from safelight.learn.train import read_recipe
 from safelight.work import replacing
 
@@ -73,25 +80,48 @@ def restorer(recipe: RestoreRecipe, weights: dict[str, Tensor], expert: str) -> 
     return model.eval()
 
 
+def restorer_weights(recipe: RestoreRecipe, run: RunFolder, data: Path, experts: list[str]) -> dict[str, Tensor]:
+    """Of some experts, measured."""
+    weights = averaged(run, experts)
+    store, _ = build_store(data, Path(".cache/pixels"), recipe.data.scales, CROP_PX + recipe.data.margin_px)
+    batches = build_validation(store.part(0, recipe.data.validation_share).halves()[0], recipe.seed)
+    for expert in experts:
+        model = restorer(recipe, weights, expert)
+        tell(f"{expert}: {multiplications_per_pixel(model.trunk):.0f} multiplications per pixel in the trunk")
+        for name, value in validate_mean(model, batches).items():
+            tell(f"{expert}: {name} {value:.2f}")
+    return weights
+
+
+def codec_weights(recipe: CodecRecipe, run: RunFolder, data: Path) -> dict[str, Tensor]:
+    """Measured. Bases and tables stay in float32, since a picture's mean needs more digits."""
+    model = load_model(recipe, run)
+    saved = checkpoint.find(run.checkpoint)
+    assert saved is not None
+    done = checkpoint.load_progress(saved)
+    tell(f"stage {done.stage + 1}, step {done.step}")
+    store, _ = build_store(data, Path(".cache/pixels"), recipe.data.scales, HYPER_PX)
+    held = Held.of(store.part(0, recipe.data.validation_share).halves()[0])
+    for name, value in validate(model, held).items():
+        tell(f"{name} {value:.4g}")
+    is_small = {name: t.ndim == 4 and not name.endswith("basis") for name, t in model.state_dict().items()}
+    return {name: (t.half() if is_small[name] else t).contiguous() for name, t in model.state_dict().items()}
+
+
 def main() -> None:
     """Measure, then write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("recipe", type=Path)
     for flags in (("--run",), ("--data",), ("-o", "--output")):
         parser.add_argument(*flags, type=Path, required=True)
-    parser.add_argument("--experts", nargs="+", required=True, help="those that have been trained")
+    parser.add_argument("--experts", nargs="+", default=[], help="those that have been trained, of a restorer")
     ask = parser.parse_args()
-    recipe = read_recipe(ask.recipe)
-    assert isinstance(recipe, RestoreRecipe)
-    weights = averaged(RunFolder(ask.run), ask.experts)
-    smallest = CROP_PX + recipe.data.margin_px
-    store, _ = build_store(ask.data, Path(".cache/pixels"), recipe.data.scales, smallest)
-    batches = build_validation(store.part(0, recipe.data.validation_share).halves()[0], recipe.seed)
-    for expert in ask.experts:
-        model = restorer(recipe, weights, expert)
-        tell(f"{expert}: {multiplications_per_pixel(model.trunk):.0f} multiplications per pixel in the trunk")
-        for name, value in validate_mean(model, batches).items():
-            tell(f"{expert}: {name} {value:.2f}")
+    recipe, run = read_recipe(ask.recipe), RunFolder(ask.run)
+    if isinstance(recipe, CodecRecipe):
+        weights = codec_weights(recipe, run, ask.data)
+    else:
+        assert isinstance(recipe, RestoreRecipe)
+        weights = restorer_weights(recipe, run, ask.data, ask.experts)
     ask.output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(ask.output) as part:
         save_file(weights, part)

@@ -40,7 +40,7 @@ class _Bounded(torch.autograd.Function):
         return x.clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         is_dead = ((x < SMALLEST_LOG_SCALE) & (gradient > 0)) | ((x > LARGEST_LOG_SCALE) & (gradient < 0))
         return gradient.masked_fill(is_dead, 0)
