@@ -5,8 +5,8 @@
     python -m tools.milestone recipes/latent.toml --run runs/latent --data ../shared/data/photos \
         -o milestones/latent/weights.safetensors
 
-Of a restorer it prints the steps, the multiplications of the trunk per pixel, and PSNR in dB on the held-out photographs
-that calibrate. Of a codec it prints the steps, and BD-rates, rates and PSNR on the held-out photographs that validate.
+Of a restorer it prints the steps, the multiplications of the trunk per pixel, and PSNR in dB on the held-out
+photographs that calibrate. Of a codec it prints the steps, and BD-rates, rates and PSNR on those that validate.
 `safelight train RECIPE --start milestones/.../weights.safetensors` goes on from the file.
 """
 

@@ -43,7 +43,7 @@ class BlockTransform(nn.Module):
 
 
 class Analysis(nn.Module):
-    """x → y; see the module. It does not know the level: gains alone make latents of one level from those of another."""
+    """x → y; see the module. It does not know the level: latents of different levels differ by gains alone."""
 
     def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int]) -> None:
         super().__init__()
