@@ -30,8 +30,8 @@ from sets import DATA, ROOT
 
 import safelight
 from safelight.bundle import CodecCard, find_bundle
-from safelight.evaluation.codec import SHOWN_BPP, Encoder, at_rate, measure_codec, most_detailed
-from safelight.picture.encode import decode, encode
+from safelight.evaluation.codec import SHOWN_BPP, at_rate, measure_codec, most_detailed
+from safelight.runtime.codec.curves import Encoder, by_codec, by_format
 from safelight.runtime.codec.load import build_core, read_codec
 from safelight.runtime.codec.networks import Law
 from safelight.runtime.machine import processor
@@ -114,17 +114,9 @@ def measure_rate(codec: safelight.Codec, data: Path) -> Results:
 
 
 def encoders(codec: safelight.Codec) -> dict[str, Encoder]:
-    """Each codec as a function of pixels and a quality."""
-
-    def coded(pixels: np.ndarray, quality: int) -> tuple[bytes, np.ndarray]:
-        made = codec.encode(safelight.Picture(pixels), min(quality, 100))
-        return made.data, made.decoded.astype(np.uint8)
-
-    def formatted(kind: Any, pixels: np.ndarray, quality: int) -> tuple[bytes, np.ndarray]:
-        file = encode(pixels, kind, min(quality, 100))
-        return file, decode(file)
-
-    return {"latent": coded, **{kind: partial(formatted, kind) for kind in ("jpeg", "webp", "avif")}}
+    """The codec and all formats."""
+    formats = {kind: by_format(kind) for kind in ("jpeg", "webp", "avif")}
+    return {"latent": by_codec(codec), **formats}
 
 
 def measure_looks(codec: safelight.Codec, data: Path) -> Results:

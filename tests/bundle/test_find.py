@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from safelight.bundle import Card, RestorerCard, VaeCard, available, find_bundle
+from safelight.bundle import Card, CodecCard, RestorerCard, VaeCard, available, find_bundle
 from safelight.errors import BundleError
 
 
@@ -20,6 +20,16 @@ def test_folders_of_the_environment_give_names(tiny_copy, monkeypatch):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(BundleError, match=r"'nonesuch' is not known; use one of: .*photo.*, or a bundle's path"):
         find_bundle("nonesuch", Card)
+
+
+def test_an_unknown_name_lists_models_of_the_kind_that_is_needed(tiny_codec, monkeypatch):
+    with pytest.raises(
+        BundleError, match=r"use one of: none \(train one with recipes/latent.toml\), or a bundle's path"
+    ):
+        find_bundle("latent", CodecCard)
+    monkeypatch.setenv("SAFELIGHT_MODELS", str(tiny_codec.folder.parent))
+    with pytest.raises(BundleError, match=r"use one of: codec, or a bundle's path"):
+        find_bundle("latent", CodecCard)
 
 
 def test_another_kind_of_model_is_refused(tiny, tiny_vae):

@@ -109,7 +109,7 @@ def _files(folder: Path, card: Card) -> tuple[str, ...]:
 
 def _verify(folder: Path, path: Path) -> BundleTask:
     """Compare every file that the task asks for, and every optional one that is there; returns the task."""
-    sums, card = _sums(folder, path), _unverified_card(folder)
+    sums, card = _sums(folder, path), unverified_card(folder)
     name = card.get("task") or FIRST_TASK
     if not isinstance(name, str) or name not in TASKS:
         raise BundleError(f"{path}: its task '{name}' is not known; update Safelight or export the bundle again")
@@ -132,7 +132,7 @@ def _verify(folder: Path, path: Path) -> BundleTask:
     return task
 
 
-def _unverified_card(folder: Path) -> dict[str, Any]:
+def unverified_card(folder: Path) -> dict[str, Any]:
     """Empty for a card that cannot be read, which `_verify` refuses."""
     try:
         card = json.loads((folder / "card.json").read_bytes())
@@ -147,7 +147,7 @@ def _is_network_name(name: Any) -> bool:
 
 def _check_schema(folder: Path, path: Path) -> None:
     """First of all, since other schemas have other files."""
-    card = _unverified_card(folder)
+    card = unverified_card(folder)
     version, task = card.get("schema_version"), card.get("task")
     known = TASKS[task].schema if isinstance(task, str) and task in TASKS else None
     if version is not None and known not in (None, version):

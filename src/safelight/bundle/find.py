@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from safelight.bundle.bundle import Bundle, open_bundle
+from safelight.bundle.bundle import FIRST_TASK, Bundle, open_bundle, unverified_card
 from safelight.bundle.card import Card
+from safelight.bundle.tasks import TASKS
 from safelight.errors import BundleError
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -28,8 +29,18 @@ def find_bundle(model: str | Path, card: type[CardT]) -> Bundle[CardT]:
     names = available()
     path = names.get(str(model), Path(model))
     if str(model) not in names and not os.path.exists(path):
-        raise BundleError(f"model '{model}' is not known; use one of: {', '.join(names) or 'none'}, or a bundle's path")
+        known = [name for name, place in names.items() if _may_be(place, card)]
+        none = "" if known else f" ({card.mend})"
+        raise BundleError(
+            f"model '{model}' is not known; use one of: {', '.join(known) or 'none'}{none}, or a bundle's path"
+        )
     bundle = open_bundle(path)
     if not isinstance(bundle.card, card):
         raise BundleError(f"model '{model}' is {bundle.card.noun}, and {card.noun} is needed; {card.mend}")
     return Bundle(bundle.folder, bundle.card, bundle.sha256)
+
+
+def _may_be(path: Path, card: type[Card]) -> bool:
+    """Whether a bundle is of the kind that is needed, as far as its card says; zips are not opened for it."""
+    task = TASKS.get(unverified_card(path).get("task") or FIRST_TASK)
+    return path.suffix == ".zip" or task is None or issubclass(task.card, card)

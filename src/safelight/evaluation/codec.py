@@ -1,31 +1,27 @@
 """Rate and distortion of a codec beside the usual formats: curves, BD-rates, and crops at equal bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safelight.metrics import bd_rate, psnr_db, ssim
-from safelight.picture import Picture
-from safelight.picture.encode import Format, decode, encode
+from safelight.picture.encode import Format
 from safelight.runtime.codec import Codec
-from safelight.runtime.codec.curves import bits_per_pixel
+from safelight.runtime.codec.curves import BETWEEN_DB, Encoder, Pixels, bits_per_pixel, by_codec, by_format
 from safelight.work import OnProgress, Progress, silent
 
-Pixels = NDArray[np.uint8]
-Encoder = Callable[[Pixels, int], tuple[bytes, Pixels]]
-"""(pixels, quality) → the file, and what it decodes to."""
 QUALITIES: dict[Format, tuple[int, ...]] = {
     "jpeg": (8, 15, 25, 35, 50, 65, 75, 85, 92, 96),
     "webp": (1, 5, 15, 30, 45, 60, 75, 84, 91, 96),
     "avif": (15, 25, 35, 45, 52, 60, 68, 76, 84, 91),
 }
 OWN_QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 70, 80)
-BETWEEN_DB = (25.0, 38.0)
 SSIM_SIDE_PX = 7
+HIGHEST_QUALITY = 100
+"""Of the codec, and of all formats."""
 CROP_PX = 128
 SHOWN_BPP = (0.15, 0.3, 0.6)
 NAMES = {"jpeg": "JPEG (optimised)", "webp": "WebP (method 6)", "avif": "AVIF (speed 6, 4:4:4)"}
@@ -67,8 +63,8 @@ def measure_codec(
     codec: Codec, name: str, pictures: Sequence[Pixels], on_progress: OnProgress = silent
 ) -> RateDistortion:
     """Curves of a codec and of all formats, each point averaged over the pictures; and crops at equal bytes."""
-    coders: dict[str, tuple[Encoder, Sequence[int]]] = {name: (partial(_coded, codec), OWN_QUALITIES)}
-    coders |= {kind: (partial(_formatted, kind), qualities) for kind, qualities in QUALITIES.items()}
+    coders: dict[str, tuple[Encoder, Sequence[int]]] = {name: (by_codec(codec), OWN_QUALITIES)}
+    coders |= {kind: (by_format(kind), qualities) for kind, qualities in QUALITIES.items()}
     total, done = len(coders) * len(OWN_QUALITIES), 0
     curves: dict[str, list[Point]] = {}
     for label, (encoder, qualities) in coders.items():
@@ -81,16 +77,6 @@ def measure_codec(
     encoders = {label: encoder for label, (encoder, _) in coders.items()}
     rows = list(_rows(encoders, pictures))
     return RateDistortion(curves, [row for _, row in rows], [title for title, _ in rows])
-
-
-def _coded(codec: Codec, pixels: Pixels, quality: int) -> tuple[bytes, Pixels]:
-    made = codec.encode(Picture(pixels), quality)
-    return made.data, made.decoded.astype(np.uint8)
-
-
-def _formatted(kind: Format, pixels: Pixels, quality: int) -> tuple[bytes, Pixels]:
-    data = encode(pixels, kind, quality)
-    return data, decode(data)
 
 
 def _point(encoder: Encoder, quality: int, pictures: Sequence[Pixels]) -> Point:
@@ -129,7 +115,7 @@ def most_detailed(pixels: Pixels) -> tuple[slice, slice]:
 
 def at_rate(encoder: Encoder, pixels: Pixels, rate: float) -> tuple[bytes, Pixels]:
     """The largest file of at most so many bits per pixel; the smallest one if there is none."""
-    low, high = 1, 101
+    low, high = 1, HIGHEST_QUALITY + 1
     best = encoder(pixels, low)
     while high - low > 1:
         middle = (low + high) // 2

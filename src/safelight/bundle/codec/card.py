@@ -21,7 +21,7 @@ class CodecCard(Card):
     """Of a model that compresses pictures."""
 
     noun: ClassVar[str] = "a codec"
-    mend: ClassVar[str] = "name a bundle that compresses, such as 'latent'"
+    mend: ClassVar[str] = "train one with recipes/latent.toml"
 
     schema_version: int = SCHEMA
     task: Literal["codec"]

@@ -15,9 +15,10 @@ from safelight.learn.codec.task import CodecTask
 from safelight.learn.device import place
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import run_stages
+from safelight.learn.photographs import open_photographs, part_sizes
 from safelight.learn.run import Asked
 from safelight.learn.settings import TrainReport
-from safelight.learn.store import PixelStore, build_store
+from safelight.learn.store import PixelStore
 from safelight.work import file_sha256
 
 Recipe = CodecRecipe
@@ -25,7 +26,8 @@ Recipe = CodecRecipe
 
 def train_task(job: TrainJob, recipe: CodecRecipe) -> TrainReport:
     """Train a codec, then export it. Raises UsageError."""
-    store = _open_store(job, recipe)
+    smallest_px = max(CALIBRATION_PX, *(stage.patch_px for stage in recipe.stages))
+    store = open_photographs(job, recipe.data, smallest_px)
     run, resume = job.folder(recipe.name), job.settings.resume
     torch.manual_seed(recipe.seed)
     model = recipe.model.build()
@@ -40,34 +42,14 @@ def train_task(job: TrainJob, recipe: CodecRecipe) -> TrainReport:
     else:
         run.start(_asked(recipe, store), file_sha256(start) if start else None)
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
-    held_out = store.part(0, recipe.data.validation_share).pictures
+    training, calibrating, measuring = part_sizes(store, recipe.data)
     job.tell(
-        f"{store.pictures - held_out} pictures to train on, {held_out} held out; "
+        f"{training} pictures to train on, {calibrating} to calibrate, {measuring} to measure; "
         f"{parameters:.2f} M parameters; run in {run.folder}"
     )
     if not run_stages(CodecTask(recipe, store, model), run, job):
         return job.stopped(run)
     return job.finished(run, finish(recipe, job.settings.recipe, store, run))
-
-
-def _open_store(job: TrainJob, recipe: CodecRecipe) -> PixelStore:
-    """All photographs, decoded; tells which files are left out. Raises UsageError if a part of the split is empty."""
-    folder = job.settings.data or recipe.data.folder
-    if folder is None:
-        raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data FOLDER")
-    smallest = max(CALIBRATION_PX, *(stage.patch_px for stage in recipe.stages))
-    store, left_out = build_store(folder, job.settings.cache, recipe.data.scales, smallest)
-    for line in left_out:
-        job.tell(f"left out: {line}")
-    share = recipe.data.validation_share
-    parts = (store.part(share, 1), *store.part(0, share).halves())
-    if not all(part.pictures for part in parts):
-        counts = ", ".join(str(part.pictures) for part in parts)
-        raise UsageError(
-            f"{folder}: {counts} pictures to train on, to validate and to measure; "
-            "each needs one: add pictures or change data.validation_share"
-        )
-    return store
 
 
 def _load(model: CodecNet, path: Path) -> None:

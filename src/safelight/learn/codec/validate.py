@@ -12,7 +12,7 @@ from safelight.learn.store import PixelStore
 from safelight.metrics import bd_rate, psnr_db
 from safelight.picture.encode import Format
 from safelight.picture.vips import to_vips
-from safelight.runtime.codec.curves import Curve, Pixels, format_curve
+from safelight.runtime.codec.curves import Curve, Pixels, by_format, rate_curve
 
 PICTURES = 8
 SIDE_PX = 512
@@ -31,7 +31,9 @@ class Held:
     def of(store: PixelStore) -> "Held":
         """The largest scale of some pictures, each cut to the centre of at most 512 px a side."""
         pictures = [np.ascontiguousarray(_centre(picture)) for picture in largest_scale(store)[:PICTURES]]
-        return Held(pictures, {kind: format_curve(kind, pictures, qualities) for kind, qualities in ANCHORS.items()})
+        return Held(
+            pictures, {kind: rate_curve(by_format(kind), pictures, qualities) for kind, qualities in ANCHORS.items()}
+        )
 
 
 def largest_scale(store: PixelStore) -> list[Pixels]:
@@ -42,7 +44,7 @@ def largest_scale(store: PixelStore) -> list[Pixels]:
 @torch.inference_mode()
 def validate(model: CodecNet, held: Held) -> dict[str, float]:
     """BD-rate against JPEG and WebP, in percent, from the levels between the outermost."""
-    curve = [_model_point(model, held.pictures, float(level)) for level in range(model.levels)]
+    curve = [model_point(model, held.pictures, float(level)) for level in range(model.levels)]
     scores = {f"val_bd_rate_{name}_percent": 100 * bd_rate(curve, anchor) for name, anchor in held.anchors.items()}
     for level, (rate, quality) in enumerate(curve):
         scores |= {f"val_bpp_{level}": rate, f"val_psnr_db_{level}": quality}
@@ -60,7 +62,9 @@ def write_preview(model: CodecNet, held: Held, path: Path) -> None:
     to_vips(np.rint(torch.cat(rows, dim=1).numpy() * 255).astype(np.uint8)).pngsave(str(path))
 
 
-def _model_point(model: CodecNet, pictures: list[Pixels], level: float) -> tuple[float, float]:
+@torch.inference_mode()
+def model_point(model: CodecNet, pictures: list[Pixels], level: float) -> tuple[float, float]:
+    """Bits per pixel that the network states, and PSNR in dB of rounded pixels, averaged over the pictures."""
     rates, qualities = [], []
     for picture in pictures:
         out = model(_tensor(picture), torch.tensor([level]))

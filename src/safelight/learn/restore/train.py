@@ -7,6 +7,7 @@ from safelight.ladder.restorer import build_experts
 from safelight.learn.device import place
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import run_stages
+from safelight.learn.photographs import open_photographs, part_sizes
 from safelight.learn.restore.finish import finish
 from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.restore.start import open_start, starting_weights
@@ -14,7 +15,7 @@ from safelight.learn.restore.task import RestoreTask
 from safelight.learn.restore.validate import CROP_PX
 from safelight.learn.run import Asked, RunFolder
 from safelight.learn.settings import TrainReport
-from safelight.learn.store import PixelStore, build_store
+from safelight.learn.store import PixelStore
 from safelight.runtime.restore.look import WINDOW_PX
 
 Recipe = RestoreRecipe
@@ -45,32 +46,13 @@ def train_task(job: TrainJob, recipe: RestoreRecipe) -> TrainReport:
 
 
 def _open_store(job: TrainJob, recipe: RestoreRecipe) -> PixelStore:
-    """All photographs, decoded; tells which files are left out. Raises UsageError if a part of the split is empty."""
-    folder = job.settings.data or recipe.data.folder
-    if folder is None:
-        raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data FOLDER")
+    """All photographs that every stage can use. Raises UsageError."""
     patches = (recipe.data.patch_px, *(stage.patch_px or 0 for stage in recipe.stages))
-    smallest = max(CROP_PX, WINDOW_PX, *patches) + recipe.data.margin_px
-    store, left_out = build_store(folder, job.settings.cache, recipe.data.scales, smallest)
-    for line in left_out:
-        job.tell(f"left out: {line}")
-    counts = _part_sizes(recipe, store)
-    if 0 in counts:
-        raise UsageError(
-            f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
-            "each needs one: add pictures or change data.validation_share"
-        )
-    return store
-
-
-def _part_sizes(recipe: RestoreRecipe, store: PixelStore) -> list[int]:
-    """Pictures to train on, to calibrate, to measure."""
-    share = recipe.data.validation_share
-    return [part.pictures for part in (store.part(share, 1), *store.part(0, share).halves())]
+    return open_photographs(job, recipe.data, max(CROP_PX, WINDOW_PX, *patches) + recipe.data.margin_px)
 
 
 def _tell_parts(job: TrainJob, recipe: RestoreRecipe, store: PixelStore, run: RunFolder) -> None:
-    training, calibrating, measuring = _part_sizes(recipe, store)
+    training, calibrating, measuring = part_sizes(store, recipe.data)
     job.tell(
         f"{training} pictures to train on, {calibrating} to calibrate, {measuring} to measure; run in {run.folder}"
     )

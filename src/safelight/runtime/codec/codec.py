@@ -21,6 +21,7 @@ from safelight.work import OnProgress, Progress, silent
 
 QUALITIES = 100
 LARGEST_LATENT = 2**31 - 1
+NOTHING = np.zeros((1, 3, BLOCK_PX, BLOCK_PX), np.int64)
 MAX_MEGAPIXELS = 400.0
 RATE_WEIGHT = 0.5
 """How much bits count beside errors when a symbol is chosen; chosen on held-out photographs (notebook)."""
@@ -61,7 +62,7 @@ class Core:
         latents = self.engine.run(names.ANALYSIS, {names.PIXELS: high[None]})[names.LATENTS]
         if low.any():
             beyond = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: low[None]})[names.LINEAR]
-            zero = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: np.zeros_like(low[None])})[names.LINEAR]
+            zero = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: NOTHING})[names.LINEAR]  # (1, C, 1, 1)
             latents = latents + (beyond - zero + pixels.LOW_BYTE // 2) // pixels.LOW_BYTE
         inner: Integers = latents[0][:, *tile.inside(outer).slices()]
         return inner
