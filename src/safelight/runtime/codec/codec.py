@@ -58,9 +58,9 @@ class Core:
     def analyse(self, whole: NDArray[np.integer], tile: Tile, grid: tuple[int, int]) -> Integers:
         """Fine latents of a tile, (C, h, w); `whole` is the picture, (H, W, 1 or 3) of 8 or 16 bits."""
         outer = tile.with_halo(self.analysis_halo, grid)
-        high, low = pixels.split(pixels.units(_padded(whole, outer)))
+        high, low = pixels.split(_padded(whole, outer))
         latents = self.engine.run(names.ANALYSIS, {names.PIXELS: high[None]})[names.LATENTS]
-        if low.any():
+        if low is not None and low.any():
             beyond = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: low[None]})[names.LINEAR]
             zero = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: NOTHING})[names.LINEAR]  # (1, C, 1, 1)
             latents = latents + (beyond - zero + pixels.LOW_BYTE // 2) // pixels.LOW_BYTE

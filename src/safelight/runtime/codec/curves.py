@@ -34,7 +34,7 @@ def by_format(kind: Format) -> Encoder:
 
     def coded(pixels: Pixels, quality: int) -> tuple[bytes, Pixels]:
         data = encode(pixels, kind, quality)
-        return data, decode(data)
+        return data, decode(data, kind)
 
     return coded
 

@@ -27,18 +27,17 @@ def check(picture: Picture) -> None:
         raise PictureError(f"has {picture.bits} bits; a .latent file holds {', '.join(map(str, BITS))}")
 
 
-def units(pixels: NDArray[np.integer]) -> Integers:
-    """(H, W, 1 or 3) of 8 or 16 bits → (3, H, W) in the programs' units."""
+def split(pixels: NDArray[np.integer]) -> tuple[Integers, Integers | None]:
+    """(H, W, 1 or 3) of 8 or 16 bits → (3, H, W): the nearest step of 8 bits, about 128.
+
+    Of 16 bits also what is beyond that step, in the programs' units.
+    """
     planar = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1).astype(np.int64)
     if pixels.dtype == np.uint8:
-        return planar * LOW_BYTE
-    return (planar * 256 + 128) // 257
-
-
-def split(values: Integers) -> tuple[Integers, Integers]:
-    """Units → the nearest step of 8 bits about 128, and what is beyond it, in units."""
-    high = np.minimum((values + LOW_BYTE // 2) // LOW_BYTE, 255)
-    return high - EIGHT_BIT_MIDDLE, values - high * LOW_BYTE
+        return planar - EIGHT_BIT_MIDDLE, None
+    units = (planar * 256 + 128) // 257
+    high = np.minimum((units + LOW_BYTE // 2) // LOW_BYTE, 255)
+    return high - EIGHT_BIT_MIDDLE, units - high * LOW_BYTE
 
 
 def from_units(values: Integers, bits: int, grey: bool) -> NDArray[np.integer]:
