@@ -1,13 +1,14 @@
 """Measure a codec: rate and distortion beside JPEG, WebP and AVIF, exactness, speed and memory, on two threads.
 
-    python benchmarks/codec.py [--model latent] [--data ../shared/data] [--only rate exact speed memory steps]
+    python benchmarks/codec.py [--model latent] [--data ../shared/data] [--only rate looks ...]
 
 Writes benchmarks/results/codec.json, docs/compression.md and its pictures. Needs the `dev` extra and libvips' AVIF.
 About an hour on two cores; parts that are not asked for keep their last result.
 
 Protocol: rates are bytes of whole files. BD-rate is over 25 to 38 dB of PSNR over RGB, from curves that are averages
 over the pictures, with the logarithm of the rate interpolated by PCHIP. The encoders are those of libvips: JPEG with
-optimised tables, WebP with method 6, AVIF with speed 6 and 4:4:4.
+optimised tables, WebP with method 6, AVIF with speed 6 and 4:4:4. JPEG XL (effort 7) and JPEG 2000 are those of
+imagecodecs.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
-import onnxruntime as ort
+import pyvips
+from codec_exact import measure_exactness
 from codec_page import write_page
 from sets import DATA, ROOT
 
@@ -32,19 +35,17 @@ import safelight
 from safelight.bundle import CodecCard, find_bundle
 from safelight.evaluation.codec import SHOWN_BPP, at_rate, measure_codec, most_detailed
 from safelight.runtime.codec.curves import Encoder, by_codec, by_format
-from safelight.runtime.codec.load import build_core, read_codec
-from safelight.runtime.codec.networks import Law
 from safelight.runtime.machine import processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "codec.json"
-PARTS = ["rate", "looks", "exact", "speed", "memory", "steps"]
+GALLERY = ROOT / "benchmarks" / "results" / "vae_gallery.json"
+PARTS = ["rate", "looks", "exact", "speed", "memory", "steps", "digits"]
 NOT_KODAK = (
     "building2", "carnivaldolls", "cemetry", "churchandcapitol", "coinsinfountain",
     "dancers", "flowersonih35", "manfishing", "monarch", "studentsculpture",
 )  # fmt: skip
 THREADS = 2
 HELD_OUT_SHARE = 0.08
-EXACT_QUALITIES = (5, 40, 90)
 Results = dict[str, Any]
 
 
@@ -67,10 +68,11 @@ def main() -> None:
     measures: dict[str, Callable[[], Results]] = {
         "rate": lambda: measure_rate(codec, asked.data),
         "looks": lambda: measure_looks(codec, asked.data),
-        "exact": lambda: measure_exactness(asked.model, codec, asked.data),
+        "exact": lambda: measure_exactness(asked.model, kodak(asked.data)),
         "speed": lambda: measure_speed(codec, asked.data),
         "memory": lambda: measure_memory(asked.model),
         "steps": lambda: measure_steps(codec, asked.data),
+        "digits": lambda: measure_digits(asked.data),
     }
     for part in asked.only:
         results[part] = measures[part]()
@@ -163,52 +165,6 @@ def _write_crops(codec: safelight.Codec, pictures: dict[str, np.ndarray], rate: 
     safelight.write(safelight.Picture(np.concatenate(rows)), target, quality=92)
 
 
-def measure_exactness(model: str, codec: safelight.Codec, data: Path) -> Results:
-    """Files of Kodak24, decoded in many ways: no symbol and no pixel may differ."""
-    found = {"files": 0, "decodings": 0, "different": 0}
-    others = [safelight.Codec.load(model, threads=threads) for threads in (1, 4)]
-    others.append(_unoptimised(model))
-    law = _law(model)
-    for name, pixels in kodak(data).items():
-        for quality in EXACT_QUALITIES:
-            made = codec.encode(safelight.Picture(pixels), quality)
-            found["files"] += 1
-            for other in (codec, *others):
-                found["decodings"] += 1
-                found["different"] += not np.array_equal(other.decompress(made.data).pixels, made.decoded)
-                found["different"] += other.compress(safelight.Picture(pixels), quality) != made.data
-        crop = safelight.Picture(np.ascontiguousarray(pixels[128:256, 128:256]))
-        found["decodings"] += 1
-        found["different"] += law.compress(crop, 40) != codec.compress(crop, 40)
-        print(name, found, flush=True)
-    return found
-
-
-def _unoptimised(model: str) -> safelight.Codec:
-    """Without onnxruntime's optimisation of graphs."""
-    real = ort.SessionOptions
-
-    def options() -> Any:
-        made = real()
-        made.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return made
-
-    ort.SessionOptions = options
-    try:
-        codec = safelight.Codec.load(model, threads=THREADS)
-        codec.compress(safelight.Picture(np.zeros((64, 64, 3), np.uint8)), 50)  # opens every graph
-    finally:
-        ort.SessionOptions = real
-    return codec
-
-
-def _law(model: str) -> safelight.Codec:
-    """By int64 arithmetic."""
-    bundle = find_bundle(model, CodecCard)
-    parts = read_codec(bundle)
-    return safelight.Codec(build_core(Law(parts.programs, parts.arrays), parts, bundle))
-
-
 def measure_speed(codec: safelight.Codec, data: Path, repeats: int = 7) -> Results:
     """Medians of whole calls on a picture of 768x512, in turns."""
     pixels = kodak(data)["kodim05"]
@@ -276,6 +232,27 @@ def measure_steps(codec: safelight.Codec, data: Path) -> Results:
         for psnr in (28.0, 34.0):
             misses.append(psnr_of(at_least(picture, psnr, partial(codec.encode, picture)), picture) / psnr - 1)
     return {"steps_that_do_not_rise": falls, "largest_miss": round(max(misses), 4), "over_max_bytes": over}
+
+
+def measure_digits(data: Path) -> Results:
+    """MNIST's test digits without loss, in bits per value: by formats, and by the ELBO of a VAE."""
+    digits = np.load(data / "labelled" / "mnist_test.npz")["images"][..., None]  # (10000, 28, 28, 1)
+    sheet = digits.reshape(100, 100, 28, 28).transpose(0, 2, 1, 3).reshape(2800, 2800, 1)
+
+    def by_vips(saver: str, **options: Any) -> Callable[[np.ndarray], bytes]:
+        return lambda x: getattr(pyvips.Image.new_from_array(x), saver)(keep="none", **options)
+
+    formats: dict[str, Callable[[np.ndarray], bytes]] = {
+        "png": by_vips("pngsave_buffer", compression=9),
+        "webp": by_vips("webpsave_buffer", lossless=True, effort=6),
+        "jxl": lambda x: imagecodecs.jpegxl_encode(x, lossless=True, effort=9),
+    }
+    found = {}
+    for name, encoded in formats.items():
+        found[f"{name}_one_by_one"] = round(8 * sum(len(encoded(digit)) for digit in digits) / digits.size, 3)
+        found[f"{name}_sheet"] = round(8 * len(encoded(sheet)) / digits.size, 3)
+    gallery = json.loads(GALLERY.read_text(encoding="utf-8"))["digits"]
+    return found | {"vae": round(gallery["bits_per_dim"], 3), "vae_pictures": int(gallery["pictures"])}
 
 
 if __name__ == "__main__":

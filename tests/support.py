@@ -1,5 +1,6 @@
 """Names that several test modules use."""
 
+import importlib.util
 import io
 import logging
 import os
@@ -49,6 +50,15 @@ def _exit_code_of_main() -> int:
     finally:
         lines.handlers[:] = before
     return 0
+
+
+def load_benchmark(name: str) -> Any:
+    """A module of benchmarks/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,11 @@
 """Numbers in the docs are the measured ones, of the shipped bundle."""
 
-import importlib.util
 import json
 from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, load_benchmark
 
 
 def results(name: str) -> Any:
@@ -20,9 +19,7 @@ def test_pages_are_measured_with_the_shipped_bundle(name, photo):
 
 
 def test_numbers_in_the_readme_are_the_measured_ones():
-    spec = importlib.util.spec_from_file_location("page", ROOT / "benchmarks" / "page.py")
-    page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(page)
+    page = load_benchmark("page")
     assert page.readme_block(results("restore")) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.metrics import bd_rate, psnr_db, ssim
-from safelight.picture.encode import Format
+from safelight.picture.encode import Format, formats
 from safelight.runtime.codec import Codec
 from safelight.runtime.codec.curves import BETWEEN_DB, Encoder, Pixels, bits_per_pixel, by_codec, by_format
 from safelight.work import OnProgress, Progress, silent
@@ -17,6 +17,8 @@ QUALITIES: dict[Format, tuple[int, ...]] = {
     "jpeg": (8, 15, 25, 35, 50, 65, 75, 85, 92, 96),
     "webp": (1, 5, 15, 30, 45, 60, 75, 84, 91, 96),
     "avif": (15, 25, 35, 45, 52, 60, 68, 76, 84, 91),
+    "jxl": (2, 10, 20, 30, 45, 60, 75, 85, 92, 96),
+    "jp2": (10, 17, 24, 31, 38, 45, 52, 59, 66, 73),
 }
 OWN_QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 70, 80)
 SSIM_SIDE_PX = 7
@@ -24,7 +26,13 @@ HIGHEST_QUALITY = 100
 """Of the codec, and of all formats."""
 CROP_PX = 128
 SHOWN_BPP = (0.15, 0.3, 0.6)
-NAMES = {"jpeg": "JPEG (optimised)", "webp": "WebP (method 6)", "avif": "AVIF (speed 6, 4:4:4)"}
+NAMES = {
+    "jpeg": "JPEG (optimised)",
+    "webp": "WebP (method 6)",
+    "avif": "AVIF (speed 6, 4:4:4)",
+    "jxl": "JPEG XL (effort 7)",
+    "jp2": "JPEG 2000",
+}
 
 
 class Point(NamedTuple):
@@ -64,7 +72,7 @@ def measure_codec(
 ) -> RateDistortion:
     """Curves of a codec and of all formats, each point averaged over the pictures; and crops at equal bytes."""
     coders: dict[str, tuple[Encoder, Sequence[int]]] = {name: (by_codec(codec), OWN_QUALITIES)}
-    coders |= {kind: (by_format(kind), qualities) for kind, qualities in QUALITIES.items()}
+    coders |= {kind: (by_format(kind), QUALITIES[kind]) for kind in formats()}
     total, done = len(coders) * len(OWN_QUALITIES), 0
     curves: dict[str, list[Point]] = {}
     for label, (encoder, qualities) in coders.items():

@@ -58,6 +58,8 @@ class CodecEvaluateReport:
 def evaluate_codec(settings: CodecEvaluateSettings, on_progress: OnProgress = silent) -> CodecEvaluateReport:
     """Rate-distortion curves of a codec beside JPEG, WebP and AVIF, by the bytes of whole files.
 
+    JPEG XL and JPEG 2000 are measured, too, if the package imagecodecs is installed.
+
     Raises RefusedError for a model that cannot be used, UsageError for a folder without photographs.
     """
     on_progress(Progress(0, 0, "reading photographs"))

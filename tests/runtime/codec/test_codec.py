@@ -17,7 +17,7 @@ from safelight.runtime.codec.load import build_core, read_codec
 from safelight.runtime.codec.networks import Law
 from tests.make_golden import EXIF, PHOTO
 from tests.stranger import StrangersBundle, decode
-from tests.support import ROOT
+from tests.support import ROOT, load_benchmark
 
 GOLDEN = ROOT / "tests" / "golden"
 
@@ -48,35 +48,11 @@ def test_graphs_and_the_law_agree_to_the_bit(codec, tiny_codec, photo_pixels, qu
 
 
 def test_torch_agrees_too(codec, tiny_codec, photo_pixels):
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     parts = read_codec(tiny_codec)
-
-    class Torch:
-        """The programs in float32 by torch."""
-
-        def run(self, program, feeds):
-            values = {name: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for name, v in feeds.items()}
-            for op in parts.programs[program].operations:
-                x = values[op.inputs[0]]
-                if op.kind == "conv":
-                    w, b, s = (
-                        torch.from_numpy(parts.arrays[f"{op.weights}.{part}"].astype(np.float32))
-                        for part in ("weight", "bias", "shift")
-                    )
-                    sums = torch.nn.functional.conv2d(x, w, b, op.stride, op.padding)
-                    y = torch.floor(sums * 2.0 ** -s.view(1, -1, 1, 1)).clamp(op.low, op.high)
-                elif op.kind == "add":
-                    y = x + values[op.inputs[1]]
-                elif op.kind == "shift":
-                    y = torch.floor((x + (1 << op.shift >> 1)) * 2.0**-op.shift).clamp(op.low, op.high)
-                else:
-                    y = torch.nn.functional.pixel_shuffle(x, op.factor)
-                values[op.output] = y
-            return {name: values[name].numpy().astype(np.int64) for name in parts.programs[program].outputs}
-
+    engine = load_benchmark("codec_exact").TorchEngine(parts)
     picture = Picture(photo_pixels)
-    by_torch = Codec(build_core(Torch(), parts, tiny_codec))
-    assert by_torch.compress(picture, 40) == codec.compress(picture, 40)
+    assert Codec(build_core(engine, parts, tiny_codec)).compress(picture, 40) == codec.compress(picture, 40)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
