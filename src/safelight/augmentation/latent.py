@@ -3,7 +3,7 @@
 latent_noise    a draw around the picture: at temperature 1 one from its posterior, above it farther away
 latent_mix      part of the way to another picture of the class, along a great circle of the prior
 latent_blend    the same to a picture of another class; the label becomes soft
-latent_sample   a new picture of the class, from the aggregate posterior
+latent_sample   a new picture of the class, from the learned prior, or without one from the aggregate posterior
 geometric       a new picture of the class, from the posterior's own metric (`augmentation.geometric`)
 """
 
@@ -18,7 +18,8 @@ from safelight.augmentation.bank import Bank
 from safelight.augmentation.geometric import GeometricSampler
 from safelight.classic.catalog import Operation, Parameter
 from safelight.errors import UsageError
-from safelight.runtime.images.vae import Array, Rungs, Vae
+from safelight.runtime.images.vae import Array, Vae
+from safelight.runtime.images.ways import Rungs, between
 
 Batch = NDArray[np.uint8]
 """(B, H, W, C), as the model takes it."""
@@ -107,14 +108,13 @@ def latent_blend(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInp
 
 
 def latent_sample(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
-    """Replaced by a new picture of the class; the temperature is that of the noise about the mixture's centres."""
+    """Replaced by a new picture of the class; the temperature is that of the noise which it is made of."""
     drawn = [
         space.vae.draw_latents(
             1,
             [space.class_of(one.label)],
             temperature=one.numbers["temperature"],
             seed=int(one.rng.integers(1 << 62)),
-            sampler="aggregate",
         )
         for one in inputs
     ]
@@ -141,7 +141,7 @@ def _mixed(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -
     mixed = []
     for k, one in enumerate(inputs):
         here, there = [rung[k : k + 1] for rung in own], [rung[k : k + 1] for rung in others]
-        mixed.append(vae.between(here, there, one.numbers["share"]))
+        mixed.append(between(here, there, one.numbers["share"]))
     moved = vae.decode([np.concatenate(rung) for rung in zip(*mixed, strict=True)], of_class)
     return _with_detail(space, pictures, inputs, moved, means=own)
 

@@ -14,6 +14,8 @@ SAMPLE = "sample"
 
 PIXELS = "x"
 LABEL = "label"
+TIME = "time"
+"""Of a flow, 0 to 1."""
 LOG_PROB = "log_prob"
 LOG_WEIGHT = "log_weight"
 FEATURES = "features"
@@ -38,6 +40,11 @@ def latent(rung: int) -> str:
 def std(rung: int) -> str:
     """The posterior's standard deviations at a rung."""
     return f"std_{rung}"
+
+
+def velocity(rung: int) -> str:
+    """Of a rung's latents, along the flow of the learned prior."""
+    return f"velocity_{rung}"
 
 
 def rate(rung: int) -> str:

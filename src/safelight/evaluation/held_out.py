@@ -25,11 +25,15 @@ class HeldOut(NamedTuple):
     pixels: NDArray[np.uint8]
     """(N, H, W, C)"""
     labels: NDArray[np.int64] | None
-    """Numbers of the card's classes, for a conditional model."""
+    """Numbers of the card's classes, if all pictures are of them."""
     training: NDArray[np.uint8] | None
     """None if the set has none of them."""
     trained_on: int
     """How many of `pixels` the model was trained on."""
+
+    def labels_for(self, vae: Vae) -> NDArray[np.int64] | None:
+        """What the model is given with the pictures."""
+        return self.labels if vae.card.conditional else None
 
 
 def open_held_out(vae: Vae, data: Path, *, part: PartChoice, cache: Path, most: int, most_training: int) -> HeldOut:
@@ -55,7 +59,7 @@ def open_held_out(vae: Vae, data: Path, *, part: PartChoice, cache: Path, most: 
     return HeldOut(
         part=part,
         pixels=table.rows(sound),
-        labels=_labels(images, sound, card.classes, data) if card.conditional else None,
+        labels=_labels(images, sound, card.classes, data if card.conditional else None),
         training=table.rows(training) if training else None,
         trained_on=len(set(sound) & set(seen)),
     )
@@ -68,10 +72,14 @@ def _sound(table: PixelTable, positions: Sequence[int]) -> list[int]:
     return [k for k, sound in zip(positions, table.sound(positions), strict=True) if sound]
 
 
-def _labels(images: ImageSet, positions: Sequence[int], classes: Sequence[str], data: Path) -> NDArray[np.int64]:
-    """As numbers of `classes`. Raises UsageError for a label that is none of them."""
+def _labels(
+    images: ImageSet, positions: Sequence[int], classes: Sequence[str], needed_of: Path | None
+) -> NDArray[np.int64] | None:
+    """As numbers of `classes`; None if one is none of them. Raises UsageError then if they are needed of a set."""
     number = {label: k for k, label in enumerate(classes)}
     unknown = sorted({str(images.items[k].label) for k in positions} - number.keys())
+    if unknown and needed_of is None:
+        return None
     if unknown:
-        raise UsageError(f"{data}: has classes that the model does not know: {', '.join(unknown[:LISTED])}")
+        raise UsageError(f"{needed_of}: has classes that the model does not know: {', '.join(unknown[:LISTED])}")
     return np.array([number[str(images.items[k].label)] for k in positions], dtype=np.int64)

@@ -10,27 +10,30 @@ subtracted for every value. The result is a lower bound for 8-bit values (dequan
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safelight import randomness
 from safelight.evaluation.held_out import HeldOut
-from safelight.metrics import coverage, distances, frechet_distance, kernel_distance, ssim
-from safelight.runtime.images.vae import Array, Sampler, Vae
+from safelight.evaluation.samples import (
+    AT_ONCE,
+    SHOWN,
+    draw_samples,
+    missed_classes,
+    nearest_training,
+    sample_numbers,
+    sentences,
+)
+from safelight.metrics import ssim
+from safelight.runtime.images.vae import Array, Vae
 from safelight.work import OnProgress, Progress, silent
 
 ACTIVE = 0.01
 """Variance over pictures of the posterior's mean above which a latent is active (Burda et al., ICLR 2016)."""
-SHOWN = 10
-SMALLEST_SET = 20
-"""Pictures that a distance between sets needs."""
-MOST_COMPARED = 2000
-"""Pictures and samples of which sets are compared."""
-NEAREST_OF, STRUCTURE_OF = 500, 1000
-"""Pictures of which nearest neighbours are looked for, and SSIM is taken."""
-AT_ONCE = 256
+STRUCTURE_OF = 1000
+"""Pictures of which SSIM is taken."""
 CLASSIFIER = "the features of the classifier trained on this set's labels"
 
 
@@ -61,9 +64,9 @@ def evaluate_images(
     vae: Vae, held_out: HeldOut, settings: MeasureSettings, on_progress: OnProgress = silent
 ) -> Evaluation:
     """Measure everything that a VAE of pictures promises."""
-    pixels, labels, seed = held_out.pixels, held_out.labels, settings.seed
-    samplers = get_args(Sampler)
-    total = 2 + len(samplers) + (held_out.training is not None)
+    pixels, seed = held_out.pixels, settings.seed
+    labels = held_out.labels_for(vae)
+    total = 2 + len(vae.samplers) + (held_out.training is not None)
     on_progress(Progress(0, total, "reconstructions and ELBO"))
     numbers = {"pictures": float(len(pixels))} | _reconstructions(vae, pixels, labels, seed)
     on_progress(Progress(1, total, f"log-likelihood, {settings.draws} draws"))
@@ -73,20 +76,23 @@ def evaluate_images(
     numbers["bits_per_dim_by_log_likelihood"] = -numbers["log_likelihood_nats"] / (values * math.log(2))
     shown = pixels[:SHOWN] / np.float32(255)
     grids = {"Pictures above, reconstructions below": np.stack([shown, vae.reconstruct(shown, _first(labels, SHOWN))])}
-    drawn: dict[Sampler, Array] = {}
-    for done, sampler in enumerate(samplers, 2):
+    drawn = []
+    for done, sampler in enumerate(vae.samplers, 2):
         on_progress(Progress(done, total, f"samples: {sampler}"))
-        samples = drawn[sampler] = _samples(vae, labels, settings, sampler)
-        numbers |= {f"{sampler}_{name}": value for name, value in _distances(vae, pixels, samples).items()}
-        rows = max(1, min(3, len(samples) // SHOWN))
-        grids[f"Samples: {sampler}"] = samples[: rows * SHOWN].reshape(rows, -1, *samples.shape[1:])
+        drawn.append(draw_samples(vae, held_out.labels, sampler, settings.samples, seed))
+        numbers |= sample_numbers(vae, held_out, drawn[-1])
+        pictures = drawn[-1].pictures
+        rows = max(1, min(3, len(pictures) // SHOWN))
+        grids[f"Samples: {sampler}"] = pictures[: rows * SHOWN].reshape(rows, -1, *pictures.shape[1:])
+    best = drawn[0]
     if held_out.training is not None:
         on_progress(Progress(total - 1, total, "nearest training pictures"))
-        nearest_numbers, nearest = _nearest_training(pixels, drawn["aggregate"], held_out.training)
+        nearest_numbers, nearest = nearest_training(vae, held_out, best)
         numbers |= nearest_numbers
         grids["Samples above, the training pictures nearest to them below"] = nearest
     on_progress(Progress(total, total, "done"))
-    return Evaluation(numbers, _notes(vae, pixels, held_out), grids)
+    told = sentences(numbers, best, missed_classes(vae, held_out, best))
+    return Evaluation(numbers, (*told, *_notes(vae, pixels, held_out)), grids)
 
 
 def _reconstructions(
@@ -164,54 +170,3 @@ def _notes(vae: Vae, pixels: NDArray[np.uint8], held_out: HeldOut) -> tuple[str,
     if held_out.trained_on:
         notes.append(f"{held_out.trained_on} of these {len(pixels)} pictures were trained on.")
     return tuple(notes)
-
-
-def _samples(vae: Vae, labels: NDArray[np.int64] | None, settings: MeasureSettings, sampler: Sampler) -> Array:
-    """In the proportions of the pictures' classes, if the model takes classes."""
-    of_class = None
-    if labels is not None:
-        of_class = randomness.generator(settings.seed, "classes").choice(labels, settings.samples).tolist()
-    return vae.sample(settings.samples, of_class, seed=settings.seed, sampler=sampler)
-
-
-def _distances(vae: Vae, pixels: NDArray[np.uint8], drawn: Array) -> dict[str, float]:
-    """Between samples and pictures. Empty where there are too few."""
-    count = min(len(pixels), len(drawn), MOST_COMPARED)
-    if count < SMALLEST_SET:
-        return {}
-    pictures, samples = _features(vae, pixels[:count]), _features(vae, drawn[:count])
-    precision, recall = coverage(pictures, samples)
-    return {
-        "frechet_distance": frechet_distance(pictures, samples),
-        "kernel_distance": kernel_distance(pictures, samples),
-        "precision": precision,
-        "recall": recall,
-    }
-
-
-def _nearest_training(
-    pixels: NDArray[np.uint8], drawn: Array, training: NDArray[np.uint8]
-) -> tuple[dict[str, float], NDArray[np.float32]]:
-    """How near samples of the aggregate posterior come to training pictures, and held-out pictures for comparison.
-
-    Also a grid of samples and the training pictures nearest to them.
-    """
-    trained = training.reshape(len(training), -1)
-    numbers, rows = {}, np.zeros(0)
-    for name, some in (("held_out", pixels[:NEAREST_OF]), ("samples", np.rint(255 * drawn[:NEAREST_OF]))):
-        flat = some.reshape(len(some), -1)
-        blocks = [distances(flat, trained[k : k + AT_ONCE]) for k in range(0, len(trained), AT_ONCE)]
-        lengths = np.concatenate(blocks, axis=1) / (255 * math.sqrt(flat.shape[1]))
-        numbers[f"nearest_training_rms_of_{name}"] = float(lengths.min(axis=1).mean())
-        numbers[f"nearest_training_rms_of_{name}_lowest_5_percent"] = float(np.quantile(lengths.min(axis=1), 0.05))
-        rows = lengths.argmin(axis=1)
-    shown = rows[:SHOWN]
-    nearest: NDArray[np.float32] = np.stack([drawn[: len(shown)], training[shown] / np.float32(255)])
-    return numbers, nearest
-
-
-def _features(vae: Vae, x: NDArray[Any]) -> Array:
-    if vae.has_classifier:
-        return vae.features(x)[0]
-    scaled: Array = x.astype(np.float32) / np.float32(255 if x.dtype == np.uint8 else 1)
-    return scaled.reshape(len(x), -1)

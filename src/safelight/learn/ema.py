@@ -17,6 +17,12 @@ class Ema:
         self.average = {name: p.detach().clone() for name, p in model.named_parameters()}
 
     @torch.no_grad()
+    def restart(self, model: nn.Module) -> None:
+        """Begin anew with the weights as they are."""
+        for name, parameter in model.named_parameters():
+            self.average[name].copy_(parameter)
+
+    @torch.no_grad()
     def update(self, model: nn.Module, decay: float, updates: int) -> None:
         """Average ← decay · average + (1 - decay) · weights."""
         share = 1 - min(decay, (1 + updates) / (10 + updates))

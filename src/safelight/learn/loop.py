@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
+from safetensors.torch import load_file
 from torch import nn
 
 from safelight.errors import TrainingError
@@ -99,11 +100,15 @@ def run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
 
 
 def _run_stage(training: Training, resume: bool) -> bool:
-    """One stage from where it is to its end; the averaged weights become the weights. False if interrupted."""
+    """One stage from where it is to its end. False if interrupted.
+
+    The averaged weights become the weights: those that were judged best, where there is a judge.
+    """
     task, progress, stage = training.task, training.progress, training.stage
     parameters = task.trained(progress.stage)
     if progress.step == 0:
         task.begin(progress.stage)
+        training.ema.restart(task.model)
     objective, optimiser = training.accelerator.prepare(
         task.objective(progress.stage, training.group), build_optimiser(parameters, stage)
     )
@@ -142,6 +147,8 @@ def _run_stage(training: Training, resume: bool) -> bool:
             return False
     if _enough(training):
         training.job.tell(f"no better for {task.patience} validations: the stage ends at step {progress.step}")
+    if progress.best is not None and training.run.best.exists():
+        training.ema.load_state_dict(load_file(training.run.best))
     training.ema.copy_to(task.model)
     return True
 

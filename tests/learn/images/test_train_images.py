@@ -95,7 +95,7 @@ def test_samples_depend_on_seed_number_and_class(finished):
         (lambda vae, x: vae.encode(x, [0, 1]), "for each of 1 pictures"),
         (lambda vae, x: vae.decode([np.zeros((1, 3, 4, 4))], [0]), "latents have shapes"),
         (lambda vae, x: vae.sample(0, []), "ask for 1 or more"),
-        (lambda vae, x: vae.sample(1, [0], sampler="magic"), "use prior or aggregate"),
+        (lambda vae, x: vae.sample(1, [0], sampler="magic"), "use one of auto, flow, aggregate, prior"),
     ],
 )
 def test_wrong_arrays_are_refused_in_a_line(finished, ask, reason):
@@ -248,3 +248,69 @@ def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood)
     with torch.no_grad():
         vae.ladder.tail.weight.normal_(0, 300)
     assert export_graphs(vae, tmp_path) <= 1e-4
+
+
+PRIOR_STAGE = """
+[[stages]]
+trains = "prior"
+steps = 60
+batch = 16
+learning_rate = 2e-3
+"""
+
+
+@pytest.fixture(scope="module")
+def with_prior(tmp_path_factory, folder, recipe_text) -> Path:
+    """A run of a VAE that is not conditional, and of a prior that knows the classes."""
+    home = tmp_path_factory.mktemp("prior")
+    (home / "blobs.toml").write_text(recipe_text.replace("steps = 40", "steps = 120") + PRIOR_STAGE)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(classify, "MOST_STEPS", 60)
+        assert run(home / "blobs.toml", folder, home / "run")
+    return home / "run"
+
+
+@pytest.mark.slow
+def test_a_learned_prior_samples_without_torch_and_by_class(with_prior, tmp_path):
+    vae = safelight.Vae.load(with_prior / "bundle")
+    assert vae.samplers == ("flow", "aggregate", "prior") and vae.card.measured["val_flow_loss"] > 0
+    few, many = (vae.sample(count, [1] * count, seed=3) for count in (2, 70))
+    np.testing.assert_allclose(many[:2], few, atol=1e-4)
+    assert np.abs(vae.sample(2, [0, 0], seed=3) - few).max() > 1e-3
+    assert vae.sample(3, seed=1, sampler="flow").shape == (3, 16, 16, 1)
+    with pytest.raises(UsageError, match="labels must be one of 0 to 1"):
+        vae.sample(1, [2])
+    code = "import sys, safelight; safelight.Vae.load(sys.argv[1]).sample(2); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, str(with_prior / "bundle")], check=True)
+    logged = [line for line in metrics(with_prior) if line["stage"] == 1]
+    assert any("flow_loss" in line for line in logged) and any("val_flow_loss" in line for line in logged)
+    assert [*(with_prior / "previews").glob("1-*.png")]
+
+
+@pytest.mark.slow
+def test_training_a_prior_leaves_the_vae_as_it_was(with_prior, folder):
+    weights = load_file(with_prior / "checkpoint" / "weights.safetensors")
+    average = load_file(with_prior / "checkpoint" / "ema.safetensors")
+    for name, tensor in average.items():
+        if name.startswith("vae."):
+            torch.testing.assert_close(tensor, weights[name])
+    assert (average["prior.stds.0"] != 1).any()
+
+
+@pytest.mark.slow
+def test_a_prior_resumes_exactly(with_prior, folder, recipe_text, tmp_path, unfinished):
+    path = tmp_path / "blobs.toml"
+    path.write_text(recipe_text + PRIOR_STAGE)
+    run(path, folder, tmp_path / "whole")
+    run(path, folder, tmp_path / "halved", stop_at=70)
+    run(path, folder, tmp_path / "halved", resume=True)
+    whole, halved = (load_file(tmp_path / name / "checkpoint" / "ema.safetensors") for name in ("whole", "halved"))
+    for name, tensor in whole.items():
+        torch.testing.assert_close(halved[name], tensor, rtol=0, atol=0)
+
+
+def test_stages_of_a_prior_come_last(recipe_text, folder, tmp_path):
+    path = tmp_path / "blobs.toml"
+    path.write_text(recipe_text.replace("[[stages]]", PRIOR_STAGE + "[[stages]]"))
+    with pytest.raises(RecipeError, match="stages that train the prior come last"):
+        run(path, folder, tmp_path / "run")

@@ -120,7 +120,7 @@ def test_training_pictures_have_identities(vae):
         (lambda vae, x: vae.decode([np.zeros((1, 2, 4, 4)), np.zeros((2, 2, 2, 2))]), "latents have shapes"),
         (lambda vae, x: vae.encode(x, noise=[np.zeros((1, 2, 4, 4))]), "noise have shapes"),
         (lambda vae, x: vae.sample(0), "ask for 1 or more"),
-        (lambda vae, x: vae.sample(1, sampler="magic"), "use prior or aggregate"),
+        (lambda vae, x: vae.sample(1, sampler="magic"), "use one of auto, flow, aggregate, prior"),
         (lambda vae, x: vae.sample(1, [3], sampler="aggregate"), "0 to 2 for each of 1 pictures"),
         (lambda vae, x: vae.score(x, draws=0), "take 1 or more"),
     ],

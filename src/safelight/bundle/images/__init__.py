@@ -3,16 +3,18 @@
 from safelight.bundle.card import BundleTask
 from safelight.bundle.images.aggregate import AggregatePosterior
 from safelight.bundle.images.card import SCHEMA, Split, VaeCard
+from safelight.bundle.images.prior import PriorCard, PriorUnits
 
 AGGREGATE, TRAINING_IDENTITIES = "latents.npz", "seen.npy"
 ENCODE_GRAPH, DECODE_GRAPH, SCORE_GRAPH, FEATURES_GRAPH = "encode.onnx", "decode.onnx", "score.onnx", "features.onnx"
 WEIGHTS = "weights.safetensors"
+PRIOR_GRAPH, PRIOR_UNITS = "prior.onnx", "prior.npz"
 
 TASK = BundleTask(
     card=VaeCard,
     schema=SCHEMA,
     files=("card.json", AGGREGATE, TRAINING_IDENTITIES, ENCODE_GRAPH, DECODE_GRAPH, SCORE_GRAPH, WEIGHTS),
-    optional=(FEATURES_GRAPH,),
+    optional=(FEATURES_GRAPH, PRIOR_GRAPH, PRIOR_UNITS),
 )
 
 __all__ = [
@@ -20,11 +22,15 @@ __all__ = [
     "DECODE_GRAPH",
     "ENCODE_GRAPH",
     "FEATURES_GRAPH",
+    "PRIOR_GRAPH",
+    "PRIOR_UNITS",
     "SCORE_GRAPH",
     "TASK",
     "TRAINING_IDENTITIES",
     "WEIGHTS",
     "AggregatePosterior",
+    "PriorCard",
+    "PriorUnits",
     "Split",
     "VaeCard",
 ]

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from safelight.bundle.card import Card, CardPart
+from safelight.bundle.images.prior import PriorCard
 
 SCHEMA = 5
 
@@ -39,4 +40,6 @@ class VaeCard(Card):
     """Of the set, in order."""
     conditional: bool
     """Whether the graphs take a class."""
+    prior: PriorCard | None = None
+    """If the model has a learned prior."""
     split: Split

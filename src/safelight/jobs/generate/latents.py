@@ -46,7 +46,8 @@ def draw(vae: Vae, settings: GenerateSettings, labels: list[int] | None) -> Draw
         return _interpolation(vae, settings, settings.interpolate, labels)
     if settings.traverse is not None:
         return _traversal(vae, settings, settings.traverse, labels)
-    temperature, seed, sampler = settings.temperature, settings.seed, settings.sampler
+    temperature, seed = settings.temperature, settings.seed
+    sampler = vae.chosen(settings.sampler)
     latents = vae.draw_latents(settings.count, labels, temperature=temperature, seed=seed, sampler=sampler)
     return Drawn(latents, {"seed": seed, "temperature": temperature, "sampler": sampler})
 

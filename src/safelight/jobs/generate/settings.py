@@ -21,8 +21,10 @@ class GenerateSettings(Settings):
     class_name: str | None = option(None, "Of this class only.", "--class")
     temperature: float = option(1.0, "Of the noise. 1: honest draws; less: plainer pictures.", ge=0)
     seed: int = option(0, "Equal seeds make equal pictures.")
-    sampler: Literal["aggregate", "prior"] = option(
-        "aggregate", "aggregate: from the density of the set's latents; prior: from N(0, 1)."
+    sampler: Literal["auto", "flow", "aggregate", "prior"] = option(
+        "auto",
+        "flow: from the learned prior; aggregate: from the density of the set's latents; prior: from N(0, 1). "
+        "auto: flow if the model has one, else aggregate.",
     )
     interpolate: tuple[Path, Path] | None = option(None, "Two pictures: the way from one to the other.")
     linear: bool = option(False, "A straight way, not along a sphere.", "--linear")

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -75,8 +74,7 @@ def train_classifier(train: Subset, held_out: Subset, classes: int, seed: int) -
 @torch.inference_mode()
 def _accuracy(model: Classifier, subset: Subset) -> float:
     right = []
-    for start in range(0, len(subset), subset.at_once):
-        images = subset.images(np.arange(start, min(start + subset.at_once, len(subset))))
+    for images in subset.in_order(len(subset)):
         assert images.labels is not None
         right.append(model(images.x)[1].argmax(dim=1) == images.labels)
     return float(torch.cat(right).float().mean())

@@ -76,6 +76,12 @@ class Subset:
         pixels, rows = self.pixels(numbers)
         return self._tensors(unit(pixels), rows)
 
+    def in_order(self, most: int) -> Iterator[Images]:
+        """The first so many pictures, as many at once as memory allows."""
+        count = min(most, len(self))
+        for start in range(0, count, self.at_once):
+            yield self.images(np.arange(start, min(start + self.at_once, count)))
+
     @property
     def at_once(self) -> int:
         """Pictures that go through a model together when nothing is trained, so that memory depends on none of their

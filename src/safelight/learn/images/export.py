@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from safelight.bundle import names
-from safelight.bundle.images import DECODE_GRAPH, ENCODE_GRAPH, SCORE_GRAPH
+from safelight.bundle.images import DECODE_GRAPH, ENCODE_GRAPH, PRIOR_GRAPH, PRIOR_UNITS, SCORE_GRAPH, PriorUnits
 from safelight.ladder.image_vae import ImageVae
+from safelight.ladder.prior import LatentPrior
 from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
 from safelight.learn.seeds import torch_generator
 
@@ -57,13 +58,28 @@ class ScoreGraph(_Part):
         return log_prob, *rates, output.log_weight_nats(x)
 
 
-def export_graphs(vae: ImageVae, folder: Path) -> float:
-    """Write weights.safetensors, encode.onnx, decode.onnx and score.onnx; returns the largest difference to torch.
+class PriorGraph(nn.Module):
+    """x, time, label → the velocity of each rung."""
 
-    Raises BundleError if that is too large.
+    def __init__(self, prior: LatentPrior) -> None:
+        super().__init__()
+        self.prior = prior
+
+    def forward(self, x: list[Tensor], time: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.prior(x, time, label))
+
+
+def export_graphs(vae: ImageVae, prior: LatentPrior | None, folder: Path) -> float:
+    """Write weights.safetensors, encode.onnx, decode.onnx, score.onnx, and of a learned prior prior.onnx and its units.
+
+    Returns the largest difference to torch. Raises BundleError if that is too large. The prior's weights are rounded to
+    float16, in place.
     """
     vae = vae.eval().requires_grad_(False)
-    save_shared_weights(dict(vae.state_dict()), folder)
+    weights = dict(vae.state_dict())
+    if prior is not None:
+        weights |= {f"prior.{name}": tensor for name, tensor in _halved(prior).items()}
+    save_shared_weights(weights, folder)
     conditional = vae.context.of_class is not None
     label = [names.LABEL] if conditional else []
     rungs = names.scales(sum(latents > 0 for latents in vae.ladder.latents))
@@ -78,7 +94,34 @@ def export_graphs(vae: ImageVae, folder: Path) -> float:
         example = _example(vae, graph.module, 3)
         export_graph(graph, example, _any_batch(example), folder)
         worst.append(parity(graph, [_example(vae, graph.module, batch) for batch in (3, 1, 7)], folder))
-    return max(worst)
+    return max([*worst, *([_export_prior(prior, folder)] if prior is not None else [])])
+
+
+def _export_prior(prior: LatentPrior, folder: Path) -> float:
+    mean, std = (torch.cat([rung.flatten() for rung in rungs]).numpy() for rungs in (prior.means, prior.stds))
+    PriorUnits(mean, std).save(folder / PRIOR_UNITS)
+    rungs = names.scales(len(prior.means))
+    inputs = [*map(names.latent, rungs), names.TIME, names.LABEL]
+    graph = Graph(PRIOR_GRAPH, PriorGraph(prior), inputs, [*map(names.velocity, rungs)])
+    examples = [_prior_example(prior, batch) for batch in (3, 1, 7)]
+    export_graph(graph, examples[0], _any_batch(examples[0]), folder)
+    return parity(graph, examples, folder)
+
+
+def _prior_example(prior: LatentPrior, batch: int) -> tuple[Any, ...]:
+    generator = torch_generator(batch, "prior example")
+    shapes = [(spec.latents, *spec.cells) for spec in prior.specs if spec.latents]
+    x = [torch.randn(batch, *shape, generator=generator) for shape in shapes]
+    return x, torch.rand(batch, generator=generator), torch.arange(batch) % (prior.classes + 1)
+
+
+@torch.no_grad()
+def _halved(prior: LatentPrior) -> dict[str, Tensor]:
+    """Its weights in float16; the module gets the same numbers."""
+    prior.eval().requires_grad_(False)
+    halves = {name: tensor.half() for name, tensor in prior.state_dict().items()}
+    prior.load_state_dict({name: tensor.float() for name, tensor in halves.items()})
+    return halves
 
 
 def _example(vae: ImageVae, graph: nn.Module, batch: int) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from safelight.bundle import Bundle, Split, VaeCard, seal
-from safelight.bundle.images import AGGREGATE, FEATURES_GRAPH, TRAINING_IDENTITIES
+from safelight.bundle.images import AGGREGATE, FEATURES_GRAPH, TRAINING_IDENTITIES, PriorCard
 from safelight.dataset import Part
 from safelight.dataset.split import DIGITS
 from safelight.ladder.image_vae import ImageVae
@@ -20,6 +20,8 @@ from safelight.learn import checkpoint
 from safelight.learn.images.aggregate import Draws, fit_aggregate_posterior
 from safelight.learn.images.classify import export_classifier, train_classifier
 from safelight.learn.images.export import export_graphs
+from safelight.learn.images.objectives import Trainee
+from safelight.learn.images.prior import validate_prior
 from safelight.learn.images.recipe import ImagesRecipe
 from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images
@@ -27,29 +29,35 @@ from safelight.learn.run import RunFolder
 from safelight.runtime.machine import processor
 from safelight.work import file_sha256
 
-AUTOENCODER = "Trained without noise in the latents: sample with --sampler aggregate; the ELBO says nothing."
+AUTOENCODER = "Trained without noise in the latents: do not sample with --sampler prior; the ELBO says nothing."
 
 
 def finish(
-    recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, run: RunFolder, recipe_path: Path
+    recipe: ImagesRecipe, pictures: TrainingSet, model: Trainee, run: RunFolder, recipe_path: Path
 ) -> Bundle[VaeCard]:
     """Export the weights that were judged best, and write `<run>/bundle`."""
-    last, folder = recipe.stages[-1], run.bundle
-    vae.load_state_dict(_weights(run, judged=not last.adversarial))
-    vae = vae.eval().requires_grad_(False)
+    stage, folder = recipe.vae_stage, run.bundle
+    weights = _weights(run, judged=not recipe.stages[-1].adversarial)
+    for module, name in ((model.vae, "vae."), (model.prior, "prior.")):
+        if module is not None:
+            module.load_state_dict({k.removeprefix(name): w for k, w in weights.items() if k.startswith(name)})
+    vae = model.vae.eval().requires_grad_(False)
     folder.mkdir(exist_ok=True)
-    measured = {"onnx_parity": export_graphs(vae, folder)}
+    measured = {"onnx_parity": export_graphs(vae, model.prior, folder)}
     train, labels = pictures.train, pictures.labels
-    density = fit_aggregate_posterior(vae, train, labels, Draws(noisy=last.beta > 0, seed=recipe.seed))
+    density = fit_aggregate_posterior(vae, train, labels, Draws(noisy=stage.beta > 0, seed=recipe.seed))
     density.save(folder / AGGREGATE)
     prefixes = [int(train.table.identities[k][:DIGITS], 16) for k in train.positions]
     np.save(folder / TRAINING_IDENTITIES, np.array(prefixes, dtype=np.uint64))
     measured |= _finish_classifier(recipe, pictures, folder)
+    if model.prior is not None:
+        held_out = replace(pictures.parts["validation"], labels=labels)
+        measured |= validate_prior(model, held_out, recipe.seed, is_noisy=stage.beta > 0)
     named: tuple[tuple[Part, str], ...] = (("validation", "val_"), ("test", "test_"))
     for part, prefix in named:
         subset = pictures.parts[part]
         if len(subset):
-            scores = validate_images(vae, subset, last, recipe.seed)
+            scores = validate_images(vae, subset, stage, recipe.seed)
             measured |= {name.replace("val_", prefix, 1): value for name, value in scores.items()}
     origin = _Origin(recipe_path, run.minutes, finite(measured))
     return seal(folder, _card(recipe, pictures, vae, origin))
@@ -68,11 +76,10 @@ def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, folder: Path
 
 
 def _weights(run: RunFolder, judged: bool) -> dict[str, Tensor]:
-    """Of the VAE: those that were judged best, or the last averaged ones."""
+    """Those that were judged best, or the last averaged ones."""
     saved = checkpoint.find(run.checkpoint)
     assert saved is not None
-    weights = load_file(run.best if judged and run.best.exists() else saved / "ema.safetensors")
-    return {name.removeprefix("vae."): tensor for name, tensor in weights.items() if name.startswith("vae.")}
+    return load_file(run.best if judged and run.best.exists() else saved / "ema.safetensors")
 
 
 def finite(measured: Mapping[str, float]) -> dict[str, float]:
@@ -104,6 +111,7 @@ def _card(recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, origin: _O
         latents=tuple(shape for shape in vae.noise_shapes if shape[0]),
         classes=pictures.classes,
         conditional=recipe.model.conditional,
+        prior=PriorCard(steps=recipe.prior.steps, guidance=recipe.prior.guidance) if recipe.has_prior else None,
         split=Split(validation_share=data.validation_share, test_share=data.test_share),
         recipe=origin.recipe_path.name,
         recipe_sha256=file_sha256(origin.recipe_path),
@@ -113,5 +121,5 @@ def _card(recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, origin: _O
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,
         measured=origin.measured,
-        limits=(*recipe.card.limits, *([] if recipe.stages[-1].beta else [AUTOENCODER])),
+        limits=(*recipe.card.limits, *([] if recipe.vae_stage.beta else [AUTOENCODER])),
     )

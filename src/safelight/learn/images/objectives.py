@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from safelight.ladder.critic import Critic
 from safelight.ladder.image_vae import ImageVae, VaeOutput, importance_weighted_nats
+from safelight.ladder.prior import LatentPrior
 from safelight.learn.device import autocast
 from safelight.learn.images.data import Images
 from safelight.learn.images.recipe import StageSettings
@@ -21,11 +22,11 @@ from safelight.learn.task import Group, Logged, Moment
 
 
 class Trainee(nn.Module):
-    """The VAE, and its critic if a stage has one."""
+    """The VAE, its critic if a stage has one, and its prior if one is learned."""
 
-    def __init__(self, vae: ImageVae, critic: Critic | None) -> None:
+    def __init__(self, vae: ImageVae, critic: Critic | None, prior: LatentPrior | None) -> None:
         super().__init__()
-        self.vae, self.critic = vae, critic
+        self.vae, self.critic, self.prior = vae, critic, prior
 
 
 class ImageObjective(nn.Module):
@@ -41,7 +42,7 @@ class ImageObjective(nn.Module):
         repeated = repeat(images, stage.importance_samples)
         generator = torch_generator(self.seed, "latent", moment.stage, moment.step)
         noise = [
-            _part(n, self.group, stage.importance_samples)
+            part_of(n, self.group, stage.importance_samples)
             for n in vae.draw_noise(self.group.size * len(repeated.x), generator)
         ]
         if stage.beta == 0:
@@ -95,7 +96,7 @@ def repeat(images: Images, times: int) -> Images:
     return Images(images.x.repeat(times, 1, 1, 1), None if images.labels is None else images.labels.repeat(times))
 
 
-def _part(noise: Tensor, group: Group, repeats: int) -> Tensor:
+def part_of(noise: Tensor, group: Group, repeats: int = 1) -> Tensor:
     """Of the whole batch's noise, repeat by repeat, this process's."""
     if group.size == 1:
         return noise

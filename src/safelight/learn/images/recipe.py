@@ -52,9 +52,24 @@ class ModelSettings(Settings):
         return self
 
 
+class PriorSettings(Settings):
+    """The learned prior (`ladder.prior`), which a stage with `trains = "prior"` trains."""
+
+    blocks: Positive = 2
+    """At each scale and in both directions; the coarsest scale has twice as many in one."""
+    guidance: float = Field(0.5, ge=0)
+    """How far samples of a class are moved away from those of any class. 0: honest samples; more: more typical ones."""
+    steps: Positive = 8
+    """Of the midpoint rule from noise to latents; each asks the network twice."""
+    drop_class_share: float = Field(0.1, ge=0, lt=1)
+    """How many training pictures are shown without their class."""
+
+
 class StageSettings(Schedule):
     """One stage; what stands here chooses the objective (`objectives.image_objective`)."""
 
+    trains: Literal["vae", "prior"] = "vae"
+    """prior: the VAE is frozen, and a prior of its latents is learned."""
     beta: float = Field(1.0, ge=0)
     """Weight of the KL; 0 is a plain autoencoder, without noise."""
     free_nats_of_coarser: float = Field(0.1, ge=0)
@@ -69,6 +84,8 @@ class StageSettings(Schedule):
     def _check(self) -> "StageSettings":
         if self.importance_samples > 1 and (self.beta != 1 or self.free_nats):
             raise ValueError("importance_samples is a bound of its own; leave beta at 1 and free_nats out")
+        if self.trains == "prior" and self.adversarial:
+            raise ValueError("a stage that trains the prior has no critic; leave adversarial out")
         return self
 
 
@@ -78,6 +95,7 @@ class ImagesRecipe(Recipe):
     task: Literal["images"]
     data: DataSettings = Field(default_factory=lambda: DataSettings.model_validate({}))
     model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    prior: PriorSettings = Field(default_factory=lambda: PriorSettings.model_validate({}))
     stages: tuple[StageSettings, ...] = Field(min_length=1)
     validate_every: Positive = 500
     log_every: Positive = 50
@@ -88,4 +106,17 @@ class ImagesRecipe(Recipe):
     def _check(self) -> "ImagesRecipe":
         if self.model.likelihood == "bernoulli" and self.data.binarise_seed is None:
             raise ValueError("likelihood 'bernoulli' is of black and white pictures; give data.binarise_seed, too")
+        kinds = [stage.trains for stage in self.stages]
+        if kinds != sorted(kinds, key=["vae", "prior"].index) or kinds[0] != "vae":
+            raise ValueError("the first stage trains the VAE, and stages that train the prior come last")
         return self
+
+    @property
+    def vae_stage(self) -> StageSettings:
+        """The last one that trains the VAE."""
+        return [stage for stage in self.stages if stage.trains == "vae"][-1]
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether a prior is learned."""
+        return self.stages[-1].trains == "prior"

@@ -1,14 +1,18 @@
-"""How large a model is: by name, from the size and the number of the pictures."""
+"""How large a model and its prior are: by name, from the size and the number of the pictures."""
 
 import math
 
 from safelight.dataset import Form
 from safelight.errors import RecipeError
 from safelight.ladder.image_vae import ImageVae, Sizes, build_image_vae
+from safelight.ladder.prior import LatentPrior, PriorSpec
 from safelight.learn.images.recipe import ImagesRecipe
 
 COARSEST_PX = 4
 """Cells of the coarsest scale along the shorter side, at least."""
+PRIOR_WIDTHS = {24: 256, 96: 128, math.inf: 64}
+"""Width of the prior's network at a scale of at most so many cells."""
+MOST_ATTENTIVE_CELLS = 64
 
 
 def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
@@ -41,3 +45,23 @@ def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -
         raise RecipeError(f"model.widths: {len(sizes.widths)} scales are too many for {form.width}x{form.height} px")
     size_px, conditions = (form.height, form.width), classes if settings.conditional else 0
     return build_image_vae(form.channels, size_px, sizes, settings.likelihood, classes=conditions)
+
+
+def build_prior(recipe: ImagesRecipe, vae: ImageVae, classes: int) -> LatentPrior:
+    """From random weights, over the scales from the finest with latents on; it knows the set's classes."""
+    latents, cells = vae.ladder.latents, vae.context.cells
+    first = next(k for k, channels in enumerate(latents) if channels)
+    specs = []
+    for k in range(first, len(latents)):
+        area = math.prod(cells[k])
+        is_last = k == len(latents) - 1
+        specs.append(
+            PriorSpec(
+                width=next(width for most, width in PRIOR_WIDTHS.items() if area <= most),
+                latents=latents[k],
+                cells=cells[k],
+                blocks=recipe.prior.blocks * (1 + is_last),
+                attention=area <= MOST_ATTENTIVE_CELLS,
+            )
+        )
+    return LatentPrior(specs, classes)

@@ -1,6 +1,7 @@
 """A ladder VAE of a set of pictures as a task for the loop."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -9,9 +10,10 @@ from safelight.errors import UsageError
 from safelight.ladder.critic import Critic
 from safelight.learn.images.data import Images, Order, ahead
 from safelight.learn.images.objectives import ImageObjective, Trainee
+from safelight.learn.images.prior import PriorObjective, fit_units, prior_of, validate_prior
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
 from safelight.learn.images.training_set import TrainingSet
-from safelight.learn.images.validate import validate_images, write_preview
+from safelight.learn.images.validate import validate_images, write_preview, write_prior_preview
 from safelight.learn.seeds import torch_generator
 from safelight.learn.task import Group
 
@@ -27,6 +29,7 @@ class ImageTask:
     def __init__(self, recipe: ImagesRecipe, model: Trainee, pictures: TrainingSet) -> None:
         self.recipe, self.model, self.classes = recipe, model, len(pictures.classes)
         self.train, self.validation = pictures.train, pictures.parts["validation"]
+        self.labels = pictures.labels
         self.seed, self.patience = recipe.seed, recipe.patience
         self.validate_every, self.log_every = recipe.validate_every, recipe.log_every
 
@@ -35,35 +38,55 @@ class ImageTask:
         return self.recipe.stages
 
     def trained(self, stage: int) -> list[nn.Parameter]:
-        self.model.requires_grad_(True)
-        if self.model.critic is not None:
-            self.model.critic.requires_grad_(self.stages[stage].adversarial > 0)
+        self.model.requires_grad_(False)
+        if self._is_of_prior(stage):
+            prior_of(self.model).learn()
+        else:
+            self.model.vae.requires_grad_(True)
+            if self.model.critic is not None:
+                self.model.critic.requires_grad_(self.stages[stage].adversarial > 0)
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def begin(self, stage: int) -> None:
-        """Collapsed rungs are initialised from the first pictures; see `Rung.initialise_from_data`."""
+        """The prior takes its units from latents. Collapsed rungs are initialised from the first pictures; see
+        `Rung.initialise_from_data`.
+        """
+        if self._is_of_prior(stage):
+            fit_units(self.model, self.train, self.seed, self._is_noisy)
+            return
         count = min(INITIALISED_FROM, 2 * self.train.at_once, len(self.train))
         images = next(self.train.stream(Order(self.seed, stage, count), self.recipe.data))
         self.model.vae.initialise_from_data(images.x, torch_generator(self.seed, "wake", stage), images.labels)
 
     def objective(self, stage: int, group: Group) -> nn.Module:
-        return ImageObjective(self.model, self.stages[stage], self.seed, group)
+        settings = self.stages[stage]
+        if self._is_of_prior(stage):
+            return PriorObjective(self.model, self.recipe, settings, group)
+        return ImageObjective(self.model, settings, self.seed, group)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Images]:
         """Raises UsageError for a batch that the processes cannot share."""
         batch = self.stages[stage].batch
         if batch % group.size:
             raise UsageError(f"a batch of {batch} cannot be shared by {group.size} processes; make it a multiple")
-        return ahead(self.train.stream(Order(self.seed, stage, batch), self.recipe.data, start, group))
+        subset = replace(self.train, labels=self.labels) if self._is_of_prior(stage) else self.train
+        return ahead(subset.stream(Order(self.seed, stage, batch), self.recipe.data, start, group))
 
     def judged_by(self, stage: int) -> str | None:
         """Of a critic's opinion nothing is known on held-out pictures."""
+        if self._is_of_prior(stage):
+            return "val_flow_loss"
         return None if self.stages[stage].adversarial else "val_loss"
 
     def validate(self, stage: int) -> dict[str, float]:
+        if self._is_of_prior(stage):
+            labelled = replace(self.validation, labels=self.labels)
+            return validate_prior(self.model, labelled, self.seed, self._is_noisy)
         return validate_images(self.model.vae, self.validation, self.stages[stage], self.seed)
 
     def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
+        if self._is_of_prior(stage):
+            return None
         if self.stages[stage].beta and not scores["val_active_units"] and scores["val_rate_nats"] < COLLAPSED_NATS:
             return (
                 "the posterior has collapsed: no latent says anything about a picture (active units: 0); "
@@ -72,7 +95,18 @@ class ImageTask:
         return None
 
     def preview(self, path: Path, stage: int) -> None:
-        write_preview(self.model.vae, self.validation, self.classes, path)
+        if self._is_of_prior(stage):
+            write_prior_preview(self.model.vae, prior_of(self.model), path)
+        else:
+            write_preview(self.model.vae, self.validation, self.classes, path)
+
+    def _is_of_prior(self, stage: int) -> bool:
+        return self.stages[stage].trains == "prior"
+
+    @property
+    def _is_noisy(self) -> bool:
+        """Whether latents are draws from the posteriors, not their means."""
+        return self.recipe.vae_stage.beta > 0
 
 
 def build_critic(recipe: ImagesRecipe, channels: int) -> Critic | None:

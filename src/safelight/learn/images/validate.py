@@ -1,6 +1,5 @@
 """How a run is doing, on pictures that it never trains on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,9 @@ from torch import Tensor
 
 from safelight.ladder.image_vae import ImageVae, importance_weighted_nats
 from safelight.ladder.likelihoods import Gaussian
-from safelight.learn.images.data import Images, Subset
+from safelight.ladder.prior import LatentPrior
+from safelight.learn.images.data import Subset
+from safelight.learn.images.prior import sample_latents
 from safelight.learn.images.recipe import StageSettings
 from safelight.learn.seeds import torch_generator
 from safelight.picture.vips import to_vips
@@ -19,7 +20,7 @@ MOST = 2048
 """Pictures that are looked at."""
 ACTIVE = 0.01
 """Variance over pictures of the posterior's mean above which a latent counts as active (Burda et al., ICLR 2016)."""
-COLUMNS = 12
+COLUMNS, MOST_CLASSES, PREVIEW_STEPS = 12, 10, 8
 LN2 = float(np.log(2))
 
 
@@ -31,7 +32,7 @@ def validate_images(vae: ImageVae, subset: Subset, stage: StageSettings, seed: i
     """
     generator = torch_generator(seed, "validation")
     distortions, rates, bounds, errors, means = [], [], [], [], []
-    for x, labels in _batches(subset):
+    for x, labels in subset.in_order(MOST):
         noise = vae.draw_noise(len(x), generator)
         output = vae(x, [torch.zeros_like(n) for n in noise], labels)
         errors.append((output.likelihood.mean - x).square().flatten(1).mean(dim=1))
@@ -67,15 +68,22 @@ def write_preview(vae: ImageVae, subset: Subset, classes: int, path: Path) -> No
     to_vips(grid(rows)).pngsave(str(path))
 
 
+@torch.inference_mode()
+def write_prior_preview(vae: ImageVae, prior: LatentPrior, path: Path) -> None:
+    """Rows of samples, one for each class; three of any class if there are none."""
+    classes = range(min(prior.classes, MOST_CLASSES)) if prior.classes else [prior.any_class] * 3
+    rows = []
+    for row, label in enumerate(classes):
+        generator, of_class = torch_generator(row, "prior preview"), torch.full((COLUMNS,), label)
+        start = [n for n in vae.draw_noise(COLUMNS, generator) if n.shape[1]]
+        latents = iter(sample_latents(prior, start, of_class, PREVIEW_STEPS))
+        whole = [next(latents) if shape[0] else torch.zeros(COLUMNS, *shape) for shape in vae.noise_shapes]
+        rows.append(vae.sample(whole, of_class if vae.context.of_class is not None else None).mean)
+    to_vips(grid(rows)).pngsave(str(path))
+
+
 def grid(rows: list[Tensor]) -> NDArray[np.uint8]:
     """Rows of (N, C, H, W) in [0, 1] → one picture, (H, W, C) of uint8."""
     whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     pixels: NDArray[np.uint8] = np.rint(whole.clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     return pixels
-
-
-def _batches(subset: Subset) -> Iterator[Images]:
-    count = min(MOST, len(subset))
-    return (
-        subset.images(np.arange(start, min(start + subset.at_once, count))) for start in range(0, count, subset.at_once)
-    )

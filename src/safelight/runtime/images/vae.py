@@ -8,7 +8,6 @@ Pictures are (N, H, W, C), float in [0, 1] or uint8, of the card's size. Latents
 array (N, channels, h, w) for each rung, fine to coarse, which is N(0, 1) under the prior whatever the coarser ones are.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,18 +19,22 @@ from numpy.typing import NDArray
 from safelight import randomness
 from safelight.bundle import AggregatePosterior, Bundle, VaeCard, find_bundle, names
 from safelight.bundle import images as files
+from safelight.bundle.images import PriorUnits
 from safelight.dataset.form import Form, fitted
 from safelight.dataset.images import content_hash, eight_bits
 from safelight.dataset.table import binarised
 from safelight.errors import UsageError
 from safelight.picture import Picture
 from safelight.runtime.graphs import Graphs
+from safelight.runtime.images.aggregate import draw_from_aggregate
+from safelight.runtime.images.prior import FlowPrior
 from safelight.runtime.images.score import Score
+from safelight.runtime.images.ways import Rungs, between
 from safelight.runtime.machine import Device
 
 Array = NDArray[np.float32]
-Rungs = tuple[Array, ...]
-Sampler = Literal["prior", "aggregate"]
+Sampler = Literal["auto", "flow", "aggregate", "prior"]
+"""flow: the learned prior; aggregate: the density of the set's latents; prior: N(0, 1). auto: the first that exists."""
 MOST_AT_ONCE, VALUES_AT_ONCE = 64, 1_000_000
 """Pictures, and values of pictures, that go through a graph together."""
 
@@ -112,12 +115,12 @@ class Vae:
         labels: Sequence[int] | None = None,
         temperature: float = 1.0,
         seed: int = 0,
-        sampler: Sampler = "prior",
+        sampler: Sampler = "auto",
     ) -> Array:
-        """New pictures (N, H, W, C), from the prior or from the aggregate posterior. Raises UsageError.
+        """New pictures (N, H, W, C), by a sampler. Raises UsageError.
 
-        What comes back are means of p(x | z), as of `decode`. A model that is not conditional has classes in the
-        aggregate only.
+        What comes back are means of p(x | z), as of `decode`. A model that is not conditional has no classes in
+        N(0, 1).
         """
         latents = self.draw_latents(count, labels, temperature, seed, sampler=sampler)
         return self.decode(latents, labels if self.card.conditional else None)
@@ -128,7 +131,7 @@ class Vae:
         labels: Sequence[int] | None = None,
         temperature: float = 1.0,
         seed: int = 0,
-        sampler: Sampler = "prior",
+        sampler: Sampler = "auto",
     ) -> Rungs:
         """What `sample` decodes: (N, channels, h, w) for each rung. Picture k depends on seed, class and k alone.
 
@@ -136,45 +139,36 @@ class Vae:
         """
         if count < 1:
             raise UsageError(f"{count} pictures; ask for 1 or more")
-        if sampler not in get_args(Sampler):
-            raise UsageError(f"sampler '{sampler}': use {' or '.join(get_args(Sampler))}")
+        sampler = self.chosen(sampler)
         noise = tuple(np.float32(temperature) * n for n in self._noise("sample", seed, count))
         if labels is not None:
             self._check_labels(count, labels)
         if sampler == "prior":
             if labels is not None and not self.card.conditional:
-                raise UsageError(f"{self.card.name}: its prior knows no classes; use the sampler 'aggregate'")
+                raise UsageError(f"{self.card.name}: N(0, 1) knows no classes; use the sampler '{self.samplers[0]}'")
             return noise
-        of_class = [None] * count if labels is None else labels
-        streams = [randomness.generator(seed, "aggregate", k) for k in range(count)]
-        drawn = [
-            self.aggregate_posterior.draw(rng, label, temperature) for rng, label in zip(streams, of_class, strict=True)
-        ]
-        return self._over(noise, np.stack(drawn))
+        if sampler == "flow":
+            return self.flow_prior.draw(noise, labels)
+        return draw_from_aggregate(self.aggregate_posterior, noise, labels, temperature, seed)
 
-    def _over(self, noise: Rungs, drawn: Array) -> Rungs:
-        """The coarsest rungs of `noise` replaced by what was drawn for them, (N, D)."""
-        rungs, left = list(noise), drawn.shape[1]
-        for k in reversed(range(len(rungs))):
-            size = math.prod(self.card.latents[k])
-            if size > left:
-                break
-            rungs[k] = drawn[:, left - size : left].reshape(rungs[k].shape)
-            left -= size
-        return tuple(rungs)
+    @property
+    def samplers(self) -> tuple[Sampler, ...]:
+        """Those that the model has, the best first."""
+        flow: tuple[Sampler, ...] = ("flow",) if self.card.prior is not None else ()
+        return (*flow, "aggregate", "prior")
+
+    def chosen(self, sampler: Sampler) -> Sampler:
+        """The sampler that a name means. Raises UsageError for one that is not there."""
+        if sampler not in get_args(Sampler):
+            raise UsageError(f"sampler '{sampler}': use one of {', '.join(get_args(Sampler))}")
+        if sampler == "flow" and self.card.prior is None:
+            raise UsageError(f"{self.card.name} has no learned prior; use the sampler 'aggregate', or train one")
+        return self.samplers[0] if sampler == "auto" else sampler
 
     def interpolate(self, a: Sequence[Array], b: Sequence[Array], steps: int, spherical: bool = True) -> Rungs:
-        """Latents of one picture each, (1, ...) → of `steps` pictures from a to b, along a great circle or a line.
-
-        N(0, 1) in many dimensions lies near a sphere, which lines leave (White, "Sampling generative networks", 2016).
-        """
-        places = [self.between(a, b, share, spherical) for share in np.linspace(0, 1, steps)]
+        """Latents of one picture each, (1, ...) → of `steps` pictures from a to b, along a great circle or a line."""
+        places = [between(a, b, share, spherical) for share in np.linspace(0, 1, steps)]
         return tuple(np.concatenate(rung) for rung in zip(*places, strict=True))
-
-    def between(self, a: Sequence[Array], b: Sequence[Array], share: float, spherical: bool = True) -> Rungs:
-        """Latents of one picture each, (1, ...) → of one that is `share` of the way from a to b."""
-        pairs = zip(a, b, strict=True)
-        return tuple(_between(u[0], v[0], np.float32(share), spherical)[None] for u, v in pairs)
 
     def score(self, x: NDArray[Any], labels: Sequence[int] | None = None, draws: int = 1, seed: int = 0) -> Score:
         """`draws` from the posterior of each picture, and what each says of it. Raises UsageError."""
@@ -219,6 +213,11 @@ class Vae:
     def aggregate_posterior(self) -> AggregatePosterior:
         """The density of the latents of the set's pictures."""
         return AggregatePosterior.load(self.bundle.path(files.AGGREGATE))
+
+    @cached_property
+    def flow_prior(self) -> FlowPrior:
+        """The learned prior, of a card that has one."""
+        return FlowPrior(self._graphs, self.card, PriorUnits.load(self.bundle.path(files.PRIOR_UNITS)))
 
     def _as_rungs(self, arrays: Sequence[NDArray[Any]], what: str, count: int | None = None) -> Rungs:
         """One for each rung, all of as many pictures. Raises UsageError for other shapes."""
@@ -285,13 +284,3 @@ def _named(name: Callable[[int], str], arrays: Sequence[Array]) -> dict[str, Arr
 def _last(planar: Array) -> Array:
     """(N, C, H, W) → (N, H, W, C), within [0, 1]."""
     return np.ascontiguousarray(planar.transpose(0, 2, 3, 1)).clip(0, 1)
-
-
-def _between(u: Array, v: Array, share: np.float32, spherical: bool) -> Array:
-    lengths = float(np.linalg.norm(u) * np.linalg.norm(v))
-    angle = float(np.arccos(np.clip((u * v).sum() / lengths, -1, 1))) if lengths else 0.0
-    if not spherical or np.sin(angle) < 1e-4:
-        straight: Array = (1 - share) * u + share * v
-        return straight
-    curved: Array = (np.sin((1 - share) * angle) * u + np.sin(share * angle) * v) / np.float32(np.sin(angle))
-    return curved.astype(np.float32)

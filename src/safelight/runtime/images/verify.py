@@ -8,7 +8,8 @@ def run_every_graph(bundle: Bundle[VaeCard]) -> None:
     """Raises BundleError for a graph that does not run."""
     vae = Vae(bundle)
     labels = [0] if vae.card.conditional else None
-    x = vae.sample(1, labels, sampler="aggregate").round()
+    for sampler in vae.samplers:
+        x = vae.sample(1, labels, sampler=sampler).round()
     vae.reconstruct(x, labels)
     vae.score(x, labels)
     if vae.has_classifier:
