@@ -118,6 +118,11 @@ class ImageVae(nn.Module):
         likelihood: Likelihood = self.head(self._unframed(decoded))
         return likelihood
 
+    @property
+    def after_latents(self) -> list[nn.Module]:
+        """What can be trained on without changing what latents mean."""
+        return [*self.ladder.after_latents, self.head]
+
     def draw_noise(self, batch: int, generator: torch.Generator) -> list[Tensor]:
         """N(0, 1) for every rung."""
         return [torch.randn(batch, *shape, generator=generator) for shape in self.noise_shapes]

@@ -70,6 +70,14 @@ class Ladder(nn.Module):
         return tuple(spec.latents for spec in self.specs)
 
     @property
+    def after_latents(self) -> list[nn.Module]:
+        """What `decoded` depends on and no latent does: all that stands after the finest rung's merge."""
+        finest = next(k for k, channels in enumerate(self.latents) if channels)
+        rung = self.rungs[finest]
+        assert isinstance(rung, Rung)
+        return [rung.blocks, *self.rungs[:finest], *self.up[:finest], *self.condition[:finest], self.tail]
+
+    @property
     def reach_px(self) -> int:
         """How far `sample` reaches beyond the features that it is given."""
         convs = [1 + 2 * spec.blocks for spec in self.specs]

@@ -27,7 +27,7 @@ from safelight.learn.ema import Ema
 from safelight.learn.job import TrainJob
 from safelight.learn.meter import Meter
 from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
-from safelight.learn.recipe import Schedule
+from safelight.learn.recipe import Schedule, budget_shares
 from safelight.learn.run import RunFolder
 from safelight.learn.task import Group, Moment, TrainingTask
 from safelight.work import Cancelled, Progress
@@ -61,10 +61,10 @@ class Training:
 
     @property
     def stage_budget_s(self) -> float | None:
-        """The stage's part of the budget, in proportion to its steps; None without a budget."""
+        """The stage's part of the budget; None without a budget."""
         if self.job.settings.budget_s is None:
             return None
-        return self.job.settings.budget_s * self.stage.steps / sum(stage.steps for stage in self.task.stages)
+        return self.job.settings.budget_s * budget_shares(self.task.stages)[self.progress.stage]
 
     def share(self, ahead: int = 0) -> float:
         """Of the stage that is done: by its time if there is a budget, else by its steps and `ahead` more of them."""

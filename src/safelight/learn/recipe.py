@@ -1,8 +1,9 @@
 """What all training recipes have in common: the schedule of a stage, and the author's words."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from safelight.settings import Positive, Settings
 
@@ -13,6 +14,8 @@ class Schedule(Settings):
     """Base of a stage: for how long something is learned, and how fast."""
 
     steps: Positive
+    budget_share: float | None = Field(None, gt=0)
+    """How much of --budget the stage gets, beside the other stages' shares. Without shares, steps are the shares."""
     batch: Positive = 16
     """Of all processes together."""
     learning_rate: float = Field(1e-3, gt=0)
@@ -37,6 +40,15 @@ class Schedule(Settings):
         return min(1.0, share / self.kl_warmup_share) if self.kl_warmup_share else 1.0
 
 
+def budget_shares(stages: Sequence[Schedule]) -> list[float]:
+    """Each stage's part of the budget; they add up to 1. Raises ValueError if only some stages have a share."""
+    given = [stage.budget_share for stage in stages]
+    if None in given and any(given):
+        raise ValueError("budget_share must be given for all stages, or for none")
+    shares = [float(share or stage.steps) for share, stage in zip(given, stages, strict=True)]
+    return [share / sum(shares) for share in shares]
+
+
 class CardSettings(Settings):
     """What only the author of a model can say on its card."""
 
@@ -53,3 +65,9 @@ class Recipe(Settings):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 1
     card: CardSettings
+    stages: tuple[Schedule, ...]
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> Self:
+        budget_shares(self.stages)
+        return self

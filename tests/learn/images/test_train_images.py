@@ -314,3 +314,50 @@ def test_stages_of_a_prior_come_last(recipe_text, folder, tmp_path):
     path.write_text(recipe_text.replace("[[stages]]", PRIOR_STAGE + "[[stages]]"))
     with pytest.raises(RecipeError, match="stages that train the prior come last"):
         run(path, folder, tmp_path / "run")
+
+
+def test_what_stands_after_the_latents_changes_none_of_them():
+    torch.manual_seed(0)
+    vae = build_image_vae(1, (16, 16), Sizes(widths=(8, 8, 8), latents=(0, 2, 2), blocks=(1, 1, 1)), "gaussian")
+    x, generator = torch.rand(4, 1, 16, 16), torch.Generator().manual_seed(0)
+    vae.initialise_from_data(x, generator)
+    noise = vae.draw_noise(4, generator)
+    before = vae(x, noise)
+    with torch.no_grad():
+        for module in vae.after_latents:
+            for parameter in module.parameters():
+                parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+    after = vae(x, noise)
+    for old, new in zip(before.latents, after.latents, strict=True):
+        torch.testing.assert_close(new, old, rtol=0, atol=0)
+    assert (after.likelihood.mean - before.likelihood.mean).abs().max() > 0.01
+
+
+@pytest.mark.slow
+def test_a_decoder_is_sharpened_by_a_critic_and_a_classifier(recipe_text, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(classify, "MOST_STEPS", 30)
+    stage = '\n[[stages]]\ntrains = "decoder"\nsteps = 20\nbatch = 8\nadversarial = 0.1\nperceptual = 0.5\n'
+    path = tmp_path / "blobs.toml"
+    path.write_text(recipe_text + stage)
+    assert run(path, folder, tmp_path / "run")
+    logged = [line for line in metrics(tmp_path / "run") if line["stage"] == 1]
+    assert any("perceptual_distance" in line and "critic_loss" in line for line in logged)
+    vae = safelight.Vae.load(tmp_path / "run" / "bundle")
+    assert vae.has_classifier and vae.samplers == ("aggregate", "prior")
+
+
+def test_a_perceptual_term_needs_classes(recipe_text, tmp_path):
+    path, pictures = tmp_path / "blobs.toml", tmp_path / "set"
+    pictures.mkdir()
+    for k in range(40):
+        safelight.write(safelight.Picture(np.full((16, 16, 1), k, np.uint8)), pictures / f"{k}.png")
+    path.write_text(recipe_text + "perceptual = 1\n")
+    with pytest.raises(RecipeError, match="the set has no classes"):
+        run(path, pictures, tmp_path / "run")
+
+
+def test_shares_of_the_budget_are_for_all_stages_or_none(recipe_text, folder, tmp_path):
+    path = tmp_path / "blobs.toml"
+    path.write_text(recipe_text + "budget_share = 3\n" + PRIOR_STAGE)
+    with pytest.raises(RecipeError, match="for all stages, or for none"):
+        run(path, folder, tmp_path / "run")

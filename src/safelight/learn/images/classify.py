@@ -3,7 +3,6 @@
 import itertools
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,24 +31,22 @@ class Classifier(nn.Module):
         self.after = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for b in widths[1:])
         self.tail = nn.Linear(FEATURES, classes)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = 2 * x - 1
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The features of each layer, (B, C, h, w), from large maps to small ones."""
+        h, found = 2 * x - 1, []
         for layer, after in zip(self.layers, self.after, strict=True):
             h = F.relu(layer(h))
             h = h + F.relu(after(h))
-        features = h.mean(dim=(2, 3))
+            found.append(h)
+        return found
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.maps(x)[-1].mean(dim=(2, 3))
         return features, self.tail(F.dropout(features, 0.2, self.training))
 
 
-class Trained(NamedTuple):
-    """A classifier, and how well it does on pictures that it was not trained on."""
-
-    classifier: Classifier
-    accuracy: float
-
-
-def train_classifier(train: Subset, held_out: Subset, classes: int, seed: int) -> Trained:
-    """Both sets with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
+def train_classifier(train: Subset, classes: int, seed: int) -> Classifier:
+    """A set with labels. AdamW, one cycle of 30 epochs, 2,000 steps or half a minute, whatever ends first."""
     form = train.table.form
     torch.manual_seed(seed)
     model = Classifier(form.channels, classes, min(form.height, form.width))
@@ -68,11 +65,23 @@ def train_classifier(train: Subset, held_out: Subset, classes: int, seed: int) -
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    return Trained(model.eval().requires_grad_(False), _accuracy(model, held_out))
+    return model.eval().requires_grad_(False)
+
+
+def perceptual_distance(model: Classifier, x: Tensor, other: Tensor) -> Tensor:
+    """How different pictures (B, C, H, W) are to a classifier: squared differences of its features, averaged.
+
+    At every place the features of a layer have length 1 (Zhang et al., "The unreasonable effectiveness of deep features
+    as a perceptual metric", CVPR 2018).
+    """
+    pairs = zip(model.maps(x), model.maps(other), strict=True)
+    layers = [(F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean() for a, b in pairs]
+    return torch.stack(layers).mean()
 
 
 @torch.inference_mode()
-def _accuracy(model: Classifier, subset: Subset) -> float:
+def accuracy_of(model: Classifier, subset: Subset) -> float:
+    """The share of pictures whose class it names."""
     right = []
     for images in subset.in_order(len(subset)):
         assert images.labels is not None

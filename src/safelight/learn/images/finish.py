@@ -18,7 +18,7 @@ from safelight.dataset.split import DIGITS
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn import checkpoint
 from safelight.learn.images.aggregate import Draws, fit_aggregate_posterior
-from safelight.learn.images.classify import export_classifier, train_classifier
+from safelight.learn.images.classify import accuracy_of, export_classifier, train_classifier
 from safelight.learn.images.export import export_graphs
 from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.prior import validate_prior
@@ -37,10 +37,7 @@ def finish(
 ) -> Bundle[VaeCard]:
     """Export the weights that were judged best, and write `<run>/bundle`."""
     stage, folder = recipe.vae_stage, run.bundle
-    weights = _weights(run, judged=not recipe.stages[-1].adversarial)
-    for module, name in ((model.vae, "vae."), (model.prior, "prior.")):
-        if module is not None:
-            module.load_state_dict({k.removeprefix(name): w for k, w in weights.items() if k.startswith(name)})
+    model.load_state_dict(_weights(run, judged=recipe.stages[-1].is_judged), strict=False)  # buffers are not averaged
     vae = model.vae.eval().requires_grad_(False)
     folder.mkdir(exist_ok=True)
     measured = {"onnx_parity": export_graphs(vae, model.prior, folder)}
@@ -49,7 +46,7 @@ def finish(
     density.save(folder / AGGREGATE)
     prefixes = [int(train.table.identities[k][:DIGITS], 16) for k in train.positions]
     np.save(folder / TRAINING_IDENTITIES, np.array(prefixes, dtype=np.uint64))
-    measured |= _finish_classifier(recipe, pictures, folder)
+    measured |= _finish_classifier(recipe, pictures, model, folder)
     if model.prior is not None:
         held_out = replace(pictures.parts["validation"], labels=labels)
         measured |= validate_prior(model, held_out, recipe.seed, is_noisy=stage.beta > 0)
@@ -63,16 +60,18 @@ def finish(
     return seal(folder, _card(recipe, pictures, vae, origin))
 
 
-def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, folder: Path) -> dict[str, float]:
-    """Train and write a classifier of the set's labels, if it has some; returns its accuracy."""
+def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Trainee, folder: Path) -> dict[str, float]:
+    """Write a classifier of the set's labels, trained now if it was not before; returns its accuracy."""
     (folder / FEATURES_GRAPH).unlink(missing_ok=True)
-    if pictures.labels is None or len(pictures.classes) < 2:
+    if not pictures.known_classes:
         return {}
     own: tuple[Part, Part] = ("train", "validation")
     training, held_out = (replace(pictures.parts[part], labels=pictures.labels) for part in own)
-    classifier, accuracy = train_classifier(training, held_out, len(pictures.classes), recipe.seed)
-    export_classifier(classifier, training, folder)
-    return {"val_classifier_accuracy": accuracy}
+    classifier = model.classifier
+    if classifier is None:
+        classifier = train_classifier(training, pictures.known_classes, recipe.seed)
+    export_classifier(classifier.eval(), training, folder)
+    return {"val_classifier_accuracy": accuracy_of(classifier, held_out)}
 
 
 def _weights(run: RunFolder, judged: bool) -> dict[str, Tensor]:

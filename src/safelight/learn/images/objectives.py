@@ -6,6 +6,7 @@ free bits      each KL_k counts as max(λ_k, KL_k)                         Kingm
 IWAE           E[log 1/K Σ_i p(x | z_i) p(z_i) / q(z_i)]                  Burda et al., ICLR 2016
 autoencoder    log p(x | z), z without noise                              β = 0
 VAE-GAN        the ELBO, and a critic's opinion of the mean               Larsen et al., ICML 2016; `ladder.critic`
+perceptual     the ELBO, and differences in a classifier's features       Dosovitskiy & Brox, NIPS 2016
 """
 
 import torch
@@ -15,6 +16,7 @@ from safelight.ladder.critic import Critic
 from safelight.ladder.image_vae import ImageVae, VaeOutput, importance_weighted_nats
 from safelight.ladder.prior import LatentPrior
 from safelight.learn.device import autocast
+from safelight.learn.images.classify import Classifier, perceptual_distance
 from safelight.learn.images.data import Images
 from safelight.learn.images.recipe import StageSettings
 from safelight.learn.seeds import torch_generator
@@ -22,11 +24,17 @@ from safelight.learn.task import Group, Logged, Moment
 
 
 class Trainee(nn.Module):
-    """The VAE, its critic if a stage has one, and its prior if one is learned."""
+    """The VAE, its critic or a classifier if a stage has one, and its prior if one is learned."""
 
-    def __init__(self, vae: ImageVae, critic: Critic | None, prior: LatentPrior | None) -> None:
+    def __init__(
+        self,
+        vae: ImageVae,
+        critic: Critic | None = None,
+        classifier: Classifier | None = None,
+        prior: LatentPrior | None = None,
+    ) -> None:
         super().__init__()
-        self.vae, self.critic, self.prior = vae, critic, prior
+        self.vae, self.critic, self.classifier, self.prior = vae, critic, classifier, prior
 
 
 class ImageObjective(nn.Module):
@@ -54,6 +62,13 @@ class ImageObjective(nn.Module):
             verdict = self.trainee.critic.judge(images.x, output.likelihood.mean[: len(images.x)])
             loss = loss + stage.adversarial * verdict.decoder_loss + verdict.critic_loss
             log |= {"critic_loss": verdict.critic_loss, "decoder_loss": verdict.decoder_loss}
+        if stage.perceptual and self.trainee.classifier is not None:
+            with autocast(stage.precision):
+                distance = perceptual_distance(
+                    self.trainee.classifier, images.x, output.likelihood.mean[: len(images.x)]
+                )
+            loss = loss + stage.perceptual * distance
+            log |= {"perceptual_distance": distance}
         return loss, log
 
 

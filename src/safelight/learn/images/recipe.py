@@ -68,8 +68,9 @@ class PriorSettings(Settings):
 class StageSettings(Schedule):
     """One stage; what stands here chooses the objective (`objectives.image_objective`)."""
 
-    trains: Literal["vae", "prior"] = "vae"
-    """prior: the VAE is frozen, and a prior of its latents is learned."""
+    trains: Literal["vae", "decoder", "prior"] = "vae"
+    """decoder: only what stands after the last latents, which keep their meaning. prior: a learned prior, while the VAE
+    is frozen."""
     beta: float = Field(1.0, ge=0)
     """Weight of the KL; 0 is a plain autoencoder, without noise."""
     free_nats_of_coarser: float = Field(0.1, ge=0)
@@ -79,13 +80,20 @@ class StageSettings(Schedule):
     """K of the importance-weighted bound."""
     adversarial: float = Field(0.0, ge=0)
     """Weight of a critic's opinion of the decoded picture, in nats per pixel value."""
+    perceptual: float = Field(0.0, ge=0)
+    """Weight of differences in the features of a classifier of the set's labels, in nats per pixel value."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a number on held-out pictures says what is better: of looks none does."""
+        return not self.adversarial and not self.perceptual
 
     @model_validator(mode="after")
     def _check(self) -> "StageSettings":
         if self.importance_samples > 1 and (self.beta != 1 or self.free_nats):
             raise ValueError("importance_samples is a bound of its own; leave beta at 1 and free_nats out")
-        if self.trains == "prior" and self.adversarial:
-            raise ValueError("a stage that trains the prior has no critic; leave adversarial out")
+        if self.trains == "prior" and (self.adversarial or self.perceptual):
+            raise ValueError("a stage that trains the prior decodes nothing; leave adversarial and perceptual out")
         return self
 
 
@@ -107,8 +115,8 @@ class ImagesRecipe(Recipe):
         if self.model.likelihood == "bernoulli" and self.data.binarise_seed is None:
             raise ValueError("likelihood 'bernoulli' is of black and white pictures; give data.binarise_seed, too")
         kinds = [stage.trains for stage in self.stages]
-        if kinds != sorted(kinds, key=["vae", "prior"].index) or kinds[0] != "vae":
-            raise ValueError("the first stage trains the VAE, and stages that train the prior come last")
+        if kinds != sorted(kinds, key=["vae", "decoder", "prior"].index) or kinds[0] != "vae":
+            raise ValueError("stages come in this order: those that train the VAE, its decoder, the prior")
         return self
 
     @property

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from torch import nn
 
-from safelight.errors import UsageError
+from safelight.errors import RecipeError, UsageError
 from safelight.ladder.critic import Critic
+from safelight.ladder.image_vae import ImageVae
+from safelight.learn.images.classify import Classifier, train_classifier
 from safelight.learn.images.data import Images, Order, ahead
 from safelight.learn.images.objectives import ImageObjective, Trainee
 from safelight.learn.images.prior import PriorObjective, fit_units, prior_of, validate_prior
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
+from safelight.learn.images.sizes import build_prior
 from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images, write_preview, write_prior_preview
 from safelight.learn.seeds import torch_generator
@@ -42,18 +45,24 @@ class ImageTask:
         if self._is_of_prior(stage):
             prior_of(self.model).learn()
         else:
-            self.model.vae.requires_grad_(True)
+            of_decoder = self.stages[stage].trains == "decoder"
+            for module in self.model.vae.after_latents if of_decoder else [self.model.vae]:
+                module.requires_grad_(True)
             if self.model.critic is not None:
                 self.model.critic.requires_grad_(self.stages[stage].adversarial > 0)
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def begin(self, stage: int) -> None:
         """The prior takes its units from latents. Collapsed rungs are initialised from the first pictures; see
-        `Rung.initialise_from_data`.
+        `Rung.initialise_from_data`. The classifier is trained before the first stage that asks it.
         """
         if self._is_of_prior(stage):
             fit_units(self.model, self.train, self.seed, self._is_noisy)
             return
+        asks = [k for k, settings in enumerate(self.stages) if settings.perceptual]
+        if asks and stage == asks[0] and self.model.classifier is not None:
+            trained = train_classifier(replace(self.train, labels=self.labels), self.classes, self.seed)
+            self.model.classifier.load_state_dict(trained.state_dict())
         count = min(INITIALISED_FROM, 2 * self.train.at_once, len(self.train))
         images = next(self.train.stream(Order(self.seed, stage, count), self.recipe.data))
         self.model.vae.initialise_from_data(images.x, torch_generator(self.seed, "wake", stage), images.labels)
@@ -73,10 +82,10 @@ class ImageTask:
         return ahead(subset.stream(Order(self.seed, stage, batch), self.recipe.data, start, group))
 
     def judged_by(self, stage: int) -> str | None:
-        """Of a critic's opinion nothing is known on held-out pictures."""
+        """Of looks no number on held-out pictures is known."""
         if self._is_of_prior(stage):
             return "val_flow_loss"
-        return None if self.stages[stage].adversarial else "val_loss"
+        return "val_loss" if self.stages[stage].is_judged else None
 
     def validate(self, stage: int) -> dict[str, float]:
         if self._is_of_prior(stage):
@@ -109,6 +118,15 @@ class ImageTask:
         return self.recipe.vae_stage.beta > 0
 
 
-def build_critic(recipe: ImagesRecipe, channels: int) -> Critic | None:
-    """If any stage asks for one."""
-    return Critic(channels) if any(stage.adversarial for stage in recipe.stages) else None
+def build_trainee(recipe: ImagesRecipe, vae: ImageVae, pictures: TrainingSet) -> Trainee:
+    """A VAE with all that its stages ask for, with random weights. Raises RecipeError for a set without classes."""
+    form, classes = pictures.form, pictures.known_classes
+    asks_classifier = any(stage.perceptual for stage in recipe.stages)
+    if asks_classifier and not classes:
+        raise RecipeError("perceptual compares features of a classifier, and the set has no classes; leave it out")
+    return Trainee(
+        vae,
+        critic=Critic(form.channels) if any(stage.adversarial for stage in recipe.stages) else None,
+        classifier=Classifier(form.channels, classes, min(form.height, form.width)) if asks_classifier else None,
+        prior=build_prior(recipe, vae, classes) if recipe.has_prior else None,
+    )

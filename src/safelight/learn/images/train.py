@@ -12,10 +12,9 @@ from safelight.errors import UsageError, shown
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn.device import place
 from safelight.learn.images.finish import finish
-from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.recipe import ImagesRecipe
-from safelight.learn.images.sizes import build_model, build_prior
-from safelight.learn.images.task import ImageTask, build_critic
+from safelight.learn.images.sizes import build_model
+from safelight.learn.images.task import ImageTask, build_trainee
 from safelight.learn.images.training_set import LISTED, TrainingSet, open_training_set
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import run_stages
@@ -41,8 +40,7 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
     pictures = open_training_set(images, recipe, job.settings)
     torch.manual_seed(recipe.seed)
     vae = build_model(recipe, pictures.form, len(pictures.classes), len(pictures.train))
-    prior = build_prior(recipe, vae, _prior_classes(pictures)) if recipe.has_prior else None
-    model = Trainee(vae, build_critic(recipe, pictures.form.channels), prior)
+    model = build_trainee(recipe, vae, pictures)
     place(model)
     run = job.folder(recipe.name)
     _open_run(job, run, recipe, pictures)
@@ -60,11 +58,6 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
     part = "test" if len(pictures.parts["test"]) else "val"
     bundle = finish(recipe, pictures, model, run, recipe_path=job.settings.recipe)
     return job.finished(run, bundle, tuple(f"{part}_{name}" for name in SUMMARY))
-
-
-def _prior_classes(pictures: TrainingSet) -> int:
-    """How many classes a prior can be asked for."""
-    return len(pictures.classes) if pictures.labels is not None and len(pictures.classes) > 1 else 0
 
 
 def _open_run(job: TrainJob, run: RunFolder, recipe: ImagesRecipe, pictures: TrainingSet) -> None:

@@ -36,6 +36,11 @@ class TrainingSet(NamedTuple):
         return json_sha256([positions, labels, self.classes])[:16]
 
     @property
+    def known_classes(self) -> int:
+        """How many classes there are; 0 if there is one only, or a picture without a label."""
+        return len(self.classes) if self.labels is not None and len(self.classes) > 1 else 0
+
+    @property
     def train(self) -> Subset:
         """What is trained on."""
         return self.parts["train"]
