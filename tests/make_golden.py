@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from safelight.picture import Metadata, Picture, exif, read
+from safelight.picture import Metadata, Picture, exif, read, tiff
 from safelight.runtime.codec import Codec
 from tests.support import BUNDLES, ROOT
 
-EXIF = exif.serialise(exif.Exif(main={exif.ORIENTATION: exif.Value(3, 1, b"\1\0")}))
+EXIF = exif.serialise(exif.Exif(main={exif.ORIENTATION: tiff.Value(3, 1, b"\1\0")}))
 PHOTO = ROOT / "examples" / "samples" / "roman_colosseum.webp"
 HOME = Path(__file__).parent / "golden"
 

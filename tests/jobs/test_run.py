@@ -70,7 +70,7 @@ def test_the_manifest_has_the_one_grammar_and_is_written_by_the_driver(asked, tm
     finished = [line for line in rest if "key" in line]
     assert len(finished) == len(NAMES) == len([line for line in rest if "begun" in line])
     facts = ["source", "source_sha256", "model", "model_sha256", "parameters", "seconds", "ood_score", "expert"]
-    assert [*finished[0]] == ["key", "outputs", *facts, "precision", "warnings"]
+    assert [*finished[0]] == ["key", "outputs", *facts, "precision", "scale", "warnings"]
     assert all(Manifest(tmp_path / "out").is_complete(line) for line in finished)
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.picture.exif import MAKER_NOTE, Exif, Value, append_to_tiff_file, parse, parse_tiff_file, serialise
+from safelight.picture.exif import MAKER_NOTE, Exif, append_to_tiff_file, parse, parse_tiff_file, serialise
+from safelight.picture.tiff import Value, read_pages
 
 values = st.one_of(
     st.binary(min_size=1, max_size=40).map(lambda b: Value(7, len(b), b)),
@@ -63,7 +64,7 @@ def test_tiff_file_round_trip(tmp_path, exif_block):
     with (tmp_path / "a.tif").open("r+b") as file:
         append_to_tiff_file(file, block)
     with (tmp_path / "a.tif").open("rb") as file:
-        found = parse_tiff_file(file)
+        found = parse_tiff_file(file, read_pages(file)[0])
     assert (found.exif, found.gps) == (block.exif, block.gps)
     assert found.main[0x010F] == block.main[0x010F]
     assert tifffile.imread(tmp_path / "a.tif").shape == (8, 8)

@@ -36,8 +36,7 @@ def truncated(tmp_path, suffix: str, share: float = 0.6) -> bytes:
         ("cut.webp", "cannot be read"),
         ("cut.tif", "damaged or cut off|cannot be read"),
         ("bomb.png", "declares 100000x100000"),
-        ("nan.tif", "2 values are not finite"),
-        ("double.tif", "cannot be read|not supported"),
+        ("double.tif", "holds 64-bit float; convert"),
         ("five.tif", "5 channels"),
         ("missing.png", "is not a file"),
         ("folder.jpg", "is not a file"),
@@ -45,8 +44,6 @@ def truncated(tmp_path, suffix: str, share: float = 0.6) -> bytes:
 )
 def test_bad_files(tmp_path, name, reason):
     path = tmp_path / name
-    nan = np.ones((8, 8), np.float32)
-    nan[0, 0], nan[1, 1] = np.nan, np.inf
     content = {
         "empty.jpg": lambda: b"",
         "text.jpg": lambda: b"dear diary",
@@ -55,8 +52,6 @@ def test_bad_files(tmp_path, name, reason):
     }
     if name in content:
         path.write_bytes(content[name]())
-    elif name == "nan.tif":
-        tifffile.imwrite(path, nan)
     elif name == "double.tif":
         tifffile.imwrite(path, np.full((8, 8), 3e300))
     elif name == "five.tif":

@@ -7,30 +7,42 @@ several makers store offsets in them that count from the start of the block.
 """
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-import numpy as np
+from safelight.picture.tiff import (
+    DESCRIPTION,
+    IPTC,
+    RESOLUTION_UNIT,
+    SIZES,
+    X_RESOLUTION,
+    Y_RESOLUTION,
+    Header,
+    Ifd,
+    Page,
+    Take,
+    Value,
+    numbers,
+    read_header,
+    read_ifd,
+    set_resolution,
+)
 
-ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD, INTEROP_IFD, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
-DESCRIPTIVE_TAGS = frozenset({0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, 0x9C9B, 0x9C9C, 0x9C9D})
+DESCRIPTIVE_TAGS = frozenset(
+    {0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
+    | {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F}
+)
 """The tags of a TIFF's main directory that describe the photograph, not the file."""
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_WORDS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8}
-_LIMIT_BYTES = 16 << 20
+MEASURING_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113})
+"""GeoTIFF's and GDAL's: where on Earth the pixels are, and what their numbers mean. Only TIFFs have them."""
+NO_UNIT = 1
+"""The unit of a density that is none: of counts for each pixel, as ImageJ has them."""
 
 
-class Value(NamedTuple):
-    """One tag's value: TIFF type and number of items, and its bytes in little-endian order."""
-
-    kind: int
-    number: int
-    data: bytes
-
-
-Ifd = dict[int, Value]
+ONE = Value(5, 1, struct.pack("<II", 1, 1))
+"""The rational number 1."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,21 @@ class Exif:
     gps: Ifd = field(default_factory=dict)
     interop: Ifd = field(default_factory=dict)
     maker_note_offset: int = 0
+
+    @property
+    def orientation(self) -> int:
+        """1 to 8; 1 if it is not told."""
+        value = self.main.get(ORIENTATION)
+        told = numbers(value) if value is not None else ()
+        return told[0] if told else 1
+
+    def with_iptc(self, records: bytes) -> "Exif":
+        """The same with a TIFF's IPTC records."""
+        return replace(self, main=self.main | {IPTC: Value(7, len(records), records)})
+
+    def without_measures(self) -> "Exif":
+        """The same without what only TIFFs have."""
+        return replace(self, main={tag: value for tag, value in self.main.items() if tag not in MEASURING_TAGS})
 
     def upright(self) -> "Exif":
         """The same with an orientation, if there is one, of 1."""
@@ -70,20 +97,49 @@ def parse(block: bytes) -> Exif:
     return _parse(lambda offset, size: block[offset : offset + size], keep=None)
 
 
-def parse_tiff_file(file: BinaryIO) -> Exif:
-    """The photograph's EXIF out of a TIFF file's own directory, without the tags that describe the file."""
+def parse_tiff_file(file: BinaryIO, page: Page) -> Exif:
+    """The photograph's EXIF out of a TIFF page's own directory, without the tags that describe the file."""
 
     def take(offset: int, size: int) -> bytes:
         file.seek(offset)
         return file.read(size)
 
-    return _parse(take, keep=DESCRIPTIVE_TAGS)
+    kept = DESCRIPTIVE_TAGS | MEASURING_TAGS
+    if page.number(RESOLUTION_UNIT, 2) == NO_UNIT and page.ifd.get(X_RESOLUTION) != ONE:
+        kept |= {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}
+    return _parse(take, keep=kept, at=page.offset)
 
 
 def serialise(exif: Exif) -> bytes:
     """A little-endian block."""
     header = b"II*\0" + struct.pack("<I", 8)
     return header + _layout(exif, base=8)
+
+
+def of_one_page(block: bytes) -> bytes:
+    """A block whose description (ImageJ's or OME's) counts one page; one that cannot be adapted is left out."""
+    whole = parse(block)
+    description = whole.main.get(DESCRIPTION)
+    if description is None:
+        return block
+    main, text = dict(whole.main), description.data
+    if text.startswith(b"ImageJ="):
+        counts = (b"images=", b"channels=", b"slices=", b"frames=", b"hyperstack=", b"loop=")
+        lines = [line for line in text.rstrip(b"\0").split(b"\n") if not line.startswith(counts)]
+        text = b"\n".join([lines[0], b"images=1", *lines[1:]]) + b"\0"
+        main[DESCRIPTION] = Value(2, len(text), text)
+    elif b"<OME" in text[:2000]:
+        del main[DESCRIPTION]
+    return serialise(replace(whole, main=main))
+
+
+def set_tiff_density(file: BinaryIO, exif: Exif) -> None:
+    """Give every page of a little-endian TIFF file the density without a unit that the EXIF has, or none.
+
+    For files whose density in inches is not known: libvips would make one up. Raises ValueError for another TIFF.
+    """
+    x, y = (exif.main.get(tag, ONE) for tag in (X_RESOLUTION, Y_RESOLUTION))
+    set_resolution(file, x, y, NO_UNIT)
 
 
 def append_to_tiff_file(file: BinaryIO, exif: Exif) -> None:
@@ -100,8 +156,8 @@ def append_to_tiff_file(file: BinaryIO, exif: Exif) -> None:
         file.seek(offset)
         return file.read(size)
 
-    directory, following = _read_ifd(take, old, "<")
-    described = {tag: value for tag, value in exif.main.items() if tag in DESCRIPTIVE_TAGS}
+    directory, following = read_ifd(take, old, Header("<", is_big=False, first=old))
+    described = {tag: value for tag, value in exif.main.items() if tag in DESCRIPTIVE_TAGS | MEASURING_TAGS | {IPTC}}
     end = file.seek(0, 2)
     base = end + end % 2
     merged = replace(exif, main=described | directory, maker_note_offset=0)
@@ -110,47 +166,21 @@ def append_to_tiff_file(file: BinaryIO, exif: Exif) -> None:
     file.write(struct.pack("<I", base))
 
 
-Take = Callable[[int, int], bytes]
-
-
-def _parse(take: Take, keep: frozenset[int] | None) -> Exif:
-    head = take(0, 8)
-    order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or len(head) < 8 or struct.unpack(order + "H", head[2:4])[0] != 42:
-        raise ValueError("no TIFF header")
-    main, _ = _read_ifd(take, struct.unpack(order + "I", head[4:8])[0], order)
+def _parse(take: Take, keep: frozenset[int] | None, at: int | None = None) -> Exif:
+    header = read_header(take)
+    main, _ = read_ifd(take, header.first if at is None else at, header)
 
     def child(parent: Ifd, tag: int) -> tuple[Ifd, int]:
         pointer = parent.pop(tag, None)
-        if pointer is None or len(pointer.data) != 4:
-            return {}, 0
-        offset = struct.unpack("<I", pointer.data)[0]
-        return _read_ifd(take, offset, order)[0], offset
+        where = numbers(pointer) if pointer is not None else ()
+        return (read_ifd(take, where[0], header)[0], where[0]) if len(where) == 1 else ({}, 0)
 
     (exif, exif_offset), (gps, _) = child(main, EXIF_IFD), child(main, GPS_IFD)
     interop, _ = child(exif, INTEROP_IFD)
     if keep is not None:
         main = {tag: value for tag, value in main.items() if tag in keep}
-    maker_note_offset = _value_offset(take, exif_offset, order, MAKER_NOTE) if exif else 0
+    maker_note_offset = _value_offset(take, exif_offset, header.order, MAKER_NOTE) if exif and not header.is_big else 0
     return Exif(main, exif, gps, interop, maker_note_offset=maker_note_offset)
-
-
-def _read_ifd(take: Take, offset: int, order: str) -> tuple[Ifd, int]:
-    """Entries of the directory at `offset`, and the offset of the next one. Entries that lead nowhere are left out."""
-    head = take(offset, 2)
-    if offset < 8 or len(head) < 2:
-        raise ValueError("a directory lies outside the block")
-    (count,) = struct.unpack(order + "H", head)
-    table = take(offset + 2, 12 * count + 4)
-    ifd: Ifd = {}
-    for start in range(0, min(12 * count, len(table) - 11), 12):
-        tag, kind, number, where = struct.unpack(order + "HHII", table[start : start + 12])
-        size = _SIZES.get(kind, 0) * number
-        data = table[start + 8 : start + 8 + size] if size <= 4 else take(where, size) if size < _LIMIT_BYTES else b""
-        if size and len(data) == size:
-            ifd[tag] = Value(kind, number, _little(data, kind, order))
-    tail = table[12 * count : 12 * count + 4]
-    return ifd, struct.unpack(order + "I", tail)[0] if len(tail) == 4 else 0
 
 
 def _value_offset(take: Take, ifd_offset: int, order: str, wanted: int) -> int:
@@ -158,15 +188,9 @@ def _value_offset(take: Take, ifd_offset: int, order: str, wanted: int) -> int:
     (count,) = struct.unpack(order + "H", take(ifd_offset, 2))
     table = take(ifd_offset + 2, 12 * count)
     for tag, kind, number, where in struct.iter_unpack(order + "HHII", table[: len(table) // 12 * 12]):
-        if tag == wanted and _SIZES.get(kind, 0) * number > 4:
+        if tag == wanted and SIZES.get(kind, 0) * number > 4:
             return int(where)
     return 0
-
-
-def _little(data: bytes, kind: int, order: str) -> bytes:
-    if order == "<" or kind not in _WORDS:
-        return data
-    return np.frombuffer(data, dtype=f">u{_WORDS[kind]}").byteswap().tobytes()
 
 
 def _rational(value: Value) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import PictureError
+from safelight.picture import exif
 
 OVERSHOOT = 1.5
 """Float values up to here are white and a little more; beyond it they are on another scale than [0, 1]."""
@@ -23,6 +24,12 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
+
+    def of_one_page(self, pages: int) -> "Metadata":
+        """The same for one page of several: descriptions no longer count pages that are not there."""
+        if pages == 1 or self.exif is None:
+            return self
+        return replace(self, exif=exif.of_one_page(self.exif))
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Picture:
     """Significant bits of a value: 8, 10, 12, 16 or 32; 10 and 12 bits fill the 16-bit range."""
     warnings: tuple[str, ...] = ()
     """What a person should know about how it was read."""
+    missing: float | None = None
+    """The value that means "nothing was measured here", if the file names one."""
+    is_lossless: bool = False
+    """Whether it came from a lossless file of a container that is lossy otherwise."""
 
     def __post_init__(self) -> None:
         if self.pixels.dtype.name not in FULL_SCALE:

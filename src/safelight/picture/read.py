@@ -1,128 +1,130 @@
 """Files → pictures, upright, in their own depth and colour space, with everything that came along."""
 
-import io
-import os
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from safelight.errors import PictureError, shown
-from safelight.picture import containers, exif, xmp
-from safelight.picture.picture import Metadata, Picture
+from safelight.errors import PictureError
+from safelight.picture import tiff
+from safelight.picture.causes import tiff_cause
+from safelight.picture.collect import collect, pages_of
+from safelight.picture.colours import colour_profile
+from safelight.picture.opening import READ, Source, cause_or, format_of_image, head_of, name_of, open_image
+from safelight.picture.picture import Picture
 from safelight.picture.vips import from_vips, reason, supported
 
 MAX_MEGAPIXELS = 400.0
 """A file may declare any size in a few bytes; beyond this it is refused before memory is asked for."""
-_FORMATS = {"jpeg": "jpeg", "png": "png", "tiff": "tiff", "webp": "webp", "heif": "avif", "gif": "gif"}
 _LYING = (5, 6, 7, 8)
 """EXIF orientations of pictures that lie on their side."""
 _RGB_LIKE = frozenset({"srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "multiband"})
 
 
-def read(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+def read(source: Source, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     """Read one picture from a path or from a file's bytes; of several pages or frames the first.
 
     Raises PictureError if it cannot be read whole, with the file, the reason and the mend.
     """
-    picture = _read_page(source, 0, max_megapixels)
-    pages = _page_count(_open(source))
-    if pages == 1:
+    image = open_image(source)
+    container = format_of_image(image)
+    pages = pages_of(source, container)
+    picture = _read_page(source, pages[0], max_megapixels)
+    if container == "tiff" and len(pages) > 1:
+        what = f"has {len(pages)} pages; the first is used"
+    elif container != "tiff" and image.get_typeof("n-pages") and int(image.get("n-pages")) > 1:
+        what = f"is animated ({image.get('n-pages')} frames); the first frame is used"
+    else:
         return picture
-    several = {"tiff": f"has {pages} pages; the first is used"}
-    what = several.get(picture.format, f"is animated ({pages} frames); the first frame is used")
-    return picture.with_(warnings=(*picture.warnings, what))
+    return picture.with_(warnings=(*picture.warnings, what), metadata=picture.metadata.of_one_page(len(pages)))
 
 
-def read_pages(source: str | Path | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> list[Picture]:
+def read_pages(source: Source, max_megapixels: float = MAX_MEGAPIXELS) -> list[Picture]:
     """Every page of a TIFF; of other files the one picture that `read` gives."""
-    first = _open(source)
-    if _format(first) != "tiff":
+    container = format_of_image(open_image(source))
+    if container != "tiff":
         return [read(source, max_megapixels)]
-    return [_read_page(source, page, max_megapixels) for page in range(_page_count(first))]
+    return [_read_page(source, page, max_megapixels) for page in pages_of(source, container)]
 
 
-def format_of(source: str | Path | bytes) -> str:
+def format_of(source: Source) -> str:
     """The container, by content; only the header is read. Raises PictureError."""
-    return _format(_open(source))
+    return format_of_image(open_image(source))
 
 
-def upright_size(source: str | Path | bytes) -> tuple[int, int]:
+def upright_size(source: Source) -> tuple[int, int]:
     """Width and height as `read` gives them; only the header is read. Raises PictureError."""
-    image = _open(source)
-    _, orientation, _ = _metadata(image, source, _format(image))
+    image, page = _main_page(source)
+    orientation = collect(image, source, format_of_image(image), page).orientation
     width, height = int(image.width), int(image.height)
     return (height, width) if orientation in _LYING else (width, height)
 
 
-def keeps_numbers(source: str | Path | bytes) -> bool:
+def keeps_numbers(source: Source) -> bool:
     """Whether `read` gives the file's own numbers: not so for palettes, 1 bit and float. Raises PictureError."""
-    image = _open(source)
+    image, _ = _main_page(source)
     bits = int(image.get("bits-per-sample")) if image.get_typeof("bits-per-sample") else 8
     return not image.get_typeof("palette") and bits >= 8 and image.format in ("uchar", "ushort")
 
 
-def _read_page(source: str | Path | bytes, page: int, max_megapixels: float) -> Picture:
-    """Strictly first: of damage inside a JPEG's scan libvips only warns. Then as far as it goes, with a warning."""
+def _main_page(source: Source) -> tuple[pyvips.Image, tiff.Page | None]:
+    image = open_image(source)
+    number, page = pages_of(source, format_of_image(image))[0]
+    return (open_image(source, number) if number else image), page
+
+
+def _read_page(source: Source, page: tuple[int, tiff.Page | None], max_megapixels: float) -> Picture:
+    """Strictly first: of damage inside a JPEG's scan libvips only warns. Then as far as it goes, with a warning.
+
+    Of a TIFF it warns of odd tags, too, which is no damage.
+    """
+    number, tags = page
+    if tags is not None:
+        return _decode(open_image(source, number), source, tags, max_megapixels)
     try:
-        return _decode(_open(source, page, "warning"), source, max_megapixels)
+        return _decode(open_image(source, number, "warning"), source, tags, max_megapixels)
     except PictureError:
-        picture = _decode(_open(source, page), source, max_megapixels)
+        picture = _decode(open_image(source, number), source, tags, max_megapixels)
         return picture.with_(warnings=(*picture.warnings, "is damaged in parts; look at the result"))
 
 
-def _name(source: str | Path | bytes) -> str:
-    return "standard input" if isinstance(source, bytes) else shown(source)
-
-
-def _open(source: str | Path | bytes, page: int = 0, fail_on: str = "error") -> pyvips.Image:
-    """Header only; pixels are decoded later."""
-    name = _name(source)
-    size = len(source) if isinstance(source, bytes) else _file_size(source, name)
-    if size == 0:
-        raise PictureError(f"{name}: is empty (0 bytes); copy it again from where it came")
-    if not isinstance(source, bytes) and name != str(source):
-        source = Path(source).read_bytes()  # libvips takes no names that are not UTF-8
-    # a file goes in as a source, not as a name, since libvips reads "[...]" in names as options
+def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_megapixels: float) -> Picture:
+    name, container = name_of(source), format_of_image(image)
+    _check_kind(image, name, container, page, max_megapixels)
+    found = collect(image, source, container, page)
+    profile, more = colour_profile(image, found.metadata.icc, source, container)
+    found.warnings += more
+    image, converted = _as_rgb(image, name)
+    if converted:
+        found.warnings.append(converted[0])
+    metadata = replace(found.metadata, icc=converted[1] if converted else profile)
     try:
-        if isinstance(source, bytes):
-            vips_source = pyvips.Source.new_from_memory(source)
-        else:
-            vips_source = pyvips.Source.new_from_file(name)
-        options = {"fail_on": fail_on, "access": "sequential", "revalidate": True} | ({"page": page} if page else {})
-        return pyvips.Image.new_from_source(vips_source, "", **options)
+        array = _turned(from_vips(image), found.orientation)
     except pyvips.Error as error:
-        raise PictureError(f"{name}: cannot be read ({reason(error)}); is it a picture, and whole?") from None
+        otherwise = f"is damaged or cut off ({reason(error)}); copy it again from where it came"
+        raise PictureError(f"{name}: {cause_or(source, otherwise)}") from None
+    is_deep = container in ("avif", "heic") and array.dtype == np.uint16
+    bits = int(image.get("bits-per-sample")) if is_deep else 0
+    if 8 < bits < 16:
+        array = _stretched(array, bits)
+    colours = 1 if array.shape[2] < 3 else 3
+    return Picture(
+        pixels=np.ascontiguousarray(array[..., :colours]),
+        alpha=np.ascontiguousarray(array[..., colours:]) if array.shape[2] > colours else None,
+        metadata=metadata,
+        format=container,
+        bits=bits,
+        warnings=tuple(found.warnings),
+        missing=found.missing,
+        is_lossless=container == "webp" and b"VP8L" in head_of(source, 4096),
+    )
 
 
-def _file_size(path: str | Path, name: str) -> int:
-    try:
-        if not os.path.isfile(path):
-            raise PictureError(f"{name}: is not a file; name a picture or a folder of pictures")
-        with Path(path).open("rb") as file:
-            return os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise PictureError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
-
-
-def _page_count(image: pyvips.Image) -> int:
-    return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
-
-
-def _format(image: pyvips.Image) -> str:
-    loader = str(image.get("vips-loader"))
-    container = next((ours for theirs, ours in _FORMATS.items() if loader.startswith(theirs)), loader)
-    if container == "avif" and image.get_typeof("heif-compression") and image.get("heif-compression") != "av1":
-        return "heic"
-    return container
-
-
-def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: float) -> Picture:
-    name, container = _name(source), _format(image)
-    if container not in {*_FORMATS.values(), "heic"}:
+def _check_kind(image: pyvips.Image, name: str, container: str, page: tiff.Page | None, max_megapixels: float) -> None:
+    """Raises PictureError for a kind of file, a size, or channels that are not edited."""
+    if container not in READ:
         raise PictureError(
             f"{name}: is of a kind that Safelight does not edit ({container}); convert it to TIFF or PNG"
         )
@@ -132,32 +134,13 @@ def _decode(image: pyvips.Image, source: str | Path | bytes, max_megapixels: flo
             f"{name}: declares {image.width}x{image.height}, {megapixels:.0f} megapixels; "
             f"the limit is {max_megapixels:.0f}; raise it (--max-megapixels) if you trust the file"
         )
-    metadata, orientation, warnings = _metadata(image, source, container)
-    image, converted = _as_rgb(image, name)
-    if converted:
-        metadata = replace(metadata, icc=converted[1])
-        warnings.append(converted[0])
-    try:
-        array = _turned(from_vips(image), orientation)
-    except pyvips.Error as error:
+    if page is not None and not supported(image) and (cause := tiff_cause(page)):
+        raise PictureError(f"{name}: {cause}")
+    if page is not None and page.unknown_channels:
         raise PictureError(
-            f"{name}: is damaged or cut off ({reason(error)}); copy it again from where it came"
-        ) from None
-    bits = int(image.get("bits-per-sample")) if container == "avif" and array.dtype == np.uint16 else 0
-    if 8 < bits < 16:
-        array = _stretched(array, bits)
-    if array.dtype == np.float32 and not np.isfinite(array).all():
-        count = int(np.count_nonzero(~np.isfinite(array)))
-        raise PictureError(f"{name}: {count} values are not finite (NaN or infinite); replace them by numbers first")
-    colours = 1 if array.shape[2] < 3 else 3
-    return Picture(
-        pixels=np.ascontiguousarray(array[..., :colours]),
-        alpha=np.ascontiguousarray(array[..., colours:]) if array.shape[2] > colours else None,
-        metadata=metadata,
-        format=container,
-        bits=bits,
-        warnings=tuple(warnings),
-    )
+            f"{name}: {image.bands} channels, and the file does not say that {page.unknown_channels} of them "
+            "are colours or transparency; save each channel as a grey page"
+        )
 
 
 def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, bytes] | None]:
@@ -184,47 +167,6 @@ def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, by
             "convert it to grey or RGB in 8, 16 or 32-bit float"
         )
     return image, converted
-
-
-def _metadata(image: pyvips.Image, source: str | Path | bytes, container: str) -> tuple[Metadata, int, list[str]]:
-    """The blocks of the file made fit for upright pixels, the orientation to apply, and warnings."""
-
-    def blob(field: str) -> bytes | None:
-        return bytes(image.get(field)) if image.get_typeof(field) else None
-
-    warnings: list[str] = []
-    block, tags = blob("exif-data"), None
-    try:
-        if container == "tiff":
-            with _stream(source) as file:
-                tags = exif.parse_tiff_file(file)
-        elif block:
-            tags = exif.parse(block.removeprefix(b"Exif\0\0")).upright()
-    except (ValueError, OSError):
-        warnings.append("EXIF cannot be read and was left out")
-    packet = blob("xmp-data")
-    dpi = tags.dpi() if tags else None
-    if container in ("jpeg", "png"):
-        with _stream(source) as file:
-            dpi = containers.density_dpi(file, container) or dpi
-    elif container == "tiff" and (image.xres, image.yres) != (1.0, 1.0):  # 1.0: libvips knows none
-        dpi = (round(image.xres * 25.4, 3), round(image.yres * 25.4, 3))
-    orientation = int(image.get("orientation")) if image.get_typeof("orientation") else 1
-    return (
-        Metadata(
-            icc=blob("icc-profile-data"),
-            exif=exif.serialise(tags) if tags and (tags.main or tags.exif or tags.gps) else None,
-            xmp=xmp.upright(packet) if packet else None,
-            iptc=blob("iptc-data"),
-            dpi=dpi,
-        ),
-        orientation,
-        warnings,
-    )
-
-
-def _stream(source: str | Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")
 
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:

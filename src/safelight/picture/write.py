@@ -10,7 +10,7 @@ import numpy as np
 import pyvips
 
 from safelight.errors import OutputError
-from safelight.picture import containers, exif, xmp
+from safelight.picture import containers, exif, iptc, tiff, xmp
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
@@ -32,7 +32,10 @@ READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
 _LITTLE_ROOM_BYTES = 65536
-_PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: exif.Value(3, 1, b"\1\0")}))
+UNDERSHOOT = 0.05
+"""Float values down to here are black and a little less: noise of dark parts."""
+HOLDS_IPTC = ("jpeg", "tiff")
+_PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: tiff.Value(3, 1, b"\1\0")}))
 
 
 def container_of(path: Path) -> str:
@@ -109,9 +112,14 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     bits = min((b for b in depths if b >= picture.bits), default=max(depths))
     if bits < picture.bits:
         warnings.append(f"{picture.bits} bits were reduced to {bits}, the most that {container} holds here")
+    if picture.bits == 32 and bits < 32 and (holes := int(np.count_nonzero(~np.isfinite(picture.pixels)))):
+        warnings.append(f"{holes} values are not finite and became black, since {container} has none such here")
+        picture = picture.with_(pixels=np.nan_to_num(picture.pixels, nan=0, posinf=0, neginf=0))
     if picture.bits == 32 and bits < 32 and (top := float(picture.pixels.max())) > OVERSHOOT:
         warnings.append(f"values up to {top:g} were scaled so that {top:g} is white")
         picture = picture.with_(pixels=picture.pixels / np.float32(top))
+    if picture.bits == 32 and bits < 32 and (least := float(picture.pixels.min())) < -UNDERSHOOT:
+        warnings.append(f"values down to {least:g} were cut at 0, which is black in {container}")
     picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":
         warnings.append("transparency was laid on white, since jpeg has none")
@@ -144,7 +152,10 @@ def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Me
     if container == "jpeg" and len(kept.xmp or b"") > containers.JPEG_XMP_LIMIT:
         warnings.append("XMP is too large for jpeg and was left out")
         kept = replace(kept, xmp=None)
-    if container != "jpeg" and kept.iptc:
+    if container != "tiff" and kept.exif and exif.MEASURING_TAGS & exif.parse(kept.exif).main.keys():
+        warnings.append(f"GeoTIFF's and GDAL's tags were left out, since {container} does not hold them")
+        kept = replace(kept, exif=exif.serialise(exif.parse(kept.exif).without_measures()))
+    if container not in HOLDS_IPTC and kept.iptc:
         warnings.append(f"IPTC was left out, since {container} does not hold it here; its XMP is kept")
     if container == "avif" and kept.exif and exif.MAKER_NOTE in exif.parse(kept.exif).exif:
         warnings.append("the MakerNote in EXIF may be damaged, since avif's is rewritten on the way")
@@ -173,7 +184,7 @@ def _encode(pages: Sequence[Picture], part: Path, container: str, quality: int) 
     placeholder = {"avif": kept.exif, "tiff": None}.get(container, _PLACEHOLDER if kept.exif else None)
     blobs = {"icc-profile-data": kept.icc, "xmp-data": kept.xmp, "exif-data": placeholder}
     if container == "jpeg":
-        blobs["iptc-data"] = kept.iptc
+        blobs["iptc-data"] = kept.iptc and iptc.as_resources(kept.iptc)
     for name, data in blobs.items():
         if data:
             image.set_type(pyvips.GValue.blob_type, name, data)
@@ -205,8 +216,9 @@ def _options(container: str, quality: int, picture: Picture) -> dict[str, Any]:
     if container == "tiff":
         predictor = "none" if picture.bits == 32 else "horizontal"
         return {"compression": "deflate", "predictor": predictor, "resunit": "inch"}
+    stays_lossless = picture.is_lossless and picture.format == container
     if container == "webp":
-        return {"Q": quality, "lossless": quality == 100, "exact": True, "smart_subsample": True}
+        return {"Q": quality, "lossless": quality == 100 or stays_lossless, "exact": True, "smart_subsample": True}
     lossless = {"lossless": True} if quality == 100 else {"Q": quality, "subsample_mode": "off"}
     return {"compression": "av1", "bitdepth": picture.bits, "effort": 2, **lossless}
 
@@ -215,8 +227,12 @@ def _finish(part: Path, container: str, picture: Picture) -> None:
     """Exact EXIF and density."""
     kept = picture.metadata
     if container == "tiff":
-        if kept.exif is not None:
-            with part.open("r+b") as file:
-                exif.append_to_tiff_file(file, exif.parse(kept.exif))
+        tags = exif.parse(kept.exif) if kept.exif is not None else exif.Exif()
+        records = iptc.as_records(kept.iptc) if kept.iptc else None
+        with part.open("r+b") as file:
+            if kept.dpi is None:
+                exif.set_tiff_density(file, tags)
+            if kept.exif is not None or records:
+                exif.append_to_tiff_file(file, tags.with_iptc(records) if records else tags)
     elif container in ("jpeg", "png", "webp"):
         part.write_bytes(containers.with_exact(part.read_bytes(), container, kept))

@@ -25,11 +25,38 @@ def upright(packet: bytes) -> bytes:
 def without_gps(packet: bytes) -> bytes:
     """The same packet without exif:GPS* properties, whatever prefix they go by."""
     for prefix in _prefixes(packet, b"http://ns.adobe.com/exif/1.0/"):
-        name = prefix + rb":GPS(\w+)"
-        attribute = rb"\s+" + prefix + rb":GPS\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')"
-        element = rb"<" + name + rb"(?:[^>]*/>|[^>]*>.*?</" + prefix + rb":GPS\1\s*>)"
-        packet = re.sub(attribute + rb"|" + element, b"", packet, flags=re.DOTALL)
+        packet = _without(packet, prefix, rb"GPS\w+")
     return packet
+
+
+_COMPANIONS = (
+    b"http://ns.google.com/photos/1.0/camera/",
+    b"http://ns.google.com/photos/1.0/container/",
+    b"http://ns.google.com/photos/1.0/depthmap/",
+    b"http://ns.google.com/photos/1.0/image/",
+    b"http://ns.google.com/photos/dd/1.0/container/",
+    b"http://ns.google.com/photos/dd/1.0/device/",
+    b"http://ns.google.com/photos/dd/1.0/depthmap/",
+    b"http://ns.adobe.com/hdr-gain-map/1.0/",
+    b"http://ns.apple.com/HDRGainMap/1.0/",
+)
+"""Name spaces of what says where a video, a gain map or a depth map lies in the file."""
+_EXTENDED = b"http://ns.adobe.com/xmp/note/"
+
+
+def without_companions(packet: bytes) -> bytes:
+    """The same packet without claims about videos, gain maps, depth maps and extensions in the file."""
+    for namespace in (*_COMPANIONS, _EXTENDED):
+        for prefix in _prefixes(packet, namespace):
+            packet = _without(packet, prefix, rb"HasExtendedXMP" if namespace == _EXTENDED else rb"\w+")
+    return packet
+
+
+def _without(packet: bytes, prefix: bytes, name: bytes) -> bytes:
+    """Without all properties of a prefix and a pattern of names, as attributes and as elements."""
+    attribute = rb"\s+" + prefix + rb":" + name + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    element = rb"<" + prefix + rb":(" + name + rb")(?:\s[^>]*)?(?:/>|>.*?</" + prefix + rb":\1\s*>)"
+    return re.sub(attribute, b"", re.sub(element, b"", packet, flags=re.DOTALL))
 
 
 def _prefixes(packet: bytes, namespace: bytes) -> set[bytes]:

@@ -70,6 +70,7 @@ class Steps:
             temperature=1.0 if settings.temperature is None else settings.temperature,
             sigma_01=None if settings.sigma is None else settings.sigma / 255,
             uncertainty=settings.uncertainty,
+            scale=settings.scale_choice,
             on_progress=on_tile,
         )
         return Page(picture, after, time.perf_counter() - began)
@@ -82,7 +83,7 @@ class Steps:
         """Classic operations, if any are asked for. Raises OutputError for an implausible result."""
         began, after = time.perf_counter(), page.after
         for picture in (after.mean, *after.samples):
-            check_plausible(page.before, picture, shown(task.source))
+            check_plausible(page.before, picture, shown(task.source), page.after.scale)
         if self.settings.operations:
             from safelight.augmentation.edit import edit  # OpenCV is an extra
 
@@ -108,6 +109,7 @@ class Steps:
             ood_score=score,
             expert=pages[0].after.expert,
             precision=pages[0].after.precision,
+            scale=pages[0].after.scale,
             warnings=warnings,
         )
 
@@ -123,12 +125,16 @@ class Steps:
             "ood_score": outcome.ood_score,
             "expert": outcome.expert,
             "precision": outcome.precision,
+            "scale": outcome.scale,
             "warnings": outcome.warnings,
         }
 
     def _read_warnings(self, task: FileTask, pages: Sequence[Page]) -> list[str]:
         """What a person should know about the input."""
         warnings = list(dict.fromkeys(warning for page in pages for warning in page.before.warnings))
+        holes = sum(page.after.holes for page in pages)
+        if holes:
+            warnings.append(f"{holes} values are missing or far outside the scale; they stay as they are")
         suffix = task.source.suffix.lower()
         meant, is_a = SUFFIXES.get(suffix), pages[0].before.format
         if self.settings.format == "same" and meant not in (None, is_a):

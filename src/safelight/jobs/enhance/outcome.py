@@ -20,6 +20,8 @@ class EnhanceOutcome:
     """Which of the model's experts restored it, or its first page."""
     precision: str | None = None
     """What the mean was computed in."""
+    scale: tuple[float, float] | None = None
+    """The numbers that were black and white for the model, in the first page."""
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
 

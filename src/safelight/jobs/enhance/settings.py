@@ -1,5 +1,6 @@
 """What a batch is asked to do: one record for the command line, Python, TOML and HTTP. Needs no model to be read."""
 
+import math
 from pathlib import Path
 from typing import Literal, Self
 
@@ -46,6 +47,11 @@ class EnhanceSettings(Settings):
         ge=0,
         le=255,
     )
+    scale: str = option(
+        "auto",
+        "Numbers that are black and white: auto, full, or LOW:HIGH. auto: the picture's own, if its 16 bits or floats "
+        "are not those of a photograph.",
+    )
     operations: tuple[str, ...] = option(
         (),
         "Classic operations on the result, in this order: contrast=1.2, sharpen=0.5, rotate=0.7, ... "
@@ -75,11 +81,26 @@ class EnhanceSettings(Settings):
     def _one_meaning(self) -> Self:
         if self.operations and self.uncertainty:
             raise ValueError("--uncertainty is of the restored picture, before --op; leave one of them out")
+        _ = self.scale_choice
         return self
 
     def parameters(self) -> dict[str, object]:
         """What the pixels of a result depend on, beside the input and the model."""
-        return self.model_dump(exclude={*_NOT_OF_THE_PIXELS, *(() if self.operations else ("operations",))})
+        unused = [*([] if self.operations else ["operations"]), *(["scale"] if self.scale == "auto" else [])]
+        return self.model_dump(exclude={*_NOT_OF_THE_PIXELS, *unused})
+
+    @property
+    def scale_choice(self) -> tuple[float, float] | Literal["auto", "full"]:
+        """`scale` as `picture.scale` takes it. Raises ValueError."""
+        if self.scale in ("auto", "full"):
+            return "auto" if self.scale == "auto" else "full"
+        try:
+            low, high = (float(part) for part in self.scale.split(":"))
+        except ValueError:
+            raise ValueError(f"--scale '{self.scale}': use auto, full, or LOW:HIGH such as 100:600") from None
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(f"--scale '{self.scale}': LOW must be less than HIGH, and both finite")
+        return low, high
 
     @property
     def is_one_draw(self) -> bool:

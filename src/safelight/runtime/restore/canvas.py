@@ -5,8 +5,8 @@ with the result: no conversion, so no rounding and no gamut clipping.
 Grey is shown to the model as three equal channels and comes back as their average.
 Alpha. Colour is premultiplied on the way in, so that what hides under transparency cannot bleed into
 what shows, and divided again on the way out; where nothing shows, colour is passed on as it is.
-Float pictures on another scale than [0, 1] are scaled by their 99.9th percentile; one value in a hundred must lie
-far beyond 1, since noise alone lifts some of them there.
+Scale. Black and white are those of the picture's own scale (`picture.scale`). Holes are filled by what surrounds them
+before the model looks, and come back as they were.
 """
 
 import hashlib
@@ -16,18 +16,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.picture import OVERSHOOT, Picture
+from safelight.picture import Picture
+from safelight.picture.scale import Scale, ScaleChoice, filled, measure_scale
 
 Array = NDArray[np.float32]
-PERCENTILE_SAMPLE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture and the number that the model shall see as 1."""
+    """A picture, the numbers that the model shall see as 0 and 1, and values that it shall not see."""
 
     picture: Picture
-    white: float
+    scale: Scale
+    holes: NDArray[np.bool_] | None
+    """(H, W, C), or None if there are none."""
 
     @cached_property
     def identity(self) -> str:
@@ -35,20 +37,21 @@ class Canvas:
         return hashlib.blake2b(np.ascontiguousarray(self.picture.pixels).data, digest_size=16).hexdigest()
 
     @staticmethod
-    def of(picture: Picture) -> "Canvas":
-        """Choose the white point."""
-        if picture.bits < 32:
-            return Canvas(picture, picture.full_scale)
-        whole = picture.pixels.reshape(-1, picture.pixels.shape[2])  # of all channels, whatever the size
-        some = whole[:: max(1, picture.pixels.size // PERCENTILE_SAMPLE)]
-        typical, white = np.percentile(some, (99, 99.9))
-        return Canvas(picture, float(white) if typical > OVERSHOOT else 1.0)
+    def of(picture: Picture, choice: ScaleChoice = "auto") -> "Canvas":
+        """Measure the picture's scale, or take the one that is asked for. Raises PictureError if nothing is there."""
+        measured = measure_scale(picture, choice)
+        return Canvas(picture, measured.scale, measured.holes)
+
+    @cached_property
+    def whole(self) -> NDArray[np.generic]:
+        """The pixels without holes."""
+        return self.picture.pixels if self.holes is None else filled(self.picture.pixels, self.holes)
 
     def take(self, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
         """(3, rows, columns) of the picture extended to the right and below by its mirror image."""
         height, width, _ = self.picture.pixels.shape
         inside = np.s_[rows[0] : min(rows[1], height), columns[0] : min(columns[1], width)]
-        window = self.picture.pixels[inside].astype(np.float32) / np.float32(self.white)
+        window = (self.whole[inside].astype(np.float32) - np.float32(self.scale.low)) / np.float32(self.scale.width)
         if self.picture.alpha is not None:
             window *= self.picture.alpha[inside].astype(np.float32) / np.float32(self.picture.full_scale)
         beyond = [(0, rows[1] - rows[0] - window.shape[0]), (0, columns[1] - columns[0] - window.shape[1]), (0, 0)]
@@ -58,17 +61,18 @@ class Canvas:
 
     def pixels(self, planar: Array, rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.generic]:
         """Planar RGB for a region of the picture → its own kind of pixels."""
-        values = self.values(planar, rows, columns)
+        values = self.spread(planar, rows, columns) + np.float32(self.scale.low)
         if self.picture.bits < 32:
             rounded = np.rint(np.clip(values, 0, self.picture.full_scale))
             values = rounded.astype(self.picture.pixels.dtype)
-        if self.picture.alpha is None:
-            return values
         region = slice(*rows), slice(*columns)
-        return np.where(self.picture.alpha[region] == 0, self.picture.pixels[region], values)
+        unseen = None if self.picture.alpha is None else self.picture.alpha[region] == 0
+        if self.holes is not None:
+            unseen = self.holes[region] if unseen is None else unseen | self.holes[region]
+        return values if unseen is None else np.where(unseen, self.picture.pixels[region], values)
 
-    def values(self, planar: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
-        """The same, neither rounded nor clipped, and 0 where nothing shows: (rows, columns, C) float32."""
+    def spread(self, planar: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
+        """Differences in the model's units → in the picture's, (rows, columns, C) float32; 0 where nothing shows."""
         values = np.moveaxis(planar, 0, 2)
         if self.picture.grey:
             values = values.mean(axis=2, keepdims=True)
@@ -77,4 +81,4 @@ class Canvas:
                 self.picture.full_scale
             )
             values = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0)
-        return np.ascontiguousarray(values * np.float32(self.white))
+        return np.ascontiguousarray(values * np.float32(self.scale.width))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safelight.bundle import Bundle, Calibration, RestorerCard, find_bundle
 from safelight.errors import UsageError
 from safelight.picture import Picture
+from safelight.picture.scale import Scale, ScaleChoice
 from safelight.runtime.machine import Device, Precision
 from safelight.runtime.restore.canvas import Canvas
 from safelight.runtime.restore.look import look
@@ -57,6 +58,10 @@ class Restored:
     """What the mean was computed in, fp32 or int8; None if nothing was computed."""
     interval_unit: float = 1.0
     """correction.interval / (correction.std · std_factor): from the unit of `std` to the unit of intervals."""
+    scale: Scale | None = None
+    """The numbers that were black and white for the model; None if nothing was computed."""
+    holes: int = 0
+    """Values that stayed as they were, since they are missing or far outside the scale."""
 
     @property
     def out_of_distribution(self) -> bool:
@@ -100,6 +105,7 @@ class Request(NamedTuple):
     temperature: float = 1.0
     sigma_01: float | None = None
     uncertainty: bool = True
+    scale: ScaleChoice = "auto"
 
 
 class Restorer:
@@ -142,6 +148,7 @@ class Restorer:
         temperature: float = 1.0,
         sigma_01: float | None = None,
         uncertainty: bool = True,
+        scale: ScaleChoice = "auto",
         tile_area_px: int = TILE_AREA_PX,
         on_progress: OnProgress = silent,
     ) -> Restored:
@@ -150,12 +157,13 @@ class Restorer:
         `strength` in [0, 1]: 0 gives the input back bit for bit (`runtime.restore.strength` says what comes back
         first in between). `temperature` scales the latent noise of samples: 1 is an honest draw.
         At 0 they are the mean. Noise is keyed by `seed` and the picture's content.
-        `sigma_01` tells the noise level in units of white, if it is known. Equal seeds give equal samples,
-        whatever the tiles. Raises UsageError for values out of range.
+        `sigma_01` tells the noise level in units of white, if it is known. `scale` says which numbers are black and
+        white (`picture.scale`). Equal seeds give equal samples, whatever the tiles. Raises UsageError for values out of
+        range, and PictureError for a picture without values.
         """
         if not isinstance(picture, Picture):
             raise UsageError(f"enhance takes a Picture, not {type(picture).__name__}; use safelight.read(path) first")
-        request = Request(samples, seed, strength, temperature, sigma_01=sigma_01, uncertainty=uncertainty)
+        request = Request(samples, seed, strength, temperature, sigma_01=sigma_01, uncertainty=uncertainty, scale=scale)
         _check(request)
         if strength == 0 and not uncertainty:
             on_progress(Progress(1, 1, "tiles"))
@@ -185,7 +193,7 @@ def _enhance_tiled(
     networks: RestorerNetworks, picture: Picture, request: Request, area_px: int, on_progress: OnProgress
 ) -> Restored:
     """Tile by tile into arrays of the picture's own kind: memory is bounded by the tile and the results."""
-    canvas, card = Canvas.of(picture), networks.bundle.card
+    canvas, card = Canvas.of(picture, request.scale), networks.bundle.card
     first, calibration = look(networks, canvas), networks.calibration
     std_factor = first.correction.std * calibration.std_factor
     draw_factor = np.float32(first.correction.std / first.correction.draw_std * calibration.draw_factor)
@@ -210,7 +218,7 @@ def _enhance_tiled(
         if std is not None:
             factor = np.float32(std_factor / picture.full_scale)
             assert scale is not None
-            std[slice(*rows), slice(*columns)] = canvas.values(scale[inner], rows, columns) * factor
+            std[slice(*rows), slice(*columns)] = canvas.spread(scale[inner], rows, columns) * factor
         on_progress(Progress(done, len(plan), "tiles"))
     results = [picture if request.strength == 0 else picture.with_(pixels=pixels) for pixels in outputs]
     return Restored(
@@ -224,6 +232,8 @@ def _enhance_tiled(
         expert=first.expert,
         precision=networks.precision_of_mean(_needs_scale(request)),
         interval_unit=first.correction.interval / std_factor,
+        scale=canvas.scale,
+        holes=0 if canvas.holes is None else int(np.count_nonzero(canvas.holes)),
     )
 
 
@@ -252,7 +262,7 @@ def _restore(networks: RestorerNetworks, way: _Way, canvas: Canvas, tile: Tile) 
     request = way.request
     rows, columns = (tile.rows.start, tile.rows.stop), (tile.columns.start, tile.columns.stop)
     degraded = canvas.take(rows, columns)
-    shrink = canvas.picture.full_scale / canvas.white
+    shrink = canvas.picture.full_scale / canvas.scale.width
     sigma_01 = None if request.sigma_01 is None else request.sigma_01 * shrink
     estimate = networks.estimate(way.expert, degraded[None], sigma_01, scale=_needs_scale(request))
     restored = [estimate.mean[0]]

@@ -1,0 +1,112 @@
+"""Why a file cannot be read: what its first bytes say that it is, and what a person can do."""
+
+import struct
+from collections.abc import Iterator
+
+from safelight.picture import tiff
+from safelight.picture.tiff import Page
+
+HEAD_BYTES = 1 << 20
+"""How much of a file is looked at."""
+CONVERT = "convert it to TIFF or PNG first"
+HEIC_MEND = "this install cannot read HEIC: pip install 'safelight[heif]'"
+_MAGIC = {
+    b"BM": "a BMP picture",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "a JPEG XL picture",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "a JPEG 2000 picture",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    b"8BPS": "a Photoshop file",
+    b"SIMPLE  =": "a FITS file",
+    b"\x76\x2f\x31\x01": "an OpenEXR picture",
+    b"#?RADIANCE": "a Radiance picture",
+    b"%PDF": "a PDF document",
+    b"DDS ": "a DDS texture",
+    b"FUJIFILMCCD-RAW": "a raw camera file",
+    b"II*\0\x10\0\0\0CR": "a raw camera file",
+    b"IIRO": "a raw camera file",
+    b"IIU\0": "a raw camera file",
+    b"\x89HDF": "an HDF5 file",
+    b"PK\3\4": "a zip archive",
+    b"\x1f\x8b": "a gzip archive",
+} | {f"P{k}".encode() + space: "a Netpbm picture" for k in range(1, 8) for space in (b"\n", b" ", b"\r", b"\t")}
+_MENDS = {
+    "a raw camera file": "develop it to TIFF first",
+    "a zip archive": "unpack it first",
+    "a gzip archive": "unpack it first",
+    "a FITS file": "convert it to a TIFF of 16 bits or float first",
+    "an HDF5 file": "convert it to a TIFF of 16 bits or float first",
+}
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis")
+_COMPRESSIONS = {
+    34887: "LERC", 34892: "lossy JPEG", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL",
+    34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000", 6: "old-style JPEG",
+}  # fmt: skip
+_SAMPLE_FORMATS = {2: "signed integers", 3: "float", 5: "complex integers", 6: "complex float"}
+_FRAMES = {0xC3: "is a lossless JPEG", 0xC9: "is a JPEG with arithmetic coding", 0xCB: "is a lossless JPEG"}
+
+
+def cause_of(head: bytes) -> str | None:
+    """What is special about a file that starts so, with the mend; None if nothing is known."""
+    if is_heic(head):
+        return f"is a HEIC picture; {HEIC_MEND}"
+    if head.startswith((b"II", b"MM")) and (found := _tiff(head)):
+        return found
+    if head.startswith(b"\xff\xd8") and (found := _jpeg(head)):
+        return found
+    if head[128:132] == b"DICM":
+        return f"is a DICOM file; {CONVERT}"
+    for magic, what in _MAGIC.items():
+        if head.startswith(magic):
+            return f"is {what}; {_MENDS.get(what, CONVERT)}"
+    if head.startswith(b"version https://git-lfs"):
+        return "is a pointer of Git LFS, not the picture; fetch it: git lfs pull"
+    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        return "is a web page, not a picture; download the picture itself"
+    if head and not any(head):
+        return "holds nothing but zeros; copy it again from where it came"
+    return None
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether it is a picture compressed by HEVC, by the brand of its container."""
+    compatible = [head[k : k + 4] for k in range(16, min(len(head), 48), 4)] if head[8:12] in (b"mif1", b"msf1") else []
+    return head[4:8] == b"ftyp" and any(brand in _HEIC_BRANDS for brand in (head[8:12], *compatible))
+
+
+def _jpeg(head: bytes) -> str | None:
+    for marker, payload in jpeg_segments(head):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            if marker in _FRAMES:
+                return f"{_FRAMES[marker]}; {CONVERT}"
+            return f"is a {payload[0]}-bit JPEG; {CONVERT}" if payload[:1] not in (b"\x08", b"") else None
+    return None
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and payload of each segment up to the start of the scan."""
+    offset = 2
+    while offset + 4 <= len(data) and data[offset] == 0xFF and data[offset + 1] != 0xDA:
+        end = offset + 2 + int(struct.unpack(">H", data[offset + 2 : offset + 4])[0])
+        yield data[offset + 1], data[offset + 4 : end]
+        offset = end
+
+
+def _tiff(head: bytes) -> str | None:
+    try:
+        header = tiff.read_header(lambda offset, size: head[offset : offset + size])
+        ifd, _ = tiff.read_ifd(lambda offset, size: head[offset : offset + size], header.first, header)
+    except ValueError:
+        return None
+    return tiff_cause(Page(ifd))
+
+
+def tiff_cause(page: Page) -> str | None:
+    """What libvips does not read in a page, with the mend."""
+    bits, kind = page.number(tiff.BITS, 1), page.number(tiff.SAMPLE_FORMAT, 1)
+    if kind in _SAMPLE_FORMATS and not (kind == 3 and bits == 32):
+        return f"holds {bits}-bit {_SAMPLE_FORMATS[kind]}; convert it to 16 bits without sign or to 32-bit float first"
+    if kind == 1 and bits not in (1, 2, 4, 8, 16):
+        return f"holds {bits}-bit integers; convert it to 16 bits or to 32-bit float first"
+    name = _COMPRESSIONS.get(page.number(tiff.COMPRESSION, 1))
+    return f"is compressed by {name}, which this install cannot read; save it with LZW or Deflate" if name else None

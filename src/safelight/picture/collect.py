@@ -1,0 +1,108 @@
+"""What comes with a picture's pixels: the blocks of its file, made fit for upright pixels, and what is lost."""
+
+import struct
+from dataclasses import dataclass, field, replace
+
+import pyvips
+
+from safelight.picture import companions, containers, exif, tiff, xmp
+from safelight.picture.opening import Source, stream_of
+from safelight.picture.picture import Metadata
+from safelight.picture.png import png_chunks, raw_profile
+from safelight.picture.tiff import Page
+
+GDAL_NO_DATA = 42113
+
+
+@dataclass
+class Collected:
+    """Of one page."""
+
+    metadata: Metadata
+    orientation: int = 1
+    warnings: list[str] = field(default_factory=list)
+    missing: float | None = None
+    """The value that the file marks as missing."""
+
+
+def collect(image: pyvips.Image, source: Source, container: str, page: Page | None) -> Collected:
+    """`page` has the tags of a TIFF's page."""
+
+    def blob(name: str) -> bytes | None:
+        return bytes(image.get(name)) if image.get_typeof(name) else None
+
+    found = Collected(Metadata(icc=blob("icc-profile-data"), xmp=blob("xmp-data"), iptc=blob("iptc-data")))
+    block, tags = blob("exif-data"), None
+    if container == "png":
+        block = _collect_png(source, found, block)
+    if image.get_typeof("orientation"):
+        found.orientation = int(image.get("orientation"))
+    try:
+        if page is not None:
+            with stream_of(source) as file:
+                tags = exif.parse_tiff_file(file, page)
+        elif block:
+            tags = exif.parse(block.removeprefix(b"Exif\0\0"))
+            if not image.get_typeof("orientation"):
+                found.orientation = tags.orientation
+            tags = tags.upright()
+    except (ValueError, OSError):
+        found.warnings.append("EXIF cannot be read and was left out")
+    dpi = tags.dpi() if tags else None
+    if container in ("jpeg", "png"):
+        with stream_of(source) as file:
+            dpi = containers.density_dpi(file, container) or dpi
+    if page is not None:
+        dpi = exif.Exif(page.ifd).dpi()
+        if tiff.IPTC in page.ifd:
+            found.metadata = replace(found.metadata, iptc=page.ifd[tiff.IPTC].data)
+        found.missing = _missing(page)
+    if container == "jpeg":
+        with stream_of(source) as file:
+            lost, packet = companions.left_out(file.read(), found.metadata.xmp)
+        found.warnings += lost
+        found.metadata = replace(found.metadata, xmp=packet)
+    packet = found.metadata.xmp
+    found.metadata = replace(
+        found.metadata,
+        exif=exif.serialise(tags) if tags and (tags.main or tags.exif or tags.gps) else None,
+        xmp=xmp.upright(packet) if packet else None,
+        dpi=dpi,
+    )
+    return found
+
+
+def _missing(page: Page) -> float | None:
+    """GDAL's tag has the value as text."""
+    value = page.ifd.get(GDAL_NO_DATA)
+    try:
+        return float(value.data.split(b"\0")[0]) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes | None:
+    """All that stands in a PNG's chunks, before and behind the pixels; returns the EXIF block."""
+    profiles: dict[str, bytes] = {}
+    with stream_of(source) as file:
+        for name, payload in png_chunks(file):
+            if name == b"eXIf":
+                block = block or payload
+            elif name == b"acTL" and len(payload) == 8 and (frames := struct.unpack(">I", payload[:4])[0]) > 1:
+                found.warnings.append(f"is animated ({frames} frames); the first frame is used")
+            elif name == b"iTXt" and payload.startswith(b"XML:com.adobe.xmp\0\0"):
+                profiles.setdefault("xmp", payload.split(b"\0", 5)[-1])
+            elif name in (b"zTXt", b"tEXt") and payload.startswith(b"Raw profile type "):
+                profiles |= {kind: data for kind, data in raw_profile(name, payload) if kind not in profiles}
+    kept = found.metadata
+    found.metadata = replace(kept, xmp=kept.xmp or profiles.get("xmp"), iptc=kept.iptc or profiles.get("iptc"))
+    return block or profiles.get("exif")
+
+
+def pages_of(source: Source, container: str) -> list[tuple[int, Page | None]]:
+    """Number and tags of every page of a TIFF that is not a smaller version of another; page 0 of other files."""
+    if container != "tiff":
+        return [(0, None)]
+    with stream_of(source) as file:
+        pages = list(enumerate(tiff.read_pages(file)))
+    return [(k, page) for k, page in pages if not page.is_thumbnail] or [(k, page) for k, page in pages]

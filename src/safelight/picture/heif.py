@@ -1,0 +1,34 @@
+"""HEIC pictures, by pi-heif (extra `heif`): a decoder of HEVC, which libvips' own build has not."""
+
+from pathlib import Path
+
+import numpy as np
+import pyvips
+
+from safelight.errors import PictureError
+from safelight.picture.causes import HEIC_MEND
+from safelight.picture.vips import to_vips
+
+
+def open_heic(source: str | Path | bytes, name: str) -> pyvips.Image:
+    """An image with the fields that libvips gives an AVIF. It is upright already. Raises PictureError."""
+    try:
+        import pi_heif
+    except ModuleNotFoundError:
+        raise PictureError(f"{name}: is a HEIC picture; {HEIC_MEND}") from None
+    try:
+        picture = pi_heif.open_heif(source, convert_hdr_to_8bit=False)
+        pixels = np.asarray(picture)
+    except (OSError, ValueError, EOFError, RuntimeError, SyntaxError) as error:
+        reason = " ".join(str(error).split())
+        raise PictureError(f"{name}: is damaged or cut off ({reason}); copy it again from where it came") from None
+    image = to_vips(pixels if pixels.ndim == 3 else pixels[..., None]).copy()
+    fields = {"icc-profile-data": "icc_profile", "exif-data": "exif", "xmp-data": "xmp"}
+    for field, theirs in fields.items():
+        if picture.info.get(theirs):
+            image.set_type(pyvips.GValue.blob_type, field, picture.info[theirs])
+    for field, value in {"vips-loader": "heifload", "heif-compression": "hevc"}.items():
+        image.set_type(pyvips.GValue.gstr_type, field, value)
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", int(picture.info.get("bit_depth", 8)))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return image

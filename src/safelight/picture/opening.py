@@ -1,0 +1,85 @@
+"""Files → libvips images of which only the header is read; every refusal names the true cause and the mend."""
+
+import io
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pyvips
+
+from safelight.errors import PictureError, shown
+from safelight.picture.causes import HEAD_BYTES, cause_of, is_heic
+from safelight.picture.vips import reason
+
+Source = str | Path | bytes
+_FORMATS = {"jpeg": "jpeg", "png": "png", "tiff": "tiff", "webp": "webp", "heif": "avif", "gif": "gif"}
+READ = (*_FORMATS.values(), "heic")
+"""Containers of which pixels are read."""
+
+
+def name_of(source: Source) -> str:
+    """For messages."""
+    return "standard input" if isinstance(source, bytes) else shown(source)
+
+
+def stream_of(source: Source) -> BinaryIO:
+    """The bytes, from the start."""
+    return io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")
+
+
+def head_of(source: Source, size: int = HEAD_BYTES) -> bytes:
+    """The first bytes."""
+    with stream_of(source) as file:
+        return file.read(size)
+
+
+def open_image(source: Source, page: int = 0, fail_on: str = "error") -> pyvips.Image:
+    """Header only; pixels are decoded later. Raises PictureError."""
+    name = name_of(source)
+    size = len(source) if isinstance(source, bytes) else _file_size(source, name)
+    if size == 0:
+        raise PictureError(f"{name}: is empty (0 bytes); copy it again from where it came")
+    head = head_of(source, 64)
+    if is_heic(head):
+        from safelight.picture.heif import open_heic
+
+        return open_heic(source, name)
+    if not isinstance(source, bytes) and name != str(source):
+        source = Path(source).read_bytes()  # libvips takes no names that are not UTF-8
+    # a file goes in as a source, not as a name, since libvips reads "[...]" in names as options
+    try:
+        if isinstance(source, bytes):
+            vips_source = pyvips.Source.new_from_memory(source)
+        else:
+            vips_source = pyvips.Source.new_from_file(name)
+        options = {"fail_on": fail_on, "access": "sequential", "revalidate": True} | ({"page": page} if page else {})
+        if head.startswith(b"\xff\xd8"):  # a JPEG with a gain map would go to another loader
+            return pyvips.Image.jpegload_source(vips_source, **options)
+        return pyvips.Image.new_from_source(vips_source, "", **options)
+    except pyvips.Error as error:
+        otherwise = f"cannot be read ({reason(error)}); is it a picture, and whole?"
+        raise PictureError(f"{name}: {cause_or(source, otherwise)}") from None
+
+
+def cause_or(source: Source, otherwise: str) -> str:
+    """The true cause of a failure, if the file's first bytes tell it."""
+    return cause_of(head_of(source)) or otherwise
+
+
+def format_of_image(image: pyvips.Image) -> str:
+    """The container, by content."""
+    loader = str(image.get("vips-loader"))
+    container = next((ours for theirs, ours in _FORMATS.items() if loader.startswith(theirs)), loader)
+    if container == "avif" and image.get_typeof("heif-compression") and image.get("heif-compression") != "av1":
+        return "heic"
+    return container
+
+
+def _file_size(path: str | Path, name: str) -> int:
+    try:
+        if not os.path.isfile(path):
+            raise PictureError(f"{name}: is not a file; name a picture or a folder of pictures")
+        with Path(path).open("rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise PictureError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
