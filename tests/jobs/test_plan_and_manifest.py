@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import OutputError, UsageError
+from safelight.jobs.batch.outcome import in_words
 from safelight.jobs.batch.plan import Plan
 from safelight.jobs.batch.results import Results, task_key
 from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.enhance.settings import EnhanceSettings
+from tests.support import run_cli
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -43,6 +45,20 @@ def test_a_tree_is_mirrored_and_only_pictures_are_taken(tmp_path):
     assert targets(deep, tmp_path / "out") == ["a.PNG", "b.jpg", "sub/c.tif", "sub/e.png"]
     flat = planned(tmp_path / "in", output=tmp_path / "out")
     assert targets(flat, tmp_path / "out") == ["a.PNG", "b.jpg"]
+
+
+def test_what_is_passed_over_is_counted(tmp_path):
+    touch(tmp_path / "in", "a.png", "b.bmp", "c.BMP", "d.jxl", "e.NEF", "sub/f.cr2", "README", "manifest.jsonl")
+    touch(tmp_path / "in", "@eaDir/a.png", "__MACOSX/a.png", "#recycle/a.png", "Thumbs.db", ".thumbnails/a.png")
+    plan = planned(tmp_path / "in", output=tmp_path / "out", recursive=True)
+    assert targets(plan, tmp_path / "out") == ["a.png"]
+    words = in_words(plan.passed_over)
+    assert words == (
+        "6 passed over: 2 .bmp, 1 without a suffix, 1 .cr2, 1 .jxl, 1 .nef (2 raw camera files: develop first)"
+    )
+    assert in_words({}) is None and not planned(tmp_path / "in" / "a.png", output=tmp_path / "out").passed_over
+    told = run_cli("enhance", tmp_path / "in", "-o", tmp_path / "out", "-r", "--dry-run")
+    assert words in told.stderr and told.returncode == 0
 
 
 def test_results_do_not_become_inputs(tmp_path):

@@ -233,6 +233,20 @@ def test_heic_names_what_is_missing(tmp_path, monkeypatch):
             read(tmp_path / "a.heic")
 
 
+@pytest.mark.parametrize("sign", ["version", "mosaic", "thumbnail"])
+def test_raw_camera_files_are_named_and_their_thumbnails_not_taken(tmp_path, pixels, sign):
+    if sign == "mosaic":
+        tifffile.imwrite(tmp_path / "a.tif", pixels[..., 0].astype(np.uint16), photometric="cfa")
+    elif sign == "version":
+        tifffile.imwrite(tmp_path / "a.tif", pixels, extratags=[(50706, 1, 4, b"\1\4\0\0", False)], metadata=None)
+    else:
+        with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+            file.write(pixels[:12, :16], subfiletype=1, subifds=1)
+            file.write(pixels)
+    with pytest.raises(PictureError, match="is a raw camera file; develop it to TIFF first"):
+        read(tmp_path / "a.tif")
+
+
 # Companions in JPEG files
 
 

@@ -10,9 +10,9 @@ from safelight.errors import shown
 from safelight.settings import Settings, option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from safelight.jobs.batch.outcome import Outcome
+    from safelight.jobs.batch.outcome import Outcome, Report
     from safelight.jobs.batch.plan import Plan
 
 
@@ -34,6 +34,7 @@ def tell_plan(plan: "Plan", as_json: bool) -> int:
             typer.echo(f"{source} -> {', '.join(outputs)}")
         if problem:
             typer.echo(f"failed: {problem}", err=True)
+    _tell_passed_over(plan.passed_over)
     return sum(task.problem is not None for task in plan.tasks)
 
 
@@ -48,11 +49,21 @@ def tell(outcome: "Outcome", as_json: bool, numbers: str) -> None:
         say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")
 
 
-def tell_counts(outcomes: "Sequence[Outcome]", note: str = "") -> int:
-    """How many files became what; returns how many failed."""
-    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "skipped", "failed")}
+def tell_counts(report: "Report", note: str = "") -> int:
+    """How many files became what, and what was passed over; returns how many failed."""
+    _tell_passed_over(report.passed_over)
+    statuses = [outcome.status for outcome in report.outcomes]
+    counts = {status: statuses.count(status) for status in ("done", "skipped", "failed")}
     typer.echo(f"{', '.join(f'{number} {status}' for status, number in counts.items())}{note}", err=True)
     return counts["failed"]
+
+
+def _tell_passed_over(passed_over: "Mapping[str, int]") -> None:
+    from safelight.jobs.batch.outcome import in_words
+
+    words = in_words(passed_over)
+    if words:
+        typer.echo(words, err=True)
 
 
 def tell_trouble(outcome: "Outcome") -> None:

@@ -28,7 +28,7 @@ def compress(settings: CompressSettings, output: BatchOutput) -> None:
     else:
         with progress_bar() as on_progress:
             report = compress_files(settings, on_progress, lambda one: tell(one, output.as_json, _numbers(one)))
-        failed = tell_counts(report.outcomes, f"; {report.bytes} bytes written")
+        failed = tell_counts(report, f"; {report.bytes} bytes written")
     if failed:
         raise typer.Exit(1)
 

@@ -28,7 +28,7 @@ def decompress(settings: DecompressSettings, output: BatchOutput) -> None:
     else:
         with progress_bar() as on_progress:
             report = decompress_files(settings, on_progress, lambda one: tell(one, output.as_json, _numbers(one)))
-        failed = tell_counts(report.outcomes)
+        failed = tell_counts(report)
     if failed:
         raise typer.Exit(1)
 

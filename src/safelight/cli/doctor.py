@@ -8,10 +8,11 @@ import typer
 
 CORE = ("numpy", "pydantic", "pyvips", "pyvips-binary", "onnxruntime", "rich", "typer")
 EXTRAS = {
-    "augment": ("opencv-python-headless",),
-    "train": ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "scipy"),
+    "augment": ("to augment", ("opencv-python-headless",)),
+    "heif": ("to read HEIC", ("pi-heif",)),
+    "train": ("to train", ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "scipy")),
 }
-"""By extra, what it adds."""
+"""By extra, what it is for, and what it adds."""
 
 
 def doctor() -> None:
@@ -23,9 +24,9 @@ def doctor() -> None:
     typer.echo(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}, {cores()} cores")
     for name in CORE:
         typer.echo(f"{name}: {_version(name) or 'not installed'}")
-    for extra, names in EXTRAS.items():
+    for extra, (purpose, names) in EXTRAS.items():
         for name in names:
-            version = _version(name) or f"not installed (only needed to {extra}: pip install 'safelight[{extra}]')"
+            version = _version(name) or f"not installed (only needed {purpose}: pip install 'safelight[{extra}]')"
             typer.echo(f"{name}: {version}")
     typer.echo(f"--device auto takes: {choose_device('auto')}")
     for_a_mean = auto_precision(choose_device("auto"))

@@ -48,7 +48,7 @@ def _run(settings: EnhanceSettings, output: BatchOutput, is_quiet: bool) -> int:
 
     with progress_bar() as on_progress:
         report = enhance_files(settings, on_progress, lambda outcome: _tell(outcome, output, is_quiet))
-    return tell_counts(report.outcomes, f", on {report.device}")
+    return tell_counts(report, f", on {report.device}")
 
 
 def _tell(outcome: "EnhanceOutcome", output: BatchOutput, is_quiet: bool) -> None:

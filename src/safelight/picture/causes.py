@@ -43,6 +43,7 @@ _COMPRESSIONS = {
     34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000", 6: "old-style JPEG",
 }  # fmt: skip
 _SAMPLE_FORMATS = {2: "signed integers", 3: "float", 5: "complex integers", 6: "complex float"}
+_DNG_VERSION, _SUB_DIRECTORIES = 50706, 330
 _FRAMES = {0xC3: "is a lossless JPEG", 0xC9: "is a JPEG with arithmetic coding", 0xCB: "is a lossless JPEG"}
 
 
@@ -101,8 +102,16 @@ def _tiff(head: bytes) -> str | None:
     return tiff_cause(Page(ifd))
 
 
+def is_raw(page: Page) -> bool:
+    """Whether the page is that of a raw camera file: by DNG's version, by a mosaic, or a thumbnail of hidden pages."""
+    mosaic = page.number(tiff.PHOTOMETRIC, 1) in (32803, 34892)
+    return _DNG_VERSION in page.ifd or mosaic or (page.is_thumbnail and _SUB_DIRECTORIES in page.ifd)
+
+
 def tiff_cause(page: Page) -> str | None:
     """What libvips does not read in a page, with the mend."""
+    if is_raw(page):
+        return "is a raw camera file; develop it to TIFF first"
     bits, kind = page.number(tiff.BITS, 1), page.number(tiff.SAMPLE_FORMAT, 1)
     if kind in _SAMPLE_FORMATS and not (kind == 3 and bits == 32):
         return f"holds {bits}-bit {_SAMPLE_FORMATS[kind]}; convert it to 16 bits without sign or to 32-bit float first"

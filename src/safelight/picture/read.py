@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from safelight.errors import PictureError
 from safelight.picture import tiff
-from safelight.picture.causes import tiff_cause
+from safelight.picture.causes import is_raw, tiff_cause
 from safelight.picture.collect import collect, pages_of
 from safelight.picture.colours import colour_profile
 from safelight.picture.opening import READ, Source, cause_or, format_of_image, head_of, name_of, open_image
@@ -134,7 +134,7 @@ def _check_kind(image: pyvips.Image, name: str, container: str, page: tiff.Page 
             f"{name}: declares {image.width}x{image.height}, {megapixels:.0f} megapixels; "
             f"the limit is {max_megapixels:.0f}; raise it (--max-megapixels) if you trust the file"
         )
-    if page is not None and not supported(image) and (cause := tiff_cause(page)):
+    if page is not None and (is_raw(page) or not supported(image)) and (cause := tiff_cause(page)):
         raise PictureError(f"{name}: {cause}")
     if page is not None and page.unknown_channels:
         raise PictureError(

@@ -27,7 +27,7 @@ SUFFIXES = {
 }
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif": "avif"}
 """How the name of a new file ends, without the dot."""
-READABLE = frozenset({*SUFFIXES, ".heic", ".heif", ".gif"})
+READABLE = frozenset({*SUFFIXES, ".jfif", ".jpe", ".mpo", ".heic", ".heif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""

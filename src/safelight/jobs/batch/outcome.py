@@ -1,7 +1,7 @@
 """What became of each file of a batch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -20,12 +20,38 @@ class Outcome(Protocol):
     error: str | None
 
 
+class Report(Protocol):
+    """What became of a batch."""
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]: ...
+    @property
+    def passed_over(self) -> Mapping[str, int]: ...
+
+
 OutcomeT = TypeVar("OutcomeT", bound=Outcome)
 
 
 def count(outcomes: Sequence[Outcome], status: Status) -> int:
     """How many files became that."""
     return sum(outcome.status == status for outcome in outcomes)
+
+
+RAW = frozenset(
+    {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw", ".3fr", ".iiq"}
+)
+"""How names of raw camera files end."""
+
+
+def in_words(passed_over: Mapping[str, int]) -> str | None:
+    """What was passed over in folders, by kind: "12 passed over: 8 .bmp, 4 .jxl". None for nothing."""
+    if not passed_over:
+        return None
+    order = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
+    kinds = ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in order)
+    raw = sum(number for suffix, number in order if suffix in RAW)
+    advice = f" ({raw} raw camera file{'s' * (raw > 1)}: develop first)" if raw else ""
+    return f"{sum(passed_over.values())} passed over: {kinds}{advice}"
 
 
 def reason_of(source: Path, error: Exception) -> str:

@@ -5,6 +5,7 @@ loops of links.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,14 @@ from typing import Literal, Protocol
 
 from safelight.errors import UsageError
 from safelight.jobs.batch.results import Results
+from safelight.work.manifest import MANIFEST
+
+_SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
+)
+
+_NO_INPUTS = frozenset({MANIFEST, "thumbs.db", "desktop.ini"})
+"""Files that stand in many folders and are not worth a word."""
 
 
 class BatchSettings(Protocol):
@@ -58,6 +67,8 @@ class Plan:
     folder: Path
     verb: str
     tasks: list[FileTask] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """Files in the input folders that are of no kind that the verb reads, by suffix."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +107,13 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
         raise UsageError(f"{output}: {what}; name a folder with -o, or for one file one of {', '.join(naming.writes)}")
     if os.path.exists(output) and not os.path.isdir(output):
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
-    return Plan(settings, output, naming.verb, _checked(_mirrored(settings, naming)))
+    passed_over: Counter[str] = Counter()
+    tasks = _checked(_mirrored(settings, naming, passed_over))
+    return Plan(settings, output, naming.verb, tasks, passed_over)
 
 
-def _mirrored(settings: BatchSettings, naming: Naming) -> list[FileTask]:
-    """A task for every file.
+def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]) -> list[FileTask]:
+    """A task for every file; what is passed over is counted.
 
     Earlier results in the output folder, of a kind that the verb writes, are no inputs unless they are named.
     """
@@ -112,7 +125,7 @@ def _mirrored(settings: BatchSettings, naming: Naming) -> list[FileTask]:
         return source.suffix.lower() in naming.writes
 
     for entry in settings.inputs:
-        for source, below in _sources(entry, settings, naming.reads):
+        for source, below in _sources(entry, settings, naming.reads, passed_over):
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
                 tasks.append(FileTask(entry, settings.output, problem=problem))
@@ -123,7 +136,9 @@ def _mirrored(settings: BatchSettings, naming: Naming) -> list[FileTask]:
     return tasks
 
 
-def _sources(entry: Path, settings: BatchSettings, reads: frozenset[str]) -> Iterator[tuple[Path | None, Path]]:
+def _sources(
+    entry: Path, settings: BatchSettings, reads: frozenset[str], passed_over: Counter[str]
+) -> Iterator[tuple[Path | None, Path]]:
     """Each file, and the folder below the output that mirrors where it lies; None for an empty folder."""
     if not os.path.isdir(entry):
         yield entry, Path()
@@ -133,13 +148,23 @@ def _sources(entry: Path, settings: BatchSettings, reads: frozenset[str]) -> Ite
         here = Path(folder)
         if not settings.recursive:
             folders.clear()
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and os.path.realpath(here / f) != output)
+        folders[:] = sorted(f for f in folders if not _is_of_the_system(f) and os.path.realpath(here / f) != output)
         for name in sorted(files):
-            if Path(name).suffix.lower() in reads and not name.startswith(".") and not _is_special(here / name):
+            if name.startswith(".") or name.lower() in _NO_INPUTS or _is_special(here / name):
+                continue
+            suffix = Path(name).suffix.lower()
+            if suffix in reads:
                 is_empty = False
                 yield here / name, here.relative_to(entry)
+            else:
+                passed_over[suffix] += 1
     if is_empty:
         yield None, Path()
+
+
+def _is_of_the_system(folder: str) -> bool:
+    """Hidden folders, and those in which file servers and systems keep copies and thumbnails."""
+    return folder.startswith(".") or folder.lower() in _SYSTEM_FOLDERS
 
 
 def _is_special(path: Path) -> bool:

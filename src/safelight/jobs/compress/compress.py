@@ -33,7 +33,8 @@ def compress(
     plan = plan_compress(settings)
     codec = Codec.load(settings.model, settings.threads)
     restorer = Restorer.load("photo", threads=settings.threads) if settings.restore else None
-    return CompressReport(run(plan, CompressSteps(settings, codec, restorer), on_progress, on_outcome))
+    outcomes = run(plan, CompressSteps(settings, codec, restorer), on_progress, on_outcome)
+    return CompressReport(outcomes, plan.passed_over)
 
 
 def plan_compress(settings: CompressSettings) -> Plan:

@@ -32,7 +32,7 @@ def decompress(
     """
     plan = plan_decompress(settings)
     codec = Codec.load(settings.model, settings.threads)
-    return DecompressReport(run(plan, DecompressSteps(settings, codec), on_progress, on_outcome))
+    return DecompressReport(run(plan, DecompressSteps(settings, codec), on_progress, on_outcome), plan.passed_over)
 
 
 def plan_decompress(settings: DecompressSettings) -> Plan:

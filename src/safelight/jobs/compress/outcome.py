@@ -1,5 +1,6 @@
 """What became of each file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from safelight.jobs.batch.outcome import Status, count
@@ -47,6 +48,8 @@ class CompressReport:
 
     outcomes: list[CompressOutcome]
     """One for each file, in the order of the plan."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Files in the input folders that are no pictures, by suffix."""
 
     @property
     def failed(self) -> int:
@@ -65,6 +68,8 @@ class DecompressReport:
 
     outcomes: list[DecompressOutcome]
     """One for each file, in the order of the plan."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Files in the input folders that are no .latent files, by suffix."""
 
     @property
     def failed(self) -> int:

@@ -26,4 +26,5 @@ def enhance(
     """
     plan = plan_enhance(settings)
     restorer = Restorer.load(settings.model, settings.device, precision=settings.precision)
-    return EnhanceReport(run(plan, Steps(settings, restorer), on_progress, on_outcome), restorer.networks.device)
+    outcomes = run(plan, Steps(settings, restorer), on_progress, on_outcome)
+    return EnhanceReport(outcomes, restorer.networks.device, plan.passed_over)

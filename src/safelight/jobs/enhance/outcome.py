@@ -1,5 +1,6 @@
 """What became of each file, and of the whole batch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from safelight.jobs.batch.outcome import Status, count
@@ -34,6 +35,8 @@ class EnhanceReport:
     """One for each file, in the order of the plan."""
     device: str
     """Where the model ran."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Files in the input folders that are no pictures, by suffix."""
 
     @property
     def done(self) -> int:
