@@ -101,7 +101,7 @@ def flag_of(name: str, field: FieldInfo) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a recipe. Raises RecipeError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name an existing .toml recipe") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

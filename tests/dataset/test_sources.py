@@ -47,7 +47,30 @@ def test_folders_that_are_called_train_and_test_are_parts(rng, tmp_path):
     told = [(item.part, item.label) for item in open_set(tmp_path).items]
     assert told == [("test", "cat"), ("train", "cat"), ("train", "dog"), ("validation", None)]
     picture(rng, tmp_path / "cow" / "5.png")
-    assert open_set(tmp_path).classes == ("Test", "cow", "train", "val"), "then they are classes"
+    with pytest.raises(UsageError, match="Test, train, val, which sound like parts of a set, beside cow; put all"):
+        open_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("Training/cat/1.png", "Testing/cat/1.png"), [("test", "cat"), ("train", "cat")]),
+        (("archive/train2017/cat/1.png", "archive/VAL/dog/1.png"), [("validation", "dog"), ("train", "cat")]),
+        (
+            ("cat/train/1.png", "cat/test_set/1.png", "dog/Train/1.png"),
+            [("test", "cat"), ("train", "cat"), ("train", "dog")],
+        ),
+        (("train_data/1.png", "holdout/1.png"), [("test", None), ("train", None)]),
+        (
+            ("trainer/1.png", "contest/1.png", "evaluator/1.png"),
+            [(None, "contest"), (None, "evaluator"), (None, "trainer")],
+        ),
+    ],
+)
+def test_parts_go_by_all_their_usual_names(rng, tmp_path, names, told):
+    for name in names:
+        picture(rng, tmp_path / name)
+    assert [(item.part, item.label) for item in open_set(tmp_path).items] == told
 
 
 def test_a_flat_folder_has_no_labels(rng, tmp_path):

@@ -1,7 +1,7 @@
 """Where sets come from: a folder, an .npz, or a list in CSV or JSON lines.
 
-folder        class/…/picture; train/class/…/picture and so on, if all top folders are parts; or pictures without
-              sub-folders, for a set without labels
+folder        class/…/picture; train/class/…/picture or class/train/picture and so on, if all folders of a level are
+              parts (`dataset.parts`); or pictures without sub-folders, for a set without labels
 .npz          images, and if there are any labels, and names of the pictures or of the classes; or train_images,
               val_images, test_images and their labels, as MedMNIST has them
 .csv .jsonl   image (a path from where the list lies), and if there are any label and split
@@ -20,15 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, content_hash, eight_bits
+from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
 from safelight.work import file_sha256
-
-PARTS: dict[str, Part] = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test",
-}  # fmt: skip
-"""What lists call the parts of a set."""
 
 
 def open_set(path: Path) -> ImageSet:
@@ -60,8 +55,28 @@ def _folder(folder: Path) -> ImageSet:
         raise UsageError(
             f"{folder}: has pictures beside class folders ({loose}); move each into a class, or all out of them"
         )
-    in_parts = bool(tops) and all(top.lower() in PARTS for top in tops)
-    return _of_files(folder, [_item(path, in_parts) for path in files], others)
+    level = _level_of_parts(folder, files)
+    is_wrapped = level == 1 and len(tops) == 1 and all(len(path.parts) > 3 for path in files)
+    return _of_files(folder, [_item(path, level, is_wrapped) for path in files], others)
+
+
+def _level_of_parts(folder: Path, files: list[Path]) -> int | None:
+    """At which level below the folder all pictures lie in folders that are parts of a set; None for nowhere.
+
+    Raises UsageError where only some of them do.
+    """
+    for level in range(2):
+        names = sorted({path.parts[level] if len(path.parts) > level + 1 else "" for path in files})
+        parts = [name for name in names if part_of(name) is not None]
+        if parts and len(parts) == len(names):
+            return level
+        if parts and level == 0:
+            others = ", ".join(shown(name) for name in names if name not in parts)
+            raise UsageError(
+                f"{folder}: has {', '.join(parts)}, which sound like parts of a set, beside {others}; "
+                "put all pictures into parts, or rename the classes"
+            )
+    return None
 
 
 def _walk(folder: Path) -> tuple[list[Path], int]:
@@ -78,11 +93,14 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
     return sorted(files), others
 
 
-def _item(path: Path, in_parts: bool) -> Item:
-    """class/…/picture, or if all top folders are parts, part/class/…/picture."""
-    part = PARTS[path.parts[0].lower()] if in_parts else None
-    below = path.parts[1:] if in_parts else path.parts
-    return Item(str(path), shown(below[0]) if len(below) > 1 else None, part)
+def _item(path: Path, level: int | None, is_wrapped: bool) -> Item:
+    """class/…/picture; part/class/…/picture; class/part/picture; or all of that in a folder more, which is no class."""
+    folders = path.parts[1 if is_wrapped else 0 : -1]
+    if level is None:
+        return Item(str(path), shown(folders[0]) if folders else None)
+    part = path.parts[level]
+    label = next((name for name in folders if name != part), None)
+    return Item(str(path), None if label is None else shown(label), part_of(part))
 
 
 def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
@@ -134,11 +152,11 @@ def _listed(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> ImageS
         if not _is_a_name(str(row["image"])):
             raise UsageError(f"{path}: line {number} names an image by characters that no file has; mend or remove it")
         part = row.get("split") or None
-        if part is not None and str(part).lower() not in PARTS:
+        if part is not None and part_of(str(part)) is None:
             raise UsageError(f"{path}: line {number}: split '{part}' is not known; use train, validation or test")
         label = row.get("label")
         label = None if label in (None, "") else str(label)
-        items.append(Item(str(row["image"]), label, None if part is None else PARTS[str(part).lower()]))
+        items.append(Item(str(row["image"]), label, None if part is None else part_of(str(part))))
     if not items:
         raise UsageError(f"{path}: lists no pictures; add one line for each")
     unlabelled = sum(item.label is None for item in items)

@@ -11,13 +11,12 @@ from safelight.augmentation.chain import Sample
 from safelight.augmentation.shapes import Shape
 from safelight.dataset import ImageSet
 from safelight.dataset.images import check_range, eight_bits
+from safelight.dataset.parts import part_of_path
 from safelight.errors import PictureError, shown
 from safelight.picture import Picture, read, upright_size
 from safelight.picture.picture import Metadata
 
 IMAGES = "images"
-OTHER_PARTS = frozenset({"val", "valid", "validation", "test"})
-"""Folders whose pictures are not augmented."""
 Role = Literal["training", "other part", "beside"]
 """Of a file that goes along: a picture that variants are made of, one of another part, or what lies beside pictures."""
 
@@ -67,6 +66,10 @@ class AugmentableSet(Protocol):
     @property
     def images(self) -> ImageSet | None:
         """All pictures, if each has one label; None for a set with boxes, keypoints or masks."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What a person should know of how the set was read: what was dropped, and what stands for what."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -119,10 +122,22 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path for path in files if not any(part.startswith(".") for part in path.parts))
 
 
+def is_in(path: Path, folder: str) -> bool:
+    """Whether a folder of that name is above it, in capitals or not."""
+    return any(part.lower() == folder for part in path.parts[:-1])
+
+
+def is_augmented(path: Path) -> bool:
+    """Whether it is in no folder of another part than the training part."""
+    return part_of_path(path.parts[:-1]) in (None, "train")
+
+
 def beside_images(picture: Path, folder: str) -> Path:
-    """The last `images` of its path becomes `folder`."""
+    """The last `images` of its path becomes `folder`; with capitals as `images` has them."""
     parts = list(picture.parts)
-    parts[len(parts) - 2 - parts[-2::-1].index(IMAGES)] = folder
+    position = len(parts) - 2 - [part.lower() for part in parts[-2::-1]].index(IMAGES)
+    name = parts[position]
+    parts[position] = folder.upper() if name.isupper() else folder.title() if name[0].isupper() else folder
     return Path(*parts)
 
 

@@ -27,6 +27,7 @@ class ClassSet:
     """Where the files lie; None for arrays."""
     listed: bool
     """Whether labels are written as a list, instead of as folders."""
+    remarks: tuple[str, ...] = ()
 
     @staticmethod
     def of(images: ImageSet, folder: Path | None, listed: bool, source: Path) -> "ClassSet":

@@ -11,18 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    PositiveInt,
-    ValidationError,
-    field_validator,
-)
 
 from safelight.augmentation.chain import Sample
 from safelight.augmentation.sets.base import (
@@ -33,68 +22,22 @@ from safelight.augmentation.sets.base import (
     size_or_none,
     variant_name,
 )
+from safelight.augmentation.sets.coco_read import (
+    Annotation,
+    Coco,
+    Identifier,
+    Image,
+    Objects,
+    folder_of_pictures,
+    read_coco,
+)
 from safelight.augmentation.shapes import Shape, are_inside, box_area, polygon_area
 from safelight.errors import UsageError, shown
 from safelight.work import write_whole
 
 IMAGES, ANNOTATIONS = "images", "annotations.json"
-ROUNDING = 1.0
-"""Px by which a box may leave its picture."""
 MIRRORS = ("flip_horizontal", "flip_vertical")
 SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class _Image(_Entry):
-    id: int
-    file_name: str = Field(min_length=1)
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-
-
-class RunLengths(_Entry):
-    """A mask by the lengths of its runs of 0 and 1, column by column, as COCO has it for crowds."""
-
-    size: tuple[PositiveInt, PositiveInt]
-    """Height, width."""
-    counts: list[NonNegativeInt]
-
-    def polygons(self) -> list[list[float]]:
-        """Outlines of its parts, without holes."""
-        values = np.repeat(np.arange(len(self.counts)) % 2, self.counts).astype(np.uint8)
-        if len(values) != self.size[0] * self.size[1]:
-            raise ValueError(f"run lengths add up to {len(values)}, not to {self.size[0]} x {self.size[1]}")
-        mask = values.reshape(self.size[::-1]).T
-        wide = np.pad(np.ascontiguousarray(mask).repeat(2, 0).repeat(2, 1), 1)
-        outlines, _ = cv2.findContours(wide, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        return [((outline.reshape(-1, 2) - 0.5) / 2).ravel().tolist() for outline in outlines if len(outline) > 2]
-
-
-class _Annotation(_Entry):
-    image_id: int
-    category_id: int
-    bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-    segmentation: list[list[FiniteFloat]] | RunLengths = []
-    keypoints: list[FiniteFloat] = []
-
-    @field_validator("segmentation", mode="after")
-    @classmethod
-    def _as_polygons(cls, given: "list[list[float]] | RunLengths") -> list[list[float]]:
-        return given.polygons() if isinstance(given, RunLengths) else given
-
-
-class _Category(_Entry):
-    id: int
-    keypoints: list[str] = []
-
-
-class _Coco(_Entry):
-    images: list[_Image] = Field(min_length=1)
-    annotations: list[_Annotation]
-    categories: list[_Category]
 
 
 @dataclass(frozen=True)
@@ -103,38 +46,39 @@ class CocoSet:
 
     folder: Path
     """Of the pictures."""
-    known: _Coco
-    objects: dict[int, list[_Annotation]]
+    known: Coco
+    objects: dict[Identifier, list[Annotation]]
     """Annotations by the id of their image."""
     keypoint_names: dict[int, list[str]]
     """By the id of a category."""
+    remarks: tuple[str, ...] = ()
     images: None = None
 
     @staticmethod
-    def of(path: Path) -> "CocoSet":
-        """Raises UsageError for what is no COCO, or does not fit together."""
-        try:
-            known = _Coco.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[-1]
-            where = ".".join(map(str, first["loc"])) or "the whole"
-            raise UsageError(f"{path}: is no COCO file: {where}: {first['msg']}; mend it") from None
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror}); check the file") from None
+    def of(path: Path, strict: bool = False) -> "CocoSet":
+        """Raises UsageError for what is no COCO; if `strict` for an odd object or a missing picture, too."""
+        known = read_coco(path)
         names = [image.file_name for image in known.images]
         if len({image.id for image in known.images}) < len(names) or len(set(names)) < len(names):
             raise UsageError(f"{path}: lists a picture twice, or two by one id; mend its images")
-        folder = next((f for f in (path.parent, path.parent / IMAGES) if (f / names[0]).is_file()), path.parent)
+        folder = folder_of_pictures(path, known.images)
+        there = [image for image in known.images if (folder / image.file_name).is_file()]
         missing = [name for name in names if not (folder / name).is_file()]
-        if missing:
+        if missing and (strict or not there):
             raise UsageError(f"{path}: lists {missing[0]}, not in {folder} ({len(missing)} are missing); add it")
-        objects: dict[int, list[_Annotation]] = defaultdict(list)
-        sizes = {image.id: (image.width, image.height) for image in known.images}
-        keypoint_names = {category.id: category.keypoints for category in known.categories}
-        for number, annotation in enumerate(known.annotations):
-            _check(annotation, sizes, keypoint_names, f"{path}: annotation {getattr(annotation, 'id', number)}")
+        found = Objects(known)
+        remark = found.remark(path)
+        if remark and strict:
+            raise UsageError(f"{remark}; mend them, or leave --strict out")
+        remarks = [remark] if remark else []
+        if missing:
+            remarks.append(
+                f"{shown(path)}: {len(missing)} pictures are listed and not there ({shown(missing[0])} first)"
+            )
+        objects: dict[Identifier, list[Annotation]] = defaultdict(list)
+        for annotation in found.right:
             objects[annotation.image_id].append(annotation)
-        return CocoSet(folder, known, objects, keypoint_names)
+        return CocoSet(folder, known.model_copy(update={"images": there}), objects, found.keypoints, tuple(remarks))
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -182,7 +126,7 @@ class CocoSet:
         whole = self.known.model_dump(exclude_unset=True) | {"images": images, "annotations": annotations}
         write_whole(folder / ANNOTATIONS, json.dumps(whole))
 
-    def _annotations(self, picture: WrittenPicture, image: _Image) -> list[dict[str, Any]]:
+    def _annotations(self, picture: WrittenPicture, image: Image) -> list[dict[str, Any]]:
         """Of one picture of the enlarged set, without the ids."""
         own = self.objects.get(image.id, [])
         if picture.shapes is None:
@@ -191,7 +135,7 @@ class CocoSet:
         size = (image.width, image.height)
         return [self._moved(own[k], shape, size, is_mirrored) for k, shape in picture.shapes.items()]
 
-    def _moved(self, before: _Annotation, shape: Shape, size: tuple[int, int], is_mirrored: bool) -> dict[str, Any]:
+    def _moved(self, before: Annotation, shape: Shape, size: tuple[int, int], is_mirrored: bool) -> dict[str, Any]:
         """An annotation where its object is now."""
         x1, y1, x2, y2 = shape.box
         area = sum(map(polygon_area, shape.polygons)) if shape.polygons else box_area((x1, y1, x2, y2))
@@ -223,29 +167,7 @@ def _mirrored(name: str) -> str:
     return name
 
 
-def _check(
-    annotation: _Annotation, sizes: dict[int, tuple[int, int]], categories: dict[int, list[str]], where: str
-) -> None:
-    """Raises UsageError."""
-    image, category = annotation.image_id, annotation.category_id
-    if image not in sizes:
-        raise UsageError(f"{where}: is of image {image}, which is not listed; add the image or remove it")
-    if category not in categories:
-        raise UsageError(f"{where}: is of category {category}, which is not listed; add the category or remove it")
-    if any(len(p) < 6 or len(p) % 2 for p in annotation.segmentation):
-        raise UsageError(f"{where}: has a polygon of fewer than three points, or half a point; mend it")
-    expected = 3 * len(categories[category]) or len(annotation.keypoints)
-    if annotation.keypoints and (len(annotation.keypoints) != expected or len(annotation.keypoints) % 3):
-        raise UsageError(f"{where}: has keypoints that are no x, y, v for each of its category's; mend it")
-    (x, y, width, height), (across, down) = annotation.bbox, sizes[image]
-    inside = x >= -ROUNDING and y >= -ROUNDING and x + width <= across + ROUNDING and y + height <= down + ROUNDING
-    if not inside or width <= 0 or height <= 0:
-        raise UsageError(
-            f"{where}: box {list(annotation.bbox)} is empty or outside its picture of {across}x{down}; mend it"
-        )
-
-
-def _shape(annotation: _Annotation, size: tuple[int, int]) -> Shape:
+def _shape(annotation: Annotation, size: tuple[int, int]) -> Shape:
     x, y, width, height = annotation.bbox
     box = (max(0.0, x), max(0.0, y), min(float(size[0]), x + width), min(float(size[1]), y + height))
     polygons = tuple(np.array(p, dtype=np.float64).reshape(-1, 2) for p in annotation.segmentation)

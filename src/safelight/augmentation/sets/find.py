@@ -14,21 +14,20 @@ LISTS = (".npz", ".csv", ".jsonl")
 """Ends of the files that `dataset.open_set` reads."""
 
 
-def open_augmentable(path: Path, soft_labels: bool = False) -> AugmentableSet:
+def open_augmentable(path: Path, soft_labels: bool = False, strict: bool = False) -> AugmentableSet:
     """COCO's .json; YOLO's images/ and labels/; images/ and masks/; or whatever `dataset.open_set` reads.
 
-    `soft_labels` need a list, which folders are not. Raises UsageError for what does not fit together.
+    `soft_labels` need a list, which folders are not. `strict` refuses a set with an odd object, which is dropped
+    otherwise. Raises UsageError for what does not fit together.
     """
     if path.suffix.lower() == ".json" and path.is_file():
-        return CocoSet.of(path)
+        return CocoSet.of(path, strict)
     if path.is_dir():
-        inner = {
-            folder.name for folder in path.rglob("*") if folder.is_dir() and folder.name in (IMAGES, MASKS, LABELS)
-        }
+        inner = {folder.name.lower() for folder in path.rglob("*") if folder.is_dir()}
         if {IMAGES, MASKS} <= inner:
             return MaskSet.of(path)
         if {IMAGES, LABELS} <= inner:
-            return YoloSet.of(path)
+            return YoloSet.of(path, strict)
     if not path.exists() or not (path.is_dir() or path.suffix.lower() in LISTS):
         what = "is no set of pictures" if path.exists() else "does not exist"
         raise UsageError(f"{path}: {what}; name a folder, or a file that ends in {', '.join(LISTS)} or .json (COCO)")

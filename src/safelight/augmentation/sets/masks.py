@@ -8,12 +8,13 @@ from pathlib import Path
 from safelight.augmentation.chain import Sample
 from safelight.augmentation.sets.base import (
     IMAGES,
-    OTHER_PARTS,
     Original,
     SetPicture,
     WrittenPicture,
     beside_images,
     files_below,
+    is_augmented,
+    is_in,
     load_picture,
     size_or_none,
     variant_name,
@@ -34,13 +35,14 @@ class MaskSet:
     other_pairs: tuple[tuple[str, str], ...]
     """Of other parts."""
     images: None = None
+    remarks: tuple[str, ...] = ()
 
     @staticmethod
     def of(folder: Path) -> "MaskSet":
         """Raises UsageError for a picture without a mask, or a mask without a picture."""
         files = [path for path in files_below(folder) if path.suffix.lower() in READABLE]
-        pictures = [path for path in files if IMAGES in path.parts[:-1]]
-        masks = {path.with_suffix(""): path for path in files if MASKS in path.parts[:-1]}
+        pictures = [path for path in files if is_in(path, IMAGES)]
+        masks = {path.with_suffix(""): path for path in files if is_in(path, MASKS)}
         pairs: dict[Path, tuple[str, str]] = {}
         for picture in pictures:
             place = beside_images(picture, MASKS).with_suffix("")
@@ -51,7 +53,7 @@ class MaskSet:
         alone = sorted(masks.keys() - pairs.keys())
         if alone:
             raise UsageError(f"{shown(folder / masks[alone[0]])}: has no picture; add or remove it")
-        own = [pair for pair in pairs.values() if not OTHER_PARTS & {p.lower() for p in Path(pair[0]).parts}]
+        own = [pair for pair in pairs.values() if is_augmented(Path(pair[0]))]
         if not own:
             raise UsageError(f"{folder}: holds no pictures to train on in {IMAGES}/; add some")
         return MaskSet(folder, tuple(own), tuple(pair for pair in pairs.values() if pair not in own))

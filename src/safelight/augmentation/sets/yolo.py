@@ -5,7 +5,8 @@ class x1 y1 x2 y2 x3 y3 …     a polygon
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,14 @@ import numpy as np
 from safelight.augmentation.chain import Sample
 from safelight.augmentation.sets.base import (
     IMAGES,
-    OTHER_PARTS,
     Original,
     Role,
     SetPicture,
     WrittenPicture,
     beside_images,
     files_below,
+    is_augmented,
+    is_in,
     load_picture,
     variant_name,
 )  # fmt: skip
@@ -30,43 +32,45 @@ from safelight.picture import READABLE
 from safelight.work import write_whole
 
 LABELS, CLASSES = "labels", "classes.txt"
+CONFIGS = (".yaml", ".yml")
+_PATH = re.compile(r"^path:[^\n]*$", re.MULTILINE)
 ROUNDING = 1e-3
 """Share of the side by which written numbers may leave the picture."""
 
 
 @dataclass(frozen=True)
 class YoloSet:
-    """Pictures and their label files; those of validation and test go along unchanged, as does data.yaml."""
+    """Pictures and their label files; those of validation and test go along unchanged, as does data.yaml.
+
+    A picture without a label file has no objects.
+    """
 
     folder: Path
     pictures: tuple[str, ...]
     rest: tuple[str, ...]
     """Everything else that is copied."""
+    remarks: tuple[str, ...] = ()
     images: None = None
 
     @staticmethod
-    def of(folder: Path) -> "YoloSet":
-        """Raises UsageError for a picture without labels, or labels without a picture."""
+    def of(folder: Path, strict: bool = False) -> "YoloSet":
+        """Raises UsageError for a set without pictures; if `strict` for an odd object or labels of no picture, too."""
         files = files_below(folder)
-        pictures = [p for p in files if p.suffix.lower() in READABLE and IMAGES in p.parts[:-1]]
-        of_pictures = {label_file(p): p for p in pictures}
-        texts = {p for p in files if p.suffix == ".txt" and LABELS in p.parts[:-1] and p.name != CLASSES}
-        for path, problem in [
-            *((p, "has no picture") for p in sorted(texts - of_pictures.keys())),
-            *(
-                (of_pictures[p], f"has no labels in {p}; write an empty file for a picture without objects")
-                for p in sorted(of_pictures.keys() - texts)
-            ),
-        ]:
-            raise UsageError(f"{shown(folder / path)}: {problem}; add or remove it")
+        pictures = [p for p in files if p.suffix.lower() in READABLE and is_in(p, IMAGES)]
+        labels = {label_file(p) for p in pictures}
+        texts = {p for p in files if p.suffix.lower() == ".txt" and is_in(p, LABELS) and p.name != CLASSES}
         for config in files:
-            if config.suffix in (".yaml", ".yml") and "kpt_shape" in (folder / config).read_text("utf-8", "replace"):
+            if config.suffix in CONFIGS and "kpt_shape" in (folder / config).read_text("utf-8", "replace"):
                 raise UsageError(f"{folder / config}: keypoints are read from COCO only; convert the set to COCO")
-        training = [p for p in pictures if not OTHER_PARTS & {part.lower() for part in p.parts}]
+        training = [p for p in pictures if is_augmented(p)]
         if not training:
             raise UsageError(f"{folder}: has no pictures to train on; put some into {IMAGES}/ or {IMAGES}/train/")
-        own = {*training, *(label_file(p) for p in training)}
-        return YoloSet(folder, tuple(map(str, training)), tuple(str(p) for p in files if p not in own))
+        remarks = [*_of_no_picture(folder, sorted(texts - labels), strict), *_odd(folder, training, strict)]
+        bare = [p for p in training if not (folder / label_file(p)).is_file()]
+        if bare:
+            remarks.append(f"{len(bare)} pictures have no label file ({shown(bare[0])} first): they have no objects")
+        own = {*training, *(label_file(p) for p in training), *(texts - labels)}
+        return YoloSet(folder, tuple(map(str, training)), tuple(str(p) for p in files if p not in own), tuple(remarks))
 
     @property
     def names(self) -> Sequence[str]:
@@ -76,8 +80,7 @@ class YoloSet:
         return None
 
     def check(self) -> None:
-        for number in range(len(self.pictures)):
-            self._objects(number, (1, 1))
+        """All label files were read when the set was opened."""
 
     def load(self, number: int) -> SetPicture:
         picture, metadata = load_picture(self.folder / self.pictures[number])
@@ -92,8 +95,8 @@ class YoloSet:
         labels = [str(label_file(Path(name))) for name in self.pictures]
         return [
             *pictures,
-            *(Original(name, self.folder / name, "beside") for name in labels),
-            *(Original(name, self.folder / name, _role(Path(name))) for name in self.rest),
+            *(Original(name, self.folder / name, "beside") for name in labels if (self.folder / name).is_file()),
+            *(Original(name, self.folder / name, _role(Path(name))) for name in self.rest if not _is_config(name)),
         ]
 
     def write_beside(self, folder: Path, number: int, output: str, sample: Sample) -> list[Path]:
@@ -114,17 +117,54 @@ class YoloSet:
         return [target]
 
     def finish(self, folder: Path, written: Sequence[WrittenPicture]) -> None:
-        """Files with equal names say all themselves."""
+        """data.yaml, whose path is that of the enlarged set."""
+        for name in filter(_is_config, self.rest):
+            text = (self.folder / name).read_text(encoding="utf-8-sig", errors="surrogateescape")
+            adapted = _PATH.sub("path: .", text)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, adapted.encode("utf-8", "surrogateescape"))
 
     def _objects(self, number: int, size: tuple[int, int]) -> list[tuple[str, Shape]]:
-        path = self.folder / label_file(Path(self.pictures[number]))
-        rows = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [_object(row, size, f"{shown(path)}: line {k}") for k, row in enumerate(rows, 1) if row.strip()]
+        return [found for found, _ in _objects(self.folder / label_file(Path(self.pictures[number])), size) if found]
+
+
+def _is_config(name: str) -> bool:
+    return Path(name).suffix in CONFIGS and len(Path(name).parts) == 1
+
+
+def _of_no_picture(folder: Path, texts: Sequence[Path], strict: bool) -> list[str]:
+    """Raises UsageError if `strict` and there is one."""
+    if not texts:
+        return []
+    words = f"{len(texts)} label files have no picture ({shown(folder / texts[0])} first)"
+    if strict:
+        raise UsageError(f"{words}; add or remove them")
+    return [f"{words}: they were left out"]
+
+
+def _odd(folder: Path, pictures: Sequence[Path], strict: bool) -> list[str]:
+    """Raises UsageError if `strict` and an object is odd."""
+    problems = [problem for p in pictures for _, problem in _objects(folder / label_file(p), (1, 1)) if problem]
+    if problems and strict:
+        raise UsageError(problems[0])
+    return [f"{len(problems)} objects were left out, first: {problems[0]}"] if problems else []
+
+
+def _objects(path: Path, size: tuple[int, int]) -> Iterator[tuple[tuple[str, Shape] | None, str | None]]:
+    """Every object of a label file, or what is wrong with it; none if there is no file."""
+    if not path.is_file():
+        return
+    for k, row in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+        if row.strip():
+            try:
+                yield _object(row, size, f"{shown(path)}: line {k}"), None
+            except UsageError as error:
+                yield None, str(error)
 
 
 def _role(path: Path) -> Role:
     """Of a file that belongs to no picture that is augmented."""
-    return "other part" if path.suffix.lower() in READABLE and IMAGES in path.parts[:-1] else "beside"
+    return "other part" if path.suffix.lower() in READABLE and is_in(path, IMAGES) else "beside"
 
 
 def label_file(picture: Path) -> Path:

@@ -121,5 +121,7 @@ def _report(lines: Sequence[Line], prepared: Prepared, before: int) -> AugmentRe
         left_out=sum(not line["outputs"] and "failed" not in line for line in variants),
         failed=list(dict.fromkeys(line["failed"] for line in variants if "failed" in line)),
         different=[picture_of(line) for line in variants if line.get("different")],
-        warnings=list(dict.fromkeys(warning for line in lines for warning in line.get("warnings", ()))),
+        warnings=list(
+            dict.fromkeys([*prepared.pictures.remarks, *(w for line in lines for w in line.get("warnings", ()))])
+        ),
     )

@@ -45,7 +45,7 @@ def prepare(request: Request, bank: Bank | None = None) -> Prepared:
 
     Raises UsageError and BundleError for what does not fit together.
     """
-    pictures = open_augmentable(request.dataset, "latent_blend" in request.recipe.latent)
+    pictures = open_augmentable(request.dataset, "latent_blend" in request.recipe.latent, request.strict)
     pictures.check()
     _check_labels(request, pictures)
     vae = _open_vae(request)

@@ -36,6 +36,8 @@ class Request:
     """Whether the recipe's guard is heeded: what is replayed has passed it."""
     is_replayed: bool
     """Whether a manifest stands in for the recipe's file."""
+    strict: bool = False
+    """Whether a set with an odd object is refused."""
 
     @property
     def guard(self) -> Guard | None:
@@ -81,6 +83,7 @@ def request_of(settings: AugmentSettings, replay: Replay | None) -> Request:
         threads=settings.threads or max(1, cores() // settings.workers),
         is_guarded=replay is None,
         is_replayed=replay is not None,
+        strict=settings.strict,
         **facts,
     )
 

@@ -29,6 +29,7 @@ class AugmentSettings(Settings):
     preview: OptionalPath = option(None, "Write only a contact sheet, to this .png.")
     replay: OptionalPath = option(None, "A manifest.jsonl: make its variants again, bit for bit.")
     format: Format | None = option(None, "Of variants: png or jpeg. Default: png.")
+    strict: bool = option(False, "Refuse a set with an odd object, which is left out otherwise.", "--strict")
     workers: int = option(1, "Processes; the result is the same.", ge=1, le=256)
     threads: Positive | None = option(None, "Of each worker. Default: the cores, shared among the workers.")
 
