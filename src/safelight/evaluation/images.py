@@ -79,7 +79,7 @@ def evaluate_images(
     drawn = []
     for done, sampler in enumerate(vae.samplers, 2):
         on_progress(Progress(done, total, f"samples: {sampler}"))
-        drawn.append(draw_samples(vae, held_out.labels, sampler, settings.samples, seed))
+        drawn.append(draw_samples(vae, held_out.labels, sampler, count=settings.samples, seed=seed))
         numbers |= sample_numbers(vae, held_out, drawn[-1])
         pictures = drawn[-1].pictures
         rows = max(1, min(3, len(pictures) // SHOWN))

@@ -151,7 +151,7 @@ class Attention(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         width, rows, columns = h.shape[1:]
-        split = self.query_key_value(self.norm(h)).reshape(-1, 3, HEADS, width // HEADS, rows * columns)
+        split = self.query_key_value(self.norm(h)).reshape((-1, 3, HEADS, width // HEADS, rows * columns))
         query, key, value = split.transpose(3, 4).unbind(1)  # (B, heads, places, width/heads)
         weights = (query @ key.transpose(2, 3) / math.sqrt(width // HEADS)).softmax(dim=3)
         heads = (weights @ value).transpose(2, 3).reshape(-1, width, rows, columns)

@@ -100,10 +100,7 @@ def run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
 
 
 def _run_stage(training: Training, resume: bool) -> bool:
-    """One stage from where it is to its end. False if interrupted.
-
-    The averaged weights become the weights: those that were judged best, where there is a judge.
-    """
+    """One stage from where it is to its end. False if interrupted."""
     task, progress, stage = training.task, training.progress, training.stage
     parameters = task.trained(progress.stage)
     if progress.step == 0:
@@ -145,12 +142,18 @@ def _run_stage(training: Training, resume: bool) -> bool:
             _preview(training)
         if stopping and share < 1:
             return False
+    _end_stage(training)
+    return True
+
+
+def _end_stage(training: Training) -> None:
+    """The averaged weights become the weights: those that were judged best, where there is a judge."""
+    task, progress = training.task, training.progress
     if _enough(training):
         training.job.tell(f"no better for {task.patience} validations: the stage ends at step {progress.step}")
     if progress.best is not None and training.run.best.exists():
         training.ema.load_state_dict(load_file(training.run.best))
     training.ema.copy_to(task.model)
-    return True
 
 
 class Update(NamedTuple):

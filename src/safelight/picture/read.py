@@ -92,7 +92,7 @@ def _read_page(source: Source, page: tuple[int, tiff.Page | None], max_megapixel
 
 def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_megapixels: float) -> Picture:
     name, container = name_of(source), format_of_image(image)
-    _check_kind(image, name, container, page, max_megapixels)
+    _check_kind(image, name, container, page=page, max_megapixels=max_megapixels)
     found = collect(image, source, container, page)
     profile, more = colour_profile(image, found.metadata.icc, source, container)
     found.warnings += more

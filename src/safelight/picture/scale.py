@@ -131,7 +131,7 @@ def _is_photographic(pixels: NDArray[np.generic], missing: NDArray[np.bool_] | N
     beyond = [(0, rows * BLOCK_PX - pixels.shape[0]), (0, columns * BLOCK_PX - pixels.shape[1]), (0, 0)]
     values = pixels if missing is None else np.where(missing, 0, pixels)
     sums, counts = (
-        np.pad(x, beyond).reshape(rows, BLOCK_PX, columns, BLOCK_PX, -1).sum((1, 3), dtype=np.float64)
+        np.pad(x, beyond).reshape((rows, BLOCK_PX, columns, BLOCK_PX, -1)).sum((1, 3), dtype=np.float64)
         for x in (values, seen)
     )
     means = sums[counts > 0] / counts[counts > 0]

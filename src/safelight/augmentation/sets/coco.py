@@ -78,7 +78,8 @@ class CocoSet:
         objects: dict[Identifier, list[Annotation]] = defaultdict(list)
         for annotation in found.right:
             objects[annotation.image_id].append(annotation)
-        return CocoSet(folder, known.model_copy(update={"images": there}), objects, found.keypoints, tuple(remarks))
+        known = known.model_copy(update={"images": there})
+        return CocoSet(folder, known, objects, found.keypoints, remarks=tuple(remarks))
 
     @cached_property
     def names(self) -> Sequence[str]:

@@ -109,7 +109,7 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
     passed_over: Counter[str] = Counter()
     tasks = _checked(_mirrored(settings, naming, passed_over))
-    return Plan(settings, output, naming.verb, tasks, passed_over)
+    return Plan(settings, output, naming.verb, tasks, passed_over=passed_over)
 
 
 def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]) -> list[FileTask]:

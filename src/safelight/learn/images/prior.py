@@ -39,7 +39,7 @@ class PriorObjective(nn.Module):
         with autocast(self.stage.precision):
             with torch.no_grad():
                 latents = draw_latents(vae, images, [is_noisy * n for n in noise])
-            loss = flow_loss(prior, latents, [n for n in start if n.shape[1]], time, label)
+            loss = flow_loss(prior, latents, [n for n in start if n.shape[1]], time=time, label=label)
         return loss, {"flow_loss": loss}
 
 
@@ -76,7 +76,7 @@ def flow_loss(
 @torch.inference_mode()
 def fit_units(trainee: Trainee, subset: Subset, seed: int, is_noisy: bool) -> None:
     """Give the prior the mean and the spread of each channel of latents of training pictures."""
-    prior_of(trainee).fit_units(_latents_of(trainee.vae, subset, MOST_FOR_UNITS, seed, is_noisy))
+    prior_of(trainee).fit_units(_latents_of(trainee.vae, subset, MOST_FOR_UNITS, seed=seed, is_noisy=is_noisy))
 
 
 def _latents_of(vae: ImageVae, subset: Subset, most: int, seed: int, is_noisy: bool) -> list[Tensor]:
@@ -98,7 +98,7 @@ def validate_prior(trainee: Trainee, subset: Subset, seed: int, is_noisy: bool) 
         latents = draw_latents(trainee.vae, images, [float(is_noisy) * n for n in noise])
         start = [torch.randn(z.shape, generator=generator) for z in latents]
         time = flow_time(len(images.x), generator)
-        losses.append(flow_loss(prior, latents, start, time, labels_of(prior, images)))
+        losses.append(flow_loss(prior, latents, start, time=time, label=labels_of(prior, images)))
         counts.append(len(images.x))
     weights = torch.tensor(counts, dtype=torch.float32)
     return {"val_flow_loss": float((torch.stack(losses) * weights).sum() / weights.sum())}

@@ -149,7 +149,7 @@ class Vae:
             return noise
         if sampler == "flow":
             return self.flow_prior.draw(noise, labels)
-        return draw_from_aggregate(self.aggregate_posterior, noise, labels, temperature, seed)
+        return draw_from_aggregate(self.aggregate_posterior, noise, labels, temperature=temperature, seed=seed)
 
     @property
     def samplers(self) -> tuple[Sampler, ...]:
