@@ -239,3 +239,36 @@ def test_the_cases(tmp_path, name, variants, words):
     for path in out.rglob("*.png"):
         read(path)
     shutil.rmtree(out)
+
+
+def test_sets_that_use_few_of_their_bits_are_refused_in_words(rng, tmp_path):
+    for k in range(4):
+        (tmp_path / "set" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
+        values = rng.integers(0, 3600 if k else 4095, (16, 16, 1), dtype=np.uint16)
+        write(Picture(values), tmp_path / "set" / "ab"[k % 2] / f"{k}.tif")
+    for verb in (["data"], ["augment", "-o", tmp_path / "out", "--recipe", tmp_path / "r.toml"]):
+        (tmp_path / "r.toml").write_text(RECIPE)
+        done = run_cli(verb[0], tmp_path / "set", *verb[1:])
+        assert done.returncode == 2 and "(12 of 16 bits)" in done.stderr and "by 16 first" in done.stderr
+    write(Picture(np.full((16, 16, 1), 60000, np.uint16)), tmp_path / "set/a/bright.tif")
+    assert run_cli("data", tmp_path / "set").returncode == 0
+
+
+def test_files_of_other_kinds_are_counted(rng, tmp_path):
+    picture(rng, tmp_path / "a" / "1.png")
+    picture(rng, tmp_path / "b" / "2.png")
+    for name in ("a/3.bmp", "a/4.BMP", "b/5.jxl", "b/notes"):
+        (tmp_path / name).write_bytes(b"x")
+    told = run_cli("data", tmp_path).stdout
+    assert "other files, which are not looked at: 4: .bmp (2), .jxl (1), without a suffix (1)" in told
+
+
+@pytest.mark.slow
+def test_what_variants_do_not_keep_is_told(rng, tmp_path):
+    for label in "ab":
+        (tmp_path / "set" / label).mkdir(parents=True)
+        pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        write(Picture(pixels, alpha=np.full((16, 16, 1), 128, np.uint8)), tmp_path / "set" / label / "1.png")
+    (tmp_path / "r.toml").write_text(RECIPE)
+    done = run_cli("augment", tmp_path / "set", "-o", tmp_path / "out", "--recipe", tmp_path / "r.toml", "--copies", 1)
+    assert done.returncode == 0 and "transparency was laid on white in variants" in done.stderr

@@ -29,7 +29,7 @@ def test_sub_folders_are_classes(rng, tmp_path):
     (tmp_path / "linked").symlink_to(tmp_path.parent / f"{tmp_path.name}-elsewhere")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     images = open_set(tmp_path)
-    assert images.other_files == 1 and images.items[-1].name == "linked/5.png"
+    assert images.other_files == {".txt": 1} and images.items[-1].name == "linked/5.png"
     images = ImageSet(images.items[:-1], images.load, images.identify)
     assert [(item.name, item.label) for item in images.items] == [
         ("a/2.png", "a"),

@@ -70,7 +70,8 @@ def _words(report: InspectReport) -> Iterable[str]:
             yield f"{what}: {len(lines)}"
             yield from _some(lines)
     if report.other_files:
-        yield f"other files, which are not looked at: {report.other_files}"
+        kinds = {suffix or "without a suffix": count for suffix, count in report.other_files.items()}
+        yield f"other files, which are not looked at: {sum(kinds.values())}: {_counted(kinds)}"
 
 
 def _one_line(words: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -48,8 +48,8 @@ class ImageSet:
     """Position → pixels; raises PictureError for what cannot be read."""
     identify: Callable[[int], str]
     """Position → a hash of its file's bytes, or of its pixels in an array; raises PictureError likewise."""
-    other_files: int = 0
-    """Files beside them that are no pictures, or none of a kind that can be read."""
+    other_files: dict[str, int] = field(default_factory=dict)
+    """Suffix → files beside them that are no pictures, or none of a kind that can be read."""
 
     def __len__(self) -> int:
         return len(self.items)

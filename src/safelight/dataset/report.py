@@ -31,8 +31,8 @@ class InspectReport:
     """One line for each."""
     doubtful: list[str] = field(default_factory=list)
     """Of those that can be read, one line for each that is damaged, animated, or has more pages."""
-    other_files: int = 0
-    """Files beside them that are no pictures, or none of a kind that can be read."""
+    other_files: dict[str, int] = field(default_factory=dict)
+    """Suffix → files beside them that are no pictures, or none of a kind that can be read."""
     duplicates: list[list[str]] = field(default_factory=list)
     """Groups of pictures with the same pixels."""
     alike: list[list[str]] = field(default_factory=list)

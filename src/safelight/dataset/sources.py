@@ -12,14 +12,17 @@ import json
 import os
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, content_hash, eight_bits
+from safelight.dataset.levels import check_levels
 from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
@@ -79,9 +82,11 @@ def _level_of_parts(folder: Path, files: list[Path]) -> int | None:
     return None
 
 
-def _walk(folder: Path) -> tuple[list[Path], int]:
-    """Pictures below a folder, relative to it and in order, through links too; and how many other files there are."""
-    files, others, been = [], 0, set()
+def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """Pictures below a folder, relative to it and in order, through links too; and other files by their suffix."""
+    files: list[Path] = []
+    others: Counter[str] = Counter()
+    been: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         folders[:] = [] if real in been else sorted(name for name in folders if not name.startswith("."))
@@ -89,7 +94,7 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
         been.add(real)
         pictures = [name for name in names if Path(name).suffix.lower() in READABLE]
         files += [(Path(place) / name).relative_to(folder) for name in pictures]
-        others += len(names) - len(pictures)
+        others.update(Path(name).suffix.lower() for name in names if name not in set(pictures))
     return sorted(files), others
 
 
@@ -103,8 +108,9 @@ def _item(path: Path, level: int | None, is_wrapped: bool) -> Item:
     return Item(str(path), None if label is None else shown(label), part_of(part))
 
 
-def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
+def _of_files(folder: Path, items: Iterable[Item], others: Mapping[str, int] = MappingProxyType({})) -> ImageSet:
     items = tuple(items)
+    check_levels(folder, [item.name for item in items])
 
     def load(index: int) -> Loaded:
         path = folder / items[index].name
@@ -119,7 +125,7 @@ def _of_files(folder: Path, items: Iterable[Item], others: int = 0) -> ImageSet:
         except OSError as error:
             raise PictureError(f"{path}: cannot be read ({error.strerror}); check the file") from None
 
-    return ImageSet(items, load, identify, others)
+    return ImageSet(items, load, identify, dict(others))
 
 
 def _csv(path: Path) -> ImageSet:

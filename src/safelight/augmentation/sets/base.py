@@ -41,6 +41,13 @@ class SetPicture(NamedTuple):
     sample: Sample
     metadata: Metadata
     """What its variants keep: the colour profile."""
+    warnings: tuple[str, ...] = ()
+    """What its variants do not keep."""
+
+    @staticmethod
+    def of(picture: Picture, sample: Sample) -> "SetPicture":
+        """A sample made of a picture that `load_picture` has read."""
+        return SetPicture(sample, picture.metadata, picture.warnings)
 
 
 @dataclass(frozen=True)
@@ -97,15 +104,16 @@ class AugmentableSet(Protocol):
         """Write what describes the whole enlarged set. Raises OutputError."""
 
 
-def load_picture(path: Path) -> tuple[Picture, Metadata]:
-    """In its own depth, without alpha; and its colour profile. Raises PictureError."""
+def load_picture(path: Path) -> Picture:
+    """In its own depth, without alpha, with its colour profile alone. Raises PictureError."""
     picture = read(path)
     if picture.alpha is not None:
-        picture = Picture(eight_bits(picture, str(path)), metadata=picture.metadata)
+        told = (*picture.warnings, "transparency was laid on white in variants")
+        picture = Picture(eight_bits(picture, str(path)), metadata=picture.metadata, warnings=told)
     if picture.pixels.dtype == np.float32:
         check_range(picture.pixels, shown(path))
         picture = picture.with_(pixels=picture.pixels.clip(0, 1))
-    return picture, Metadata(icc=picture.metadata.icc)
+    return picture.with_(metadata=Metadata(icc=picture.metadata.icc))
 
 
 def size_or_none(path: Path) -> tuple[int, int] | None:

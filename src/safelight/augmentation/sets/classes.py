@@ -85,8 +85,8 @@ class ClassSet:
         item = self.images.items[position]
         if self.folder is None:
             return SetPicture(Sample(self.images.load(position).pixels, item.label), Metadata())
-        picture, metadata = load_picture(self.folder / item.name)
-        return SetPicture(Sample(picture.pixels, item.label), metadata)
+        picture = load_picture(self.folder / item.name)
+        return SetPicture.of(picture, Sample(picture.pixels, item.label))
 
     def variant_output(self, number: int, copy: int, suffix: str) -> str:
         return variant_name(self._place(self._training[number]), copy, suffix)

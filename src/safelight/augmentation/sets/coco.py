@@ -99,9 +99,9 @@ class CocoSet:
 
     def load(self, number: int) -> SetPicture:
         image = self.known.images[number]
-        picture, metadata = load_picture(self.folder / image.file_name)
+        picture = load_picture(self.folder / image.file_name)
         shapes = tuple(_shape(a, picture.size) for a in self.objects.get(image.id, []))
-        return SetPicture(Sample(picture.pixels, shapes=shapes), metadata)
+        return SetPicture.of(picture, Sample(picture.pixels, shapes=shapes))
 
     def variant_output(self, number: int, copy: int, suffix: str) -> str:
         return str(Path(IMAGES, variant_name(self.names[number], copy, suffix)))

@@ -83,9 +83,11 @@ class YoloSet:
         """All label files were read when the set was opened."""
 
     def load(self, number: int) -> SetPicture:
-        picture, metadata = load_picture(self.folder / self.pictures[number])
+        picture = load_picture(self.folder / self.pictures[number])
         objects = self._objects(number, picture.size)
-        return SetPicture(Sample(picture.pixels, shapes=tuple(shape for _, shape in objects)), metadata)
+        return SetPicture(
+            Sample(picture.pixels, shapes=tuple(shape for _, shape in objects)), metadata, picture.warnings
+        )
 
     def variant_output(self, number: int, copy: int, suffix: str) -> str:
         return variant_name(self.pictures[number], copy, suffix)

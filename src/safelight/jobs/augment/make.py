@@ -25,6 +25,8 @@ class Variant:
     """None if every draw was refused, or it failed."""
     record: VariantRecord | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
+    """What it does not keep of its picture."""
     refusals: tuple[str, ...] = ()
     """Why draws before it were refused."""
     failure: str | None = None
@@ -51,8 +53,10 @@ def make_variants(prepared: Prepared, tasks: Sequence[VariantTask]) -> list[Vari
                 failure = f"{prepared.pictures.names[task.key.picture]}: {sample.why}"
                 made[task.key] = Variant(task, refusals=refused[task.key], failure=failure)
             elif why is None:
-                metadata = loaded[task.key.picture].metadata
-                made[task.key] = Variant(task, sample, record, metadata=metadata, refusals=refused[task.key])
+                _, metadata, told = loaded[task.key.picture]
+                made[task.key] = Variant(
+                    task, sample, record, metadata=metadata, warnings=told, refusals=refused[task.key]
+                )
             else:
                 refused[task.key] += (why,)
                 again.append(task)

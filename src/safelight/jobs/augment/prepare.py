@@ -94,10 +94,10 @@ def _form(request: Request, pictures: AugmentableSet, vae: Vae | None) -> Form |
 
 
 def _loaded(pictures: AugmentableSet, form: Form | None, number: int) -> SetPicture:
-    sample, metadata = pictures.load(number)
+    sample, metadata, warnings = pictures.load(number)
     if form is not None:
         sample = replace(sample, image=fitted(in_bytes(sample.image), form))
-    return SetPicture(sample, metadata)
+    return SetPicture(sample, metadata, warnings)
 
 
 def _check_form(pictures: AugmentableSet, form: Form | None, vae: Vae) -> None:

@@ -66,7 +66,7 @@ def write_variant(prepared: Prepared, variant: Variant, folder: Path) -> Written
         why = f"cannot be made ({error.strerror}); check the folder and the disk"
         raise OutputError(f"{target.parent}: {why}") from None
     try:
-        warnings = _write_picture(sample, record, variant.metadata, target)
+        warnings = [*variant.warnings, *_write_picture(sample, record, variant.metadata, target)]
         beside = pictures.write_beside(folder, number, output, sample)
     except OutputError as error:
         target.unlink(missing_ok=True)
