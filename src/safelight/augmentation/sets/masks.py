@@ -81,9 +81,7 @@ class MaskSet:
     def load(self, number: int) -> SetPicture:
         name, name_of_mask = self.pairs[number]
         picture = load_picture(self.folder / name)
-        return SetPicture(
-            Sample(picture.pixels, mask=read(self.folder / name_of_mask).pixels), metadata, picture.warnings
-        )
+        return SetPicture.of(picture, Sample(picture.pixels, mask=read(self.folder / name_of_mask).pixels))
 
     def variant_output(self, number: int, copy: int, suffix: str) -> str:
         return variant_name(self.pairs[number][0], copy, suffix)

@@ -85,9 +85,7 @@ class YoloSet:
     def load(self, number: int) -> SetPicture:
         picture = load_picture(self.folder / self.pictures[number])
         objects = self._objects(number, picture.size)
-        return SetPicture(
-            Sample(picture.pixels, shapes=tuple(shape for _, shape in objects)), metadata, picture.warnings
-        )
+        return SetPicture.of(picture, Sample(picture.pixels, shapes=tuple(shape for _, shape in objects)))
 
     def variant_output(self, number: int, copy: int, suffix: str) -> str:
         return variant_name(self.pictures[number], copy, suffix)
