@@ -1,6 +1,9 @@
 """JPEG, PNG, WebP and HEIC files as cameras and programs write them: right values, warnings, nothing silently lost."""
 
+import json
+import shutil
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from PIL import Image
 from safelight.errors import PictureError
 from safelight.picture import read, upright_size, write
 from safelight.picture.iptc import as_records
-from safelight.picture.png import png_chunks
+from safelight.picture.png import png_chunks, text_chunk
 from tests.support import DATA, XMP
 
 CASES = DATA.parent / "cases" / "pictures"
@@ -195,3 +198,51 @@ def test_phone_pictures_are_read(tmp_path):
 def rewritten_to(path: Path, out: Path) -> tuple[Path, list[str]]:
     picture = read(path)
     return out, [*picture.warnings, *write(picture, out)]
+
+
+def test_texts_are_kept_where_the_format_has_them_and_told_elsewhere(tmp_path, pixels):
+    texts = [("Author", "J\xf6rg"), ("Title", "\u65e5\u672c")]
+    png_with(pixels, tmp_path / "a.png", *[text_chunk(*text) for text in texts], behind=True)
+    assert set(read(tmp_path / "a.png").metadata.texts) == set(texts)
+    out, warnings = rewritten(tmp_path / "a.png", "out.png")
+    assert set(read(out).metadata.texts) == set(texts) and not warnings
+    with Image.open(out) as image:
+        image.load()
+        assert image.text["Author"] == "J\xf6rg" and image.text["Title"] == "\u65e5\u672c"
+    _, warnings = rewritten(tmp_path / "a.png", "out.jpg")
+    assert warnings == ["text was left out, since jpeg does not hold it here: Author, Title"]
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", comment="shot from the roof")
+    out, warnings = rewritten(tmp_path / "a.jpg", "out.jpg")
+    with Image.open(out) as image:
+        assert image.info["comment"] == b"shot from the roof" and not warnings
+    assert read(rewritten(tmp_path / "a.jpg", "b.png")[0]).metadata.texts == (("Comment", "shot from the roof"),)
+    write(read(tmp_path / "a.jpg"), tmp_path / "bare.jpg", metadata="strip")
+    assert not read(tmp_path / "bare.jpg").metadata.texts
+
+
+@pytest.mark.parametrize(("chunks", "told"), [([(b"gAMA", 100000)], True), ([(b"gAMA", 45455)], False)])
+def test_another_gamma_is_told(tmp_path, pixels, chunks, told):
+    png_with(pixels, tmp_path / "a.png", *[(name, struct.pack(">I", value)) for name, value in chunks], behind=False)
+    assert any("gamma of 1 was left out" in warning for warning in read(tmp_path / "a.png").warnings) == told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not at hand")
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_exiftool_finds_all_tags_again(tmp_path, pixels, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path)
+    said = {"Artist": "A. Person", "Copyright": "C", "ImageDescription": "sunset", "Make": "M", "ISO": "400"}
+    said |= {"LensModel": "L", "XMP:Title": "Boat", "XMP:Rating": "4", "XMP-mwg-rs:RegionName": "Face"}
+    said |= {"GPSLatitude": "10", "GPSLatitudeRef": "N", "UserComment": "hello"}
+    command = ["exiftool", "-q", "-m", "-overwrite_original", *(f"-{key}={value}" for key, value in said.items())]
+    subprocess.run([*command, str(path)], check=True, capture_output=True)
+    out, warnings = rewritten(path, f"out.{suffix}")
+    groups = ("IFD0:", "ExifIFD:", "GPS:", "XMP", "PNG:")
+    before, after = (
+        json.loads(subprocess.run(["exiftool", "-j", "-G1", str(p)], check=True, capture_output=True).stdout)[0]
+        for p in (path, out)
+    )
+    own = ("Compression", "StripOffsets", "RowsPerStrip", "StripByteCounts", "ProfileName", "XMPToolkit")
+    lost = {k: v for k, v in before.items() if k.startswith(groups) and not k.endswith(own) and after.get(k) != v}
+    assert not lost and not warnings

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field, replace
 import pyvips
 
 from safelight.picture import companions, containers, exif, tiff, xmp
+from safelight.picture.causes import jpeg_segments
 from safelight.picture.opening import Source, stream_of
 from safelight.picture.picture import Metadata
-from safelight.picture.png import png_chunks, raw_profile
+from safelight.picture.png import png_chunks, raw_profile, text_of
 from safelight.picture.tiff import Page
 
 GDAL_NO_DATA = 42113
+JPEG_COMMENT = 0xFE
+SRGB_GAMMA = 45455
+"""As PNG's gAMA says it."""
 
 
 @dataclass
@@ -59,9 +63,12 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         found.missing = _missing(page)
     if container == "jpeg":
         with stream_of(source) as file:
-            lost, packet = companions.left_out(file.read(), found.metadata.xmp)
+            data = file.read()
+        lost, packet = companions.left_out(data, found.metadata.xmp)
         found.warnings += lost
-        found.metadata = replace(found.metadata, xmp=packet)
+        comments = [payload for marker, payload in jpeg_segments(data) if marker == JPEG_COMMENT]
+        texts = tuple(("Comment", comment.decode("utf-8", "replace").rstrip("\0")) for comment in comments)
+        found.metadata = replace(found.metadata, xmp=packet, texts=texts)
     packet = found.metadata.xmp
     found.metadata = replace(
         found.metadata,
@@ -84,6 +91,8 @@ def _missing(page: Page) -> float | None:
 def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes | None:
     """All that stands in a PNG's chunks, before and behind the pixels; returns the EXIF block."""
     profiles: dict[str, bytes] = {}
+    texts: list[tuple[str, str]] = []
+    gamma = SRGB_GAMMA
     with stream_of(source) as file:
         for name, payload in png_chunks(file):
             if name == b"eXIf":
@@ -94,8 +103,19 @@ def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes
                 profiles.setdefault("xmp", payload.split(b"\0", 5)[-1])
             elif name in (b"zTXt", b"tEXt") and payload.startswith(b"Raw profile type "):
                 profiles |= {kind: data for kind, data in raw_profile(name, payload) if kind not in profiles}
+            elif name in (b"zTXt", b"tEXt", b"iTXt") and (text := text_of(name, payload)) is not None:
+                texts.append(text)
+            elif name == b"gAMA" and len(payload) == 4:
+                gamma = struct.unpack(">I", payload)[0]
+            elif name in (b"sRGB", b"cICP"):
+                gamma = SRGB_GAMMA  # which overrules it
     kept = found.metadata
-    found.metadata = replace(kept, xmp=kept.xmp or profiles.get("xmp"), iptc=kept.iptc or profiles.get("iptc"))
+    xmp_packet, iptc = kept.xmp or profiles.get("xmp"), kept.iptc or profiles.get("iptc")
+    found.metadata = replace(kept, xmp=xmp_packet, iptc=iptc, texts=tuple(texts))
+    if kept.icc is None and abs(gamma - SRGB_GAMMA) > 1000:
+        found.warnings.append(
+            f"its gamma of {gamma / 1e5:g} was left out; other programs may show it brighter or darker"
+        )
     return block or profiles.get("exif")
 
 

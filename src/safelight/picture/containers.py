@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from safelight.picture.picture import Metadata
+from safelight.picture.png import text_chunk
 
 _EXIF_PREFIX = b"Exif\0\0"
 _PNG_XMP = b"XML:com.adobe.xmp\0"
@@ -50,16 +51,17 @@ def density_dpi(file: BinaryIO, container: str) -> tuple[float, float] | None:
 
 
 def with_exact(encoded: bytes, container: str, metadata: Metadata) -> bytes:
-    """The same JPEG, PNG or WebP with exactly this EXIF and density, or none; in PNG also this XMP."""
+    """The same JPEG, PNG or WebP with exactly this EXIF, density and text, or none; in PNG also this XMP."""
     if container == "jpeg":
-        return _jpeg(encoded, metadata.exif, metadata.dpi)
+        return _jpeg(encoded, metadata)
     if container == "png":
         return _png(encoded, metadata)
     return _webp(encoded, metadata.exif)
 
 
-def _jpeg(encoded: bytes, exif: bytes | None, dpi: tuple[float, float] | None) -> bytes:
-    """JFIF first, then EXIF, then what was there; libvips writes only one of the two."""
+def _jpeg(encoded: bytes, metadata: Metadata) -> bytes:
+    """JFIF first, then EXIF, then what was there, then comments; libvips writes only one of the first two."""
+    exif, dpi = metadata.exif, metadata.dpi
     others, rest = b"", 2
     for part in _jpeg_segments(encoded):
         if not part.payload.startswith((b"JFIF\0", _EXIF_PREFIX)):
@@ -68,7 +70,8 @@ def _jpeg(encoded: bytes, exif: bytes | None, dpi: tuple[float, float] | None) -
     unit, (x, y) = (1, dpi) if dpi else (0, (1, 1))
     jfif = b"JFIF\0\1\1" + struct.pack(">BHH", unit, *(min(max(round(d), 1), 65535) for d in (x, y))) + b"\0\0"
     segments = [_segment(b"\xe0", jfif)] + ([_segment(b"\xe1", _EXIF_PREFIX + exif)] if exif is not None else [])
-    return encoded[:2] + b"".join(segments) + others + encoded[rest:]
+    comments = [_segment(b"\xfe", text.encode()) for _, text in metadata.texts]
+    return encoded[:2] + b"".join(segments) + others + b"".join(comments) + encoded[rest:]
 
 
 def _segment(marker: bytes, payload: bytes) -> bytes:
@@ -95,6 +98,7 @@ def _png(encoded: bytes, metadata: Metadata) -> bytes:
         chunks.insert(1, _png_chunk(b"iTXt", _PNG_XMP + b"\0\0\0\0" + metadata.xmp))
     if metadata.exif is not None:
         chunks.insert(1, _png_chunk(b"eXIf", metadata.exif))
+    chunks[1:1] = [_png_chunk(*text_chunk(key, text)) for key, text in metadata.texts]
     return encoded[:8] + b"".join(chunks)
 
 

@@ -24,6 +24,8 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    """Key and text of what a PNG's text chunks say; the comment of a JPEG has the key `Comment`."""
 
     def of_one_page(self, pages: int) -> "Metadata":
         """The same for one page of several: descriptions no longer count pages that are not there."""

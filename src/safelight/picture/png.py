@@ -23,6 +23,28 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         file.seek(4, 1)
 
 
+def text_of(name: bytes, payload: bytes) -> tuple[str, str] | None:
+    """Key and text of a text chunk (PNG, third edition, §11.3.3); None for what is damaged."""
+    key, _, rest = payload.partition(b"\0")
+    try:
+        if name == b"tEXt":
+            return key.decode("latin-1"), rest.decode("latin-1")
+        if name == b"zTXt":
+            return key.decode("latin-1"), zlib.decompressobj().decompress(rest[1:], _MOST_TEXT).decode("latin-1")
+        packed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[2]
+        return key.decode("latin-1"), (zlib.decompressobj().decompress(text, _MOST_TEXT) if packed else text).decode()
+    except (zlib.error, UnicodeDecodeError, IndexError):
+        return None
+
+
+def text_chunk(key: str, text: str) -> tuple[bytes, bytes]:
+    """Name and payload of a chunk that says it."""
+    try:
+        return b"tEXt", key.encode("latin-1") + b"\0" + text.encode("latin-1")
+    except UnicodeEncodeError:
+        return b"iTXt", key.encode("latin-1", "replace") + b"\0\0\0\0\0" + text.encode()
+
+
 def raw_profile(name: bytes, payload: bytes) -> Iterator[tuple[str, bytes]]:
     """ImageMagick's way: a kind, a length, and the bytes as hexadecimal text."""
     keyword, _, rest = payload.partition(b"\0")

@@ -35,6 +35,8 @@ _LITTLE_ROOM_BYTES = 65536
 UNDERSHOOT = 0.05
 """Float values down to here are black and a little less: noise of dark parts."""
 HOLDS_IPTC = ("jpeg", "tiff")
+MOST_COMMENT_BYTES = 65533
+"""Of a JPEG."""
 _PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: tiff.Value(3, 1, b"\1\0")}))
 
 
@@ -131,7 +133,7 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
 def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:
     """The blocks that are wanted."""
     if keep == "strip":
-        return replace(blocks, exif=None, xmp=None, iptc=None)
+        return replace(blocks, exif=None, xmp=None, iptc=None, texts=())
     if keep == "strip-gps":
         return replace(blocks, exif=_without_gps(blocks.exif), xmp=blocks.xmp and xmp.without_gps(blocks.xmp))
     return blocks
@@ -155,11 +157,19 @@ def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Me
     if container != "tiff" and kept.exif and exif.MEASURING_TAGS & exif.parse(kept.exif).main.keys():
         warnings.append(f"GeoTIFF's and GDAL's tags were left out, since {container} does not hold them")
         kept = replace(kept, exif=exif.serialise(exif.parse(kept.exif).without_measures()))
+    held = [(key, text) for key, text in kept.texts if container == "png" or _fits_jpeg(container, key, text)]
+    if lost := sorted({key for key, text in kept.texts if (key, text) not in held}):
+        warnings.append(f"text was left out, since {container} does not hold it here: {', '.join(lost)}")
+    kept = replace(kept, texts=tuple(held))
     if container not in HOLDS_IPTC and kept.iptc:
         warnings.append(f"IPTC was left out, since {container} does not hold it here; its XMP is kept")
     if container == "avif" and kept.exif and exif.MAKER_NOTE in exif.parse(kept.exif).exif:
         warnings.append("the MakerNote in EXIF may be damaged, since avif's is rewritten on the way")
     return kept, warnings
+
+
+def _fits_jpeg(container: str, key: str, text: str) -> bool:
+    return container == "jpeg" and key == "Comment" and len(text.encode()) <= MOST_COMMENT_BYTES
 
 
 def _without_gps(block: bytes | None) -> bytes | None:

@@ -69,7 +69,10 @@ class CompressSteps:
     def load(self, task: FileTask) -> Picture:
         """The picture, with the metadata that is to be kept. Raises PictureError."""
         picture = read(task.source, self.settings.max_megapixels)
-        return picture.with_(metadata=filtered_metadata(picture.metadata, self.settings.metadata))
+        kept = filtered_metadata(picture.metadata, self.settings.metadata)
+        keys = ", ".join(key for key, _ in kept.texts)
+        told = [f"text was left out, since a .latent file does not hold it: {keys}"] if keys else []
+        return picture.with_(metadata=kept, warnings=(*picture.warnings, *told))
 
     def work(
         self, task: FileTask, picture: Picture, on_share: Callable[[float], None]

@@ -48,7 +48,10 @@ def unpack_extras(data: bytes, header: Header, salvage: bool) -> tuple[Metadata,
             if not salvage:
                 raise PictureError(f"its {line}; copy the file again, or save the rest with --salvage") from None
             lost.append(line)
-    return Metadata(**blocks, dpi=dpi), alpha, lost
+    kept = Metadata(
+        icc=blocks.get("icc"), exif=blocks.get("exif"), xmp=blocks.get("xmp"), iptc=blocks.get("iptc"), dpi=dpi
+    )
+    return kept, alpha, lost
 
 
 def _density(content: bytes) -> tuple[float, float]:
