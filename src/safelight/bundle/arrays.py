@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import BundleError
+from safelight.work import read_small
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+_DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError)
+"""What zipfile raises for archives that are broken, encrypted or compressed in ways that it does not know."""
+MOST_BYTES = 1 << 30
 _INTEGERS = {"I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U32": "<u4"}
 _Kind = TypeVar("_Kind", bound="DataclassInstance")
 
@@ -28,9 +33,16 @@ def save_arrays(arrays: "DataclassInstance", path: Path) -> None:
 def load_arrays(kind: type[_Kind], path: Path) -> _Kind:
     """The inverse, in float32. Raises BundleError for anything but what `save_arrays` writes."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return kind(**{name: arrays[name].astype(np.float32) for name in arrays})
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        data = io.BytesIO(read_small(path, MOST_BYTES))
+        with zipfile.ZipFile(data) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise ValueError("its arrays are too large")
+        with np.load(data, allow_pickle=False) as arrays:
+            values = {name: arrays[name].astype(np.float32) for name in arrays}
+        if not all(np.isfinite(array).all() for array in values.values()):
+            raise ValueError("it has numbers that are not finite")
+        return kind(**values)
+    except (*_DAMAGED, OSError, EOFError, ValueError, TypeError, MemoryError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
 
 

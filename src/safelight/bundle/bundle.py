@@ -23,9 +23,13 @@ from pydantic import BaseModel, ValidationError
 from safelight.bundle.card import NETWORK_NAME, BundleTask, Card
 from safelight.bundle.tasks import TASKS
 from safelight.errors import BundleError, OutputError
-from safelight.work import file_sha256, replacing
+from safelight.work import file_sha256, read_small, replacing
 
 SUMS = "SHA256SUMS"
+MOST_SMALL_BYTES = 1 << 20
+"""Of a card, of checksums and of other JSON."""
+MOST_BYTES = 4 << 30
+"""Of all files of a zip together."""
 FIRST_TASK = "restore"
 """The task of a card that names none."""
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
@@ -71,7 +75,9 @@ def open_bundle(path: Path) -> Bundle[Card]:
 def read_part(kind: type[_Part], path: Path) -> _Part:
     """A JSON file of a verified bundle. Raises BundleError if it is not as its class promises."""
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(read_small(path, MOST_SMALL_BYTES))
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); export the bundle again") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -135,8 +141,8 @@ def _verify(folder: Path, path: Path) -> BundleTask:
 def unverified_card(folder: Path) -> dict[str, Any]:
     """Empty for a card that cannot be read, which `_verify` refuses."""
     try:
-        card = json.loads((folder / "card.json").read_bytes())
-    except (OSError, ValueError):
+        card = json.loads(read_small(folder / "card.json", MOST_SMALL_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     return card if isinstance(card, dict) else {}
 
@@ -159,7 +165,7 @@ def _check_schema(folder: Path, path: Path) -> None:
 
 def _sums(folder: Path, path: Path) -> dict[str, str]:
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = read_small(folder / SUMS, MOST_SMALL_BYTES).decode().splitlines()
         return {name: digest for digest, name in (line.split() for line in lines)}
     except (OSError, ValueError):
         raise BundleError(
@@ -183,6 +189,8 @@ def _unpacked(path: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=cache))
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise BundleError(f"{path}: unpacks to more than {MOST_BYTES >> 30} GB, which no bundle does")
             for name in {SUMS, *filter(_belongs, archive.namelist())}:
                 (fresh / name).parent.mkdir(exist_ok=True)
                 with archive.open(name) as source, (fresh / name).open("wb") as target:

@@ -56,8 +56,15 @@ class Graphs:
                 self.device = "cpu"
 
     def run(self, file: str, outputs: list[str], feeds: Mapping[str, NDArray[Any]]) -> list[Array]:
-        """The named outputs of a graph. Raises BundleError for a file that is no graph, MemoryError."""
-        return run_graph(self._graph(file), outputs, feeds)
+        """The named outputs of a graph. Raises BundleError for a file that is not the right graph, MemoryError."""
+        graph = self._graph(file)
+        try:
+            return run_graph(graph, outputs, feeds)
+        except MemoryError:
+            raise
+        except Exception as error:  # onnxruntime raises its own classes, all of them straight from Exception
+            line = " ".join(str(error).split())[:200]
+            raise BundleError(f"{self.folder / file}: does not run ({line}); export the bundle again") from None
 
     def _graph(self, file: str) -> Any:
         if file not in self._open:

@@ -1,5 +1,6 @@
 """Files are written beside their final name and renamed: a reader sees the old file or the new one, never a half."""
 
+import errno
 import os
 import re
 import uuid
@@ -26,6 +27,15 @@ def replacing(target: Path) -> Iterator[Path]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_small(path: Path, most_bytes: int) -> bytes:
+    """All of a file that is meant to be small. Raises OSError for a larger one, and for pipes, devices and folders."""
+    if not path.is_file():
+        raise OSError(errno.ENOENT, "no such file")
+    if path.stat().st_size > most_bytes:
+        raise OSError(errno.EFBIG, f"more than {most_bytes} bytes")
+    return path.read_bytes()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -12,7 +12,7 @@ SCHEMA = 1
 class Group(CardPart):
     """Channels of the fine rung that are coded together."""
 
-    channels: int = Field(gt=0)
+    channels: int = Field(gt=0, le=768)
     parities: Literal[1, 2]
     """2 if the positions of even parity are coded before those of odd parity."""
 
@@ -25,12 +25,12 @@ class CodecCard(Card):
 
     schema_version: int = SCHEMA
     task: Literal["codec"]
-    programs: tuple[Annotated[str, Field(pattern=NETWORK_NAME)], ...] = Field(min_length=1)
+    programs: tuple[Annotated[str, Field(pattern=NETWORK_NAME)], ...] = Field(min_length=1, max_length=100)
     """Its networks."""
-    groups: tuple[Group, ...] = Field(min_length=1)
-    analysis_halo: int = Field(ge=0)
+    groups: tuple[Group, ...] = Field(min_length=1, max_length=48)
+    analysis_halo: int = Field(ge=0, le=64)
     """No latent depends on pixels that are more positions of 16 pixels away than this."""
-    synthesis_halo: int = Field(ge=0)
+    synthesis_halo: int = Field(ge=0, le=64)
     """No pixel depends on latents that are more positions away than this."""
 
     @property

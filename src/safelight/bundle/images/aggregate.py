@@ -33,6 +33,15 @@ class AggregatePosterior:
     activity: Array
     """(L,): variance over pictures of the posterior's mean, rungs fine to coarse."""
 
+    def __post_init__(self) -> None:
+        shapes = {name: array.shape for name, array in vars(self).items()}
+        components, size = self.means.shape if self.means.ndim == 2 else (0, 0)
+        fits = shapes["weights"] == shapes["of_class"] == (components,) and self.activity.ndim == 1
+        if not fits or shapes["factors"] not in ((components, size), (components, size, size)) or components == 0:
+            raise ValueError(f"its arrays do not fit: {shapes}")
+        if (self.weights < 0).any() or not self.weights.any():
+            raise ValueError("its weights are no probabilities")
+
     def draw(self, rng: np.random.Generator, label: int | None, temperature: float = 1.0) -> Array:
         """(D,): of any class, or of one; the temperature is that of the noise around a component's centre.
 

@@ -1,6 +1,6 @@
 """The card of a VAE of a set of pictures."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,7 @@ from safelight.bundle.card import Card, CardPart
 from safelight.bundle.images.prior import PriorCard
 
 SCHEMA = 5
+Size = Annotated[int, Field(gt=0, le=4096)]
 
 
 class Split(CardPart):
@@ -25,8 +26,8 @@ class VaeCard(Card):
 
     schema_version: int = SCHEMA
     task: Literal["images"]
-    height: int = Field(gt=0)
-    width: int = Field(gt=0)
+    height: int = Field(gt=0, le=4096)
+    width: int = Field(gt=0, le=4096)
     channels: Literal[1, 3]
     fit: Literal["crop", "pad", "stretch"]
     """How pictures of other sizes are brought to this one (`dataset.form.Form`)."""
@@ -34,7 +35,7 @@ class VaeCard(Card):
     """Pictures were made binary with it (`dataset.table.binarised`)."""
     value_range: tuple[Literal[0], Literal[1]] = (0, 1)
     likelihood: Literal["bernoulli", "gaussian", "logistic_mixture"]
-    latents: tuple[tuple[int, int, int], ...] = Field(min_length=1)
+    latents: tuple[tuple[Size, Size, Size], ...] = Field(min_length=1, max_length=16)
     """Channels, height and width of every rung that has any, fine to coarse, in units of the prior."""
     classes: tuple[str, ...] = ()
     """Of the set, in order."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from safelight.bundle.arrays import load_arrays, save_arrays
 from safelight.bundle.card import CardPart
@@ -16,9 +16,9 @@ Array = NDArray[np.float32]
 class PriorCard(CardPart):
     """How samples are drawn from the learned prior, if the recipe does not say otherwise."""
 
-    steps: int = Field(gt=0)
+    steps: int = Field(gt=0, le=1000)
     """Of the midpoint rule from noise to latents."""
-    guidance: float = Field(ge=0)
+    guidance: FiniteFloat = Field(ge=0, le=100)
     """How far samples of a class are moved away from those of any class; 0 is the prior itself."""
 
 
@@ -30,6 +30,10 @@ class PriorUnits:
     """(channels of all rungs,)"""
     std: Array
     """Likewise."""
+
+    def __post_init__(self) -> None:
+        if self.mean.ndim != 1 or self.mean.shape != self.std.shape:
+            raise ValueError(f"means {self.mean.shape} and spreads {self.std.shape} do not fit")
 
     def save(self, path: Path) -> None:
         """As arrays without pickle."""

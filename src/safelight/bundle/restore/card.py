@@ -12,8 +12,8 @@ SCHEMA = 6
 class NoiseInput(CardPart):
     """One input of the graph that draws: N(0, 1) of this many channels at this stride."""
 
-    channels: int = Field(gt=0)
-    stride_px: int = Field(gt=0)
+    channels: int = Field(gt=0, le=1024)
+    stride_px: int = Field(gt=0, le=256)
     """One position stands for a square of this side."""
 
 
@@ -29,13 +29,13 @@ class RestorerCard(Card):
     """Networks of the same sizes, each for some kinds of degradation. The first one takes the first look."""
     channels: Literal[3] = 3
     value_range: tuple[Literal[0], Literal[1]] = (0, 1)
-    size_multiple: int = Field(gt=0)
+    size_multiple: int = Field(gt=0, le=256)
     """Height and width that the graphs take are multiples of this."""
-    mean_halo_px: int = Field(ge=0)
+    mean_halo_px: int = Field(ge=0, le=4096)
     """No mean or scale depends on input farther away than this."""
-    sample_halo_px: int = Field(ge=0)
+    sample_halo_px: int = Field(ge=0, le=4096)
     """The same for samples."""
-    noise_inputs: tuple[NoiseInput, ...] = Field(min_length=1)
+    noise_inputs: tuple[NoiseInput, ...] = Field(min_length=1, max_length=16)
     """The likelihood's at full size, then the rungs' from fine to coarse."""
     started_from: str | None = None
     """SHA-256 of the bundle whose weights the training began with; None if it began at random."""

@@ -56,6 +56,19 @@ class OodReference:
     correction: Array
     """(N, E, 3), logs of the `Correction` that each patch needs of each expert."""
 
+    def __post_init__(self) -> None:
+        shapes = {name: array.shape for name, array in vars(self).items()}
+        statistics, size = self.projection.shape if self.projection.ndim == 2 else (-1, -1)
+        patches, experts = self.error.shape if self.error.ndim == 2 else (-1, -1)
+        wanted = {
+            "centre": (statistics,),
+            "reference": (patches, size),
+            "correction": (patches, experts, 3),
+            "limit": (),
+        }
+        if any(shapes[name] != shape for name, shape in wanted.items()) or patches < 1 or not self.limit > 0:
+            raise ValueError(f"its arrays do not fit: {shapes}")
+
     def embed(self, statistics: NDArray[np.float64]) -> Array:
         """(D,) → (k,); as far away as possible if the statistics are not finite."""
         projected = (statistics - self.centre) @ self.projection

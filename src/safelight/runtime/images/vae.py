@@ -8,6 +8,7 @@ Pictures are (N, H, W, C), float in [0, 1] or uint8, of the card's size. Latents
 array (N, channels, h, w) for each rung, fine to coarse, which is N(0, 1) under the prior whatever the coarser ones are.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from safelight.bundle.images import PriorUnits
 from safelight.dataset.form import Form, fitted
 from safelight.dataset.images import content_hash, eight_bits
 from safelight.dataset.table import binarised
-from safelight.errors import UsageError
+from safelight.errors import BundleError, UsageError
 from safelight.picture import Picture
 from safelight.runtime.graphs import Graphs
 from safelight.runtime.images.aggregate import draw_from_aggregate
@@ -207,12 +208,19 @@ class Vae:
     @cached_property
     def training_identities(self) -> frozenset[int]:
         """Pictures that it was trained on, by the first 16 digits of their identities (`dataset.split`)."""
-        return frozenset(np.load(self.bundle.path(files.TRAINING_IDENTITIES), allow_pickle=False).tolist())
+        path = self.bundle.path(files.TRAINING_IDENTITIES)
+        try:
+            return frozenset(np.load(path, allow_pickle=False).ravel().tolist())
+        except (OSError, ValueError, EOFError, MemoryError) as error:
+            raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
 
     @cached_property
     def aggregate_posterior(self) -> AggregatePosterior:
         """The density of the latents of the set's pictures."""
-        return AggregatePosterior.load(self.bundle.path(files.AGGREGATE))
+        density = AggregatePosterior.load(self.bundle.path(files.AGGREGATE))
+        if len(density.activity) != sum(math.prod(shape) for shape in self.card.latents):
+            raise BundleError(f"{self.bundle.folder}: its latents and its card do not fit; export the bundle again")
+        return density
 
     @cached_property
     def flow_prior(self) -> FlowPrior:
