@@ -98,13 +98,18 @@ def flag_of(name: str, field: FieldInfo) -> str:
     return shown.flags[-1].partition("/")[0] if shown.flags else f"--{name.replace('_', '-')}"
 
 
+MOST_RECIPE_BYTES = 10_000_000
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a recipe. Raises RecipeError."""
     try:
+        if path.exists() and (not path.is_file() or path.stat().st_size > MOST_RECIPE_BYTES):
+            raise RecipeError(f"{path}: is no small file; name an existing .toml recipe")
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name an existing .toml recipe") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers of thousands of digits
         raise RecipeError(f"{path}: not valid TOML: {error}; mend that line") from None
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from safelight.errors import DeviceError, OutputError, RecipeError, UsageError
 from safelight.jobs.batch import run as run_module
+from safelight.jobs.batch.plan import FileTask
 from safelight.jobs.batch.run import run
+from safelight.jobs.batch.turns import Meter
 from safelight.jobs.enhance.enhance import enhance
 from safelight.jobs.enhance.files import Steps
 from safelight.jobs.enhance.plan import plan_enhance
@@ -81,13 +83,28 @@ def test_a_folder_of_an_older_version_is_gone_on_with(asked, tmp_path):
     assert enhance(asked()).skipped == len(NAMES)
 
 
-def test_progress_counts_files_and_the_share_of_the_one_at_hand(asked, inputs):
+def test_progress_counts_megapixels_and_the_share_of_the_file_at_hand(asked, inputs):
     (inputs / "2.png").write_bytes(b"nonsense")
     seen = []
     enhance(asked(workers=2), on_progress=seen.append)
     done = [progress.done for progress in seen]
-    assert done == sorted(done) and done[-1] == len(NAMES)
-    assert {progress.total for progress in seen} == {len(NAMES)} and {progress.what for progress in seen} == {*NAMES}
+    assert done == sorted(done) and done[-1] == pytest.approx(seen[-1].total)
+    assert len({progress.total for progress in seen}) == 1
+    assert {progress.what.partition(": ")[2] for progress in seen} == {*NAMES}
+    assert seen[0].what.startswith(f"1 of {len(NAMES)}: ")
+
+
+def test_large_files_are_more_of_the_whole(tmp_path):
+    seen = []
+    for name, size in (("a.jpg", 400_000), ("b.jpg", 4_000_000), ("c.png", 1_800_000)):
+        (tmp_path / name).write_bytes(b"0" * size)
+    tasks = [FileTask(tmp_path / name, tmp_path / "out") for name in ("a.jpg", "b.jpg", "c.png", "gone.jpg")]
+    meter = Meter(tasks, seen.append)
+    meter.ended(0, tasks[0])
+    meter.moved(1, tasks[1], 0.5)
+    meter.ended(1, tasks[1])
+    assert [progress.done for progress in seen] == pytest.approx([1, 6, 11], rel=0.01)
+    assert seen[0].total == pytest.approx(12, rel=0.01)
 
 
 def test_the_model_has_one_picture_at_a_time_and_few_are_in_memory(asked, tiny, monkeypatch):
@@ -145,8 +162,8 @@ def test_pictures_that_the_model_has_finished_are_saved_when_a_run_is_stopped(as
         return save(self, task, pages)
 
     def cancel_at_the_second(progress):
-        reported.append(progress.what)
-        if progress.what != reported[0]:
+        reported.append(progress.what.partition(": ")[2])
+        if reported[-1] != reported[0]:
             assert saving.wait(10)
             stopped.set()
             raise Cancelled

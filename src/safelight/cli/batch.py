@@ -1,6 +1,7 @@
 """What the commands on many files print alike."""
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from safelight.jobs.batch.outcome import Outcome, Report
     from safelight.jobs.batch.plan import Plan
+
+
+LONG = 10
+"""Files of a batch, and lines about failures, that fit on a screen."""
 
 
 class BatchOutput(Settings):
@@ -44,18 +49,34 @@ def tell(outcome: "Outcome", as_json: bool, numbers: str) -> None:
     if as_json:
         say(json.dumps(vars(outcome)))
     elif outcome.status == "done":
-        say(f"{outcome.source} -> {outcome.outputs[0]}  ({numbers})")
+        say(f"{outcome.source} -> {', '.join(outcome.outputs)}  ({numbers})")
     elif outcome.status == "skipped" and not outcome.warnings:
         say(f"{outcome.source} -> {outcome.outputs[0]}  (done before)")
 
 
-def tell_counts(report: "Report", note: str = "") -> int:
-    """How many files became what, and what was passed over; returns how many failed."""
+def tell_counts(report: "Report", began: float, note: str = "") -> int:
+    """How many files became what, how fast, what was passed over, and again what failed; returns how many failed.
+
+    `began` is the value of `time.monotonic` at the start.
+    """
     _tell_passed_over(report.passed_over)
     statuses = [outcome.status for outcome in report.outcomes]
     counts = {status: statuses.count(status) for status in ("done", "skipped", "failed")}
-    typer.echo(f"{', '.join(f'{number} {status}' for status, number in counts.items())}{note}", err=True)
+    words = ", ".join(f"{number} {status}" for status, number in counts.items())
+    typer.echo(f"{words}{note}{_speed(report, time.monotonic() - began)}", err=True)
+    failed = [outcome.error for outcome in report.outcomes if outcome.error]
+    if len(report.outcomes) > LONG and failed:  # the lines above may have left the screen
+        for error in failed[:LONG]:
+            typer.echo(f"failed: {error}", err=True)
+        more = f", {len(failed) - LONG} more failed" if len(failed) > LONG else ""
+        typer.echo(f"mend these and run the same command again: only they are done anew{more}", err=True)
     return counts["failed"]
+
+
+def _speed(report: "Report", seconds: float) -> str:
+    """How long the batch took, and how fast it was; nothing if nothing was done."""
+    megapixels = sum(outcome.megapixels for outcome in report.outcomes if outcome.status == "done")
+    return f", {megapixels:.1f} Mpx in {seconds:.1f} s ({megapixels / seconds:.2f} Mpx/s)" if megapixels else ""
 
 
 def _tell_passed_over(passed_over: "Mapping[str, int]") -> None:

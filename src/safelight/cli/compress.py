@@ -1,5 +1,6 @@
 """safelight compress: pictures to .latent files."""
 
+import time
 from typing import TYPE_CHECKING
 
 import typer
@@ -26,9 +27,10 @@ def compress(settings: CompressSettings, output: BatchOutput) -> None:
     if output.dry_run:
         failed = tell_plan(plan_compress(settings), output.as_json)
     else:
+        began = time.monotonic()
         with progress_bar() as on_progress:
             report = compress_files(settings, on_progress, lambda one: tell(one, output.as_json, _numbers(one)))
-        failed = tell_counts(report, f"; {report.bytes} bytes written")
+        failed = tell_counts(report, began, f", {report.bytes} bytes written")
     if failed:
         raise typer.Exit(1)
 

@@ -1,5 +1,6 @@
 """safelight decompress: .latent files to pictures."""
 
+import time
 from typing import TYPE_CHECKING
 
 import typer
@@ -26,9 +27,10 @@ def decompress(settings: DecompressSettings, output: BatchOutput) -> None:
     if output.dry_run:
         failed = tell_plan(plan_decompress(settings), output.as_json)
     else:
+        began = time.monotonic()
         with progress_bar() as on_progress:
             report = decompress_files(settings, on_progress, lambda one: tell(one, output.as_json, _numbers(one)))
-        failed = tell_counts(report)
+        failed = tell_counts(report, began)
     if failed:
         raise typer.Exit(1)
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,9 +47,10 @@ def _run(settings: EnhanceSettings, output: BatchOutput, is_quiet: bool) -> int:
     """With a bar for the whole batch on standard error; returns how many files failed."""
     from safelight.jobs.enhance.enhance import enhance as enhance_files
 
+    began = time.monotonic()
     with progress_bar() as on_progress:
         report = enhance_files(settings, on_progress, lambda outcome: _tell(outcome, output, is_quiet))
-    return tell_counts(report, f", on {report.device}")
+    return tell_counts(report, began, f", on {report.device}")
 
 
 def _tell(outcome: "EnhanceOutcome", output: BatchOutput, is_quiet: bool) -> None:

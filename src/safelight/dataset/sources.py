@@ -26,7 +26,7 @@ from safelight.dataset.levels import check_levels
 from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
-from safelight.work import file_sha256
+from safelight.work import file_sha256, memory_bytes
 
 
 def open_set(path: Path) -> ImageSet:
@@ -209,8 +209,12 @@ def _arrays(path: Path) -> ImageSet:
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The plain arrays of an .npz. Raises UsageError."""
     try:
-        with zipfile.ZipFile(path):  # refuses what is broken; numpy would leave the file open
-            pass
+        with zipfile.ZipFile(path) as archive:  # refuses what is broken; numpy would leave the file open
+            needed = sum(member.file_size for member in archive.infolist())
+        if needed > memory_bytes():
+            raise UsageError(
+                f"{path}: its arrays need {needed / 1e9:.1f} GB, more than this machine has; split the file"
+            )
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: array for name in file if isinstance(array := file[name], np.ndarray)}
     except (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:

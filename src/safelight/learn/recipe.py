@@ -63,7 +63,7 @@ class Recipe(Settings):
 
     task: str
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    seed: int = 1
+    seed: int = Field(1, ge=0, lt=2**63)
     card: CardSettings
     stages: tuple[Schedule, ...]
 

@@ -7,7 +7,7 @@ import pyvips
 
 from safelight.picture import companions, containers, exif, tiff, xmp
 from safelight.picture.causes import jpeg_segments
-from safelight.picture.opening import Source, stream_of
+from safelight.picture.opening import Source, head_of, stream_of
 from safelight.picture.picture import Metadata
 from safelight.picture.png import png_chunks, raw_profile, text_of
 from safelight.picture.tiff import Page
@@ -62,8 +62,7 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
             found.metadata = replace(found.metadata, iptc=page.ifd[tiff.IPTC].data)
         found.missing = _missing(page)
     if container == "jpeg":
-        with stream_of(source) as file:
-            data = file.read()
+        data = head_of(source)
         lost, packet = companions.left_out(data, found.metadata.xmp)
         found.warnings += lost
         comments = [payload for marker, payload in jpeg_segments(data) if marker == JPEG_COMMENT]

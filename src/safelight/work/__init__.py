@@ -4,6 +4,7 @@ from safelight.work.engine import Engine, Processes, Threads
 from safelight.work.files import clear_leftovers, read_small, replacing, write_whole
 from safelight.work.hashes import file_sha256, json_sha256
 from safelight.work.manifest import MANIFEST, Line, Manifest, header
+from safelight.work.memory import memory_bytes
 from safelight.work.progress import Cancelled, OnProgress, Progress, silent
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "file_sha256",
     "header",
     "json_sha256",
+    "memory_bytes",
     "read_small",
     "replacing",
     "silent",

@@ -1,5 +1,6 @@
 """SHA-256 of files and of values: the identities by which results are known to be done."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file's bytes, read in pieces. Raises OSError."""
+    """Of a file's bytes, read in pieces. Raises OSError, also for pipes and devices, which have no end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no ordinary file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

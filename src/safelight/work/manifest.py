@@ -89,7 +89,7 @@ def _parsed(text: bytes) -> Line | None:
     """None for a line that was cut off, and for what is no line of a manifest."""
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(line, dict) or not ("manifest" in line or isinstance(line.get("outputs"), dict)):
         return None

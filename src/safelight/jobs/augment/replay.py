@@ -55,7 +55,7 @@ _CUT_OFF = object()
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _CUT_OFF
 
 
@@ -68,5 +68,8 @@ def _variant(line: Any, path: Path) -> ReplayedVariant | None:
         return None
     if not {"source", "copy", "pixels_sha256"} <= line.keys():
         raise UsageError(f"{path}: '{begin}' lacks its source; take a manifest that safelight wrote")
-    record = VariantRecord.from_dict(line["record"])
-    return ReplayedVariant(str(line["source"]), int(line["copy"]), record, str(line["pixels_sha256"]))
+    try:
+        record = VariantRecord.from_dict(line["record"])
+        return ReplayedVariant(str(line["source"]), int(line["copy"]), record, str(line["pixels_sha256"]))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UsageError(f"{path}: '{begin}' has a damaged record ({error}); take one that safelight wrote") from None

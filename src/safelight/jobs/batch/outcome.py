@@ -16,6 +16,7 @@ class Outcome(Protocol):
     source: str
     status: Status
     outputs: list[str]
+    megapixels: float
     warnings: list[str]
     error: str | None
 

@@ -125,7 +125,7 @@ class _Batch(Generic[OutcomeT]):
         """One thread for all that the model does: the memory of one is used again for the next file."""
         self._behind = threading.Semaphore(plan.settings.workers)
         self._turns = Turns()
-        self._meter = Meter(len(plan.tasks), on_progress)
+        self._meter = Meter(plan.tasks, on_progress)
 
     def begin_all(self) -> Iterator[TaskRun[OutcomeT]]:
         """The driver's first part, for each task when a thread is free for it."""

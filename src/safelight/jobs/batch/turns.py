@@ -1,6 +1,8 @@
 """What the threads of a batch share: whose turn it is at the model, and how far all of them are."""
 
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from safelight.jobs.batch.plan import FileTask
 from safelight.work import OnProgress, Progress
@@ -28,11 +30,13 @@ class Turns:
 
 
 class Meter:
-    """How far the batch is: files that have ended, and the shares of those in progress."""
+    """How far the batch is, in megapixels as the files' sizes suggest: a large file takes longer than a small one."""
 
-    def __init__(self, total: int, on_progress: OnProgress) -> None:
-        self._total, self._on_progress = total, on_progress
-        self._ended, self._shares = 0, dict[int, float]()
+    def __init__(self, tasks: Sequence[FileTask], on_progress: OnProgress) -> None:
+        self._sizes, self._on_progress = [_megapixels(task.source) for task in tasks], on_progress
+        self._total, self._ended, self._count = sum(self._sizes), 0.0, 0
+        self._done = 0.0
+        self._shares: dict[int, float] = {}
         self._lock = threading.Lock()
 
     def moved(self, number: int, task: FileTask, share: float) -> None:
@@ -45,9 +49,29 @@ class Meter:
         """A task is done, skipped or failed."""
         with self._lock:
             self._shares.pop(number, None)
-            self._ended += 1
+            self._ended += self._sizes[number]
+            self._count += 1
             self._report(task)
 
     def _report(self, task: FileTask) -> None:
-        done = self._ended + sum(self._shares.values())
-        self._on_progress(Progress(done, self._total, task.source.name))
+        now = self._ended + sum(self._sizes[number] * share for number, share in self._shares.items())
+        self._done = min(self._total, max(self._done, now))  # a sum of many parts is rounded
+        what = f"{min(self._count + 1, len(self._sizes))} of {len(self._sizes)}: {task.source.name}"
+        self._on_progress(Progress(self._done, self._total, what))
+
+
+_BYTES_PER_PIXEL = {".png": 1.8, ".tif": 3.0, ".tiff": 3.0, ".webp": 0.2, ".avif": 0.15, ".heic": 0.2, ".latent": 0.08}
+"""Of common files; others are about JPEG."""
+_BYTES_PER_PIXEL_OF_JPEG = 0.4
+_LEAST_MEGAPIXELS = 0.01
+"""Of a file that is small, or not there: it takes some time, too."""
+
+
+def _megapixels(path: Path) -> float:
+    """About so many, by the file's size and kind: no file is opened for it."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return _LEAST_MEGAPIXELS
+    per_pixel = _BYTES_PER_PIXEL.get(path.suffix.lower(), _BYTES_PER_PIXEL_OF_JPEG)
+    return max(_LEAST_MEGAPIXELS, size / per_pixel / 1e6)
