@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from safelight.bundle import CodecCard, find_bundle
+from safelight.runtime.codec.load import read_codec
 from tests.support import ROOT, load_benchmark
 
 
@@ -21,6 +23,16 @@ def test_pages_are_measured_with_the_shipped_bundle(name, photo):
 def test_numbers_in_the_readme_are_the_measured_ones():
     page = load_benchmark("page")
     assert page.readme_block(results("restore")) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_numbers_of_the_codec_are_the_measured_ones_of_the_shipped_bundle():
+    found = results("codec")
+    codec = find_bundle("latent", CodecCard)
+    name = f"latent {read_codec(codec).sha256.hex()[:12]}"
+    assert found["about"]["model"] == name, "run benchmarks/codec.py again"
+    assert name in (ROOT / "docs" / "compression.md").read_text(encoding="utf-8")
+    page = load_benchmark("codec_page")
+    assert page.readme_block(found) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_numbers_of_vaes_in_the_readme_are_the_measured_ones():

@@ -20,7 +20,7 @@ NAVIGATION = {
     "Guides": ("tutorial", "pictures", "data-sets", "augment", "downstream"),
     "Understand": ("model", "glossary"),
     "Reference": ("reference/cli/index", "reference/python/index", "recipes", "settings", "format"),
-    "Measured": ("benchmarks", "gallery", "vae-gallery", "lab-notebook"),
+    "Measured": ("benchmarks", "compression", "gallery", "vae-gallery", "lab-notebook"),
     "Project": ("README <readme>", "architecture", "contributing", "changelog"),
 }
 BESIDE = {"README.md": "readme.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}

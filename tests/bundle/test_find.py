@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from safelight.bundle import Card, CodecCard, RestorerCard, VaeCard, available, find_bundle
+from safelight.bundle import Card, RestorerCard, VaeCard, available, find_bundle
 from safelight.errors import BundleError
 
 
@@ -23,13 +23,12 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 def test_an_unknown_name_lists_models_of_the_kind_that_is_needed(tiny_codec, monkeypatch):
-    with pytest.raises(
-        BundleError, match=r"use one of: none \(train one with recipes/latent.toml\), or a bundle's path"
-    ):
-        find_bundle("latent", CodecCard)
+    none = r"use one of: none \(train one of your pictures: docs/tutorial.md\), or a bundle's path"
+    with pytest.raises(BundleError, match=none):
+        find_bundle("nonesuch", VaeCard)
     monkeypatch.setenv("SAFELIGHT_MODELS", str(tiny_codec.folder.parent))
-    with pytest.raises(BundleError, match=r"use one of: codec, or a bundle's path"):
-        find_bundle("latent", CodecCard)
+    with pytest.raises(BundleError, match=r"use one of: images, or a bundle's path"):
+        find_bundle("nonesuch", VaeCard)
 
 
 def test_another_kind_of_model_is_refused(tiny, tiny_vae):

@@ -84,7 +84,7 @@ def test_tiles_meet_without_a_seam(codec, photo_pixels, monkeypatch):
         reading = codec_module.Reading(codec_module.SymbolReader(codec.core.coder.coder, stream.of(made.data)))
         latents[:, *tile.slices()] = codec.core.coder.code((tile.height, tile.width), 50, reading)
     whole = Tile(0, 0, *latents.shape[1:])
-    at_once = codec._synthesised(latents, [whole], codec.header(made.data))
+    at_once = codec.core.decoded(latents, [whole], codec.header(made.data))
     np.testing.assert_array_equal(at_once, made.decoded)
     analysed = codec.core.analyse(picture.pixels, whole, latents.shape[1:])
     for tile in tiles(latents.shape[1:]):

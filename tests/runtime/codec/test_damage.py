@@ -10,7 +10,7 @@ from safelight.coding.container import SIGNATURE, Extra, pack
 from safelight.coding.entropy import SymbolWriter
 from safelight.errors import PictureError, RefusedError
 from safelight.picture import Metadata, Picture
-from safelight.runtime.codec import codec as codec_module
+from safelight.runtime.codec import pixels
 from safelight.runtime.codec.codec import Region
 
 
@@ -85,8 +85,8 @@ def test_a_file_of_another_model_is_refused(codec, photo_pixels):
 
 def test_a_wrong_pixel_is_not_given_out(codec, photo_pixels, monkeypatch):
     data = codec.compress(Picture(photo_pixels), 50)
-    real = codec_module.pixels.from_units
-    monkeypatch.setattr(codec_module.pixels, "from_units", lambda values, bits, grey: real(values + 64, bits, grey))
+    real = pixels.from_units
+    monkeypatch.setattr(pixels, "from_units", lambda values, bits, grey: real(values + 64, bits, grey))
     with pytest.raises(PictureError, match="its pixels are not those that were compressed"):
         codec.decompress(data)
 

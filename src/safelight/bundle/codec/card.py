@@ -21,7 +21,7 @@ class CodecCard(Card):
     """Of a model that compresses pictures."""
 
     noun: ClassVar[str] = "a codec"
-    mend: ClassVar[str] = "train one with recipes/latent.toml"
+    mend: ClassVar[str] = "name a codec, such as 'latent'"
 
     schema_version: int = SCHEMA
     task: Literal["codec"]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.errors import PictureError, shown
@@ -14,7 +13,8 @@ from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
 from safelight.jobs.compress.settings import SUFFIX, CompressSettings
 from safelight.jobs.compress.target import at_least, psnr_of, under
 from safelight.picture import READABLE, Picture, filtered_metadata, read
-from safelight.runtime.codec.codec import Codec, Compressed
+from safelight.runtime.codec.codec import Codec
+from safelight.runtime.codec.encoding import Compressed, Encoding
 from safelight.runtime.restore import Restorer, check_plausible
 from safelight.work import OnProgress, Progress, silent, write_whole
 
@@ -118,15 +118,16 @@ class CompressSteps:
             share = now.done / now.total
             on_share(share if self.restorer is None else 0.5 + 0.5 * share)
 
-        encode = partial(self.codec.encode, picture, restored=self.restorer is not None, on_progress=on_tile)
-        asked = self.settings
+        asked, restored = self.settings, self.restorer is not None
+        if asked.psnr is asked.max_bytes is asked.bpp is None:
+            return self.codec.encode(picture, asked.quality or DEFAULT_QUALITY, restored=restored, on_progress=on_tile)
+        encoding = Encoding(self.codec.core, picture, restored, keep=True, on_progress=on_tile)
         if asked.psnr is not None:
-            return at_least(picture, asked.psnr, encode)
-        if asked.max_bytes is not None:
-            return under(asked.max_bytes, encode)
+            return at_least(picture, asked.psnr, encoding)
         if asked.bpp is not None:
-            return under(round(asked.bpp * picture.megapixels * 1e6 / 8), encode)
-        return encode(asked.quality or DEFAULT_QUALITY)
+            return under(round(asked.bpp * picture.megapixels * 1e6 / 8), encoding)
+        assert asked.max_bytes is not None
+        return under(asked.max_bytes, encoding)
 
     def check(self, task: FileTask, made: tuple[bytes, CompressOutcome]) -> tuple[bytes, CompressOutcome]:
         """Nothing more: the codec has decoded the file."""

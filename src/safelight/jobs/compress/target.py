@@ -5,13 +5,13 @@ count beside errors when symbols are chosen.
 """
 
 import math
-from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from safelight.errors import PictureError
 from safelight.picture import Picture
-from safelight.runtime.codec.codec import RATE_WEIGHT, Compressed
+from safelight.runtime.codec.encoding import RATE_WEIGHT, Coded, Compressed, Encoding
 
 LOWEST, HIGHEST = 1, 100
 LARGEST_WEIGHT = 4.0
@@ -31,55 +31,65 @@ def psnr_of(made: Compressed, picture: Picture) -> float:
     return -10 * math.log10(error) if total else math.inf
 
 
-def under(largest: int, encode: Callable[[int, float], Compressed]) -> Compressed:
+def under(largest: int, encoding: Encoding) -> Compressed:
     """The largest file of at most so many bytes. Raises PictureError if none is so small."""
-    low, high, best = LOWEST - 1, HIGHEST + 1, None
+    low, high = LOWEST - 1, HIGHEST + 1
+    best: Tried | None = None
     while high - low > 1:
         middle = (low + high) // 2
-        made = encode(middle, RATE_WEIGHT)
-        if len(made.data) <= largest:
-            low, best = middle, made
+        tried = _try(encoding, middle, RATE_WEIGHT)
+        if tried.size <= largest:
+            low, best = middle, tried
         else:
             high = middle
-    if high > HIGHEST and best is not None:
-        return best
-    best = _filled(high, largest, best, encode)
+    if high <= HIGHEST or best is None:
+        best = _filled(high, largest, best, encoding)
     if best is None:
-        least = len(encode(LOWEST, LARGEST_WEIGHT).data)
+        least = _try(encoding, LOWEST, LARGEST_WEIGHT).size
         raise PictureError(f"needs {least} bytes at the least, and {largest} were asked for")
-    return best
+    return encoding.finished(best.coded)
 
 
-def _filled(
-    quality: int, largest: int, best: Compressed | None, encode: Callable[[int, float], Compressed]
-) -> Compressed | None:
+class Tried(NamedTuple):
+    """A picture at one quality, and the size of its file in bytes."""
+
+    size: int
+    coded: Coded
+
+
+def _try(encoding: Encoding, quality: int, weight: float) -> Tried:
+    coded = encoding.coded(quality, weight)
+    return Tried(encoding.size(coded), coded)
+
+
+def _filled(quality: int, largest: int, best: Tried | None, encoding: Encoding) -> Tried | None:
     """The largest file of that quality with fewer bits, or of the best that is known; None if all are too large."""
     lightest, heaviest = RATE_WEIGHT, 2 * LARGEST_WEIGHT - RATE_WEIGHT  # the first one tried is LARGEST_WEIGHT
     for _ in range(HALVINGS):
-        if best is not None and len(best.data) >= (1 - CLOSE) * largest:
+        if best is not None and best.size >= (1 - CLOSE) * largest:
             break
         weight = (lightest + heaviest) / 2
-        made = encode(quality, weight)
-        if len(made.data) > largest:
+        tried = _try(encoding, quality, weight)
+        if tried.size > largest:
             lightest = weight
             continue
         heaviest = weight
-        best = made if best is None or len(made.data) > len(best.data) else best
+        best = tried if best is None or tried.size > best.size else best
     return best
 
 
-def at_least(picture: Picture, psnr: float, encode: Callable[[int, float], Compressed]) -> Compressed:
+def at_least(picture: Picture, psnr: float, encoding: Encoding) -> Compressed:
     """The smallest file of at least such a PSNR. Raises PictureError if none is so good."""
     low, high, best = LOWEST - 1, HIGHEST + 1, None
     while high - low > 1:
         middle = (low + high) // 2
-        made = encode(middle, RATE_WEIGHT)
+        made = encoding.finished(encoding.coded(middle))
         if psnr_of(made, picture) >= psnr:
             high, best = middle, made
         else:
             low = middle
     if best is None:
-        best = encode(HIGHEST, 0.0)
+        best = encoding.finished(encoding.coded(HIGHEST, 0.0))
         if psnr_of(best, picture) < psnr:
             raise PictureError(f"reaches {psnr_of(best, picture):.2f} dB at the most, and {psnr:g} were asked for")
     return best

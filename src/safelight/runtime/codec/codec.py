@@ -1,30 +1,24 @@
 """Pictures to bytes and back. Every machine decodes the same pixels, and gives a picture the same symbols."""
 
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from safelight.bundle.codec import names
-from safelight.coding.container import Header, pack, unpack
-from safelight.coding.entropy import SymbolReader, SymbolWriter
-from safelight.coding.program import Integers
+from safelight.coding.container import Header, unpack
+from safelight.coding.entropy import SymbolReader
 from safelight.coding.tiling import BLOCK_PX, Tile, grid_of, tiles
-from safelight.errors import PictureError, RefusedError, UsageError
+from safelight.errors import PictureError, RefusedError
 from safelight.picture import Picture
-from safelight.runtime.codec import extras, pixels
-from safelight.runtime.codec.latents import LatentCoder, Reading, Writing, for_networks, scaled
-from safelight.runtime.codec.networks import Engine
+from safelight.runtime.codec import extras
+from safelight.runtime.codec.core import Core
+from safelight.runtime.codec.encoding import RATE_WEIGHT, Compressed, Encoding, crc_of
+from safelight.runtime.codec.latents import Reading
 from safelight.work import OnProgress, Progress, silent
 
-QUALITIES = 100
 LARGEST_LATENT = 2**31 - 1
-NOTHING = np.zeros((1, 3, BLOCK_PX, BLOCK_PX), np.int64)
 MAX_MEGAPIXELS = 400.0
-RATE_WEIGHT = 0.5
-"""How much bits count beside errors when a symbol is chosen; chosen on held-out photographs (notebook)."""
 
 
 @dataclass(frozen=True)
@@ -35,61 +29,6 @@ class Region:
     top: int
     width: int
     height: int
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """A file, and what it holds."""
-
-    data: bytes
-    decoded: NDArray[np.integer]
-    """(H, W, 1 or 3): the pixels that every machine will decode."""
-    quality: int
-
-
-class Core:
-    """A codec's engine and tables, and the windows in which it works."""
-
-    def __init__(self, engine: Engine, coder: LatentCoder, halos: tuple[int, int], sha256: bytes) -> None:
-        """`halos` of analysis and synthesis, in positions."""
-        self.engine, self.coder, self.sha256 = engine, coder, sha256
-        self.analysis_halo, self.synthesis_halo = halos
-
-    def analyse(self, whole: NDArray[np.integer], tile: Tile, grid: tuple[int, int]) -> Integers:
-        """Fine latents of a tile, (C, h, w); `whole` is the picture, (H, W, 1 or 3) of 8 or 16 bits."""
-        outer = tile.with_halo(self.analysis_halo, grid)
-        high, low = pixels.split(_padded(whole, outer))
-        latents = self.engine.run(names.ANALYSIS, {names.PIXELS: high[None]})[names.LATENTS]
-        if low is not None and low.any():
-            beyond = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: low[None]})[names.LINEAR]
-            zero = self.engine.run(names.ANALYSIS_LINEAR, {names.PIXELS: NOTHING})[names.LINEAR]  # (1, C, 1, 1)
-            latents = latents + (beyond - zero + pixels.LOW_BYTE // 2) // pixels.LOW_BYTE
-        inner: Integers = latents[0][:, *tile.inside(outer).slices()]
-        return inner
-
-    def synthesise(self, latents: Integers, tile: Tile, grid: tuple[int, int], quality: int) -> Integers:
-        """Pixels of a tile about the middle, (3, 16 h, 16 w); `latents` (C, H, W) of the whole picture."""
-        outer = tile.with_halo(self.synthesis_halo, grid)
-        window = latents[:, *outer.slices()].astype(np.int64)
-        linear, limit = (scaled(window, self.coder.factor(names.LINEAR_SCALE)), self.coder.factor(names.LINEAR_LIMIT))
-        feeds = {
-            names.LATENTS: for_networks(window, self.coder.table(names.SYNTHESIS_SCALE, quality))[None],
-            names.LINEAR: np.clip(linear, -limit, limit)[None],
-        }
-        for stage in (names.bias(k) for k in (1, 2, 3)):
-            feeds[stage] = self.coder.table(f"{names.SYNTHESIS}.{stage}", quality)[None]
-        out = self.engine.run(names.SYNTHESIS, feeds)[names.PIXELS]
-        inner: Integers = out[0][:, *tile.inside(outer).slices(BLOCK_PX)]
-        return inner
-
-
-def _padded(whole: NDArray[np.integer], window: Tile) -> NDArray[np.integer]:
-    """The pixels of a window of positions; beyond the picture its edge goes on."""
-    rows, columns = window.slices(BLOCK_PX)
-    inside = whole[rows, columns]
-    below, beside = window.height * BLOCK_PX - inside.shape[0], window.width * BLOCK_PX - inside.shape[1]
-    padded: NDArray[np.integer] = np.pad(inside, ((0, below), (0, beside), (0, 0)), mode="edge")
-    return padded
 
 
 class Codec:
@@ -121,33 +60,8 @@ class Codec:
 
         A larger `rate_weight` saves bytes and costs quality, within some percent. Raises PictureError and UsageError.
         """
-        pixels.check(picture)
-        if not 1 <= quality <= QUALITIES:
-            raise UsageError(f"quality is {quality}; use a whole number from 1 to {QUALITIES}")
-        width, height = picture.size
-        grid = grid_of(width, height)
-        cut = tiles(grid)
-        latents = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32)
-        streams = []
-        for number, tile in enumerate(cut):
-            on_progress(Progress(number, 2 * len(cut), "coding"))
-            fine = self.core.analyse(picture.pixels, tile, grid)
-            writer = SymbolWriter(self.core.coder.coder)
-            transfer = Writing(self.core.coder, writer, fine, quality=quality, rate_weight=rate_weight)
-            latents[:, *tile.slices()] = self.core.coder.code((tile.height, tile.width), quality, transfer)
-            streams.append(writer.finish())
-        header = Header(
-            model=self.core.sha256,
-            width=width,
-            height=height,
-            bits=picture.bits,
-            quality=quality,
-            grey=picture.grey,
-            restored=restored,
-        )
-        decoded = self._synthesised(latents, cut, header, on_progress)
-        whole = replace(header, pixels_crc=_crc(decoded))
-        return Compressed(pack(whole, extras.pack_extras(picture), streams), decoded, quality)
+        encoding = Encoding(self.core, picture, restored, on_progress=on_progress)
+        return encoding.finished(encoding.coded(quality, rate_weight))
 
     def decompress(
         self,
@@ -189,8 +103,8 @@ class Codec:
                 lost.append(f"{line}; it is grey, and pixels near it may be wrong")
                 is_whole = False
         parts = [tile for tile in cut if tile.touches(wanted)]
-        decoded = self._synthesised(latents, parts, header, on_progress)
-        if is_whole and _crc(decoded) != header.pixels_crc:
+        decoded = self.core.decoded(latents, parts, header, on_progress)
+        if is_whole and crc_of(decoded) != header.pixels_crc:
             raise PictureError("its pixels are not those that were compressed; this machine computes wrongly, tell us")
         picture = Picture(decoded, alpha, metadata, bits=header.bits, warnings=tuple(lost))
         return picture if region is None else _cropped(picture, region)
@@ -204,24 +118,6 @@ class Codec:
                 f"{self.core.sha256.hex()[:12]}; name the right one with --model"
             )
         return header
-
-    def _synthesised(
-        self, latents: Integers, parts: list[Tile], header: Header, on_progress: OnProgress = silent
-    ) -> NDArray[np.integer]:
-        """(H, W, 1 or 3): the pixels of some tiles, and 0 elsewhere."""
-        dtype = np.uint8 if header.bits == 8 else np.uint16
-        decoded = np.zeros((header.height, header.width, 1 if header.grey else 3), dtype)
-        for number, tile in enumerate(parts):
-            on_progress(Progress(len(parts) + number, 2 * len(parts), "decoding pixels"))
-            values = self.core.synthesise(latents, tile, latents.shape[1:], header.quality)
-            rows, columns = tile.slices(BLOCK_PX)
-            part = pixels.from_units(values, header.bits, header.grey)
-            decoded[rows, columns] = part[: header.height - rows.start, : header.width - columns.start]
-        return decoded
-
-
-def _crc(decoded: NDArray[np.integer]) -> int:
-    return zlib.crc32(np.ascontiguousarray(decoded, decoded.dtype.newbyteorder("<")).data)
 
 
 def _rectangle(region: Region | None, header: Header) -> Tile:
