@@ -120,8 +120,8 @@ def readme_block(results: dict[str, Any]) -> str:
     about, speed, memory = results["about"], results["speed"], results["memory"]
     most_gb = max(memory["compress_gb"], memory["decompress_gb"])
     words = [
-        "Negative numbers mean smaller files. The numbers are BD-rates between 25 and 38 dB, by the bytes of whole files.",
-        f"On {about['machine']}, 2 threads, a photograph of 768 x 512 pixels takes {speed['encode_s']:.2f} s to compress.",
+        "Negative numbers mean smaller files. The numbers are BD-rates from 25 to 38 dB, by the bytes of whole files.",
+        f"On {about['machine']}, 2 threads, compressing 768 x 512 pixels takes {speed['encode_s']:.2f} s.",
         f"Decompressing takes {speed['decode_s']:.2f} s. 48 megapixels need at most {most_gb:.1f} GB of memory.",
     ]
     return "\n".join([BEGIN, "", *rows, "", *words, "", END])
