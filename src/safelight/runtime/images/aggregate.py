@@ -4,12 +4,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from safelight import randomness
 from safelight.bundle import AggregatePosterior
-
-Rungs = tuple[NDArray[np.float32], ...]
+from safelight.runtime.images.ways import Rungs
 
 
 def draw_from_aggregate(

@@ -17,9 +17,8 @@ from safelight.bundle import VaeCard, names
 from safelight.bundle import images as files
 from safelight.bundle.images import PriorUnits
 from safelight.runtime.graphs import Graphs
+from safelight.runtime.images.ways import Array, Rungs
 
-Array = NDArray[np.float32]
-Rungs = tuple[Array, ...]
 AT_ONCE = 64
 """Samples that go through the graph together."""
 

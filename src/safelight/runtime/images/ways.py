@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 Rungs = tuple[Array, ...]
+"""An array (N, channels, h, w) for each rung, fine to coarse."""
 
 
 def between(a: Sequence[Array], b: Sequence[Array], share: float, spherical: bool = True) -> Rungs:
