@@ -61,6 +61,17 @@ def test_what_is_passed_over_is_counted(tmp_path):
     assert words in told.stderr and told.returncode == 0
 
 
+def test_a_file_that_is_given_twice_is_done_once(tmp_path):
+    touch(tmp_path, "in/a.png", "in/b.gif", "in/b.png")
+    a = tmp_path / "in" / "a.png"
+    twice = planned(a, a, tmp_path / "in" / ".." / "in" / "a.png", output=tmp_path / "out")
+    assert targets(twice, tmp_path / "out") == ["a.png"]
+    both = planned(tmp_path / "in", output=tmp_path / "out")
+    assert "use --if-exists rename" in str([task.problem for task in both.tasks if task.problem][0])
+    renamed = planned(tmp_path / "in", output=tmp_path / "out", if_exists="rename")
+    assert targets(renamed, tmp_path / "out") == ["a.png", "b.png", "b_1.png"]
+
+
 def test_results_do_not_become_inputs(tmp_path):
     touch(tmp_path, "a.png", "out/old.png", "made.png")
     Results(tmp_path, "enhance").finish("k", [tmp_path / "made.png"], {})

@@ -7,7 +7,7 @@ import pyvips
 
 from safelight.picture import companions, containers, exif, tiff, xmp
 from safelight.picture.causes import jpeg_segments
-from safelight.picture.opening import Source, head_of, stream_of
+from safelight.picture.opening import LEFT_OUT, Source, head_of, stream_of
 from safelight.picture.picture import Metadata
 from safelight.picture.png import png_chunks, raw_profile, text_of
 from safelight.picture.tiff import Page
@@ -36,46 +36,57 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         return bytes(image.get(name)) if image.get_typeof(name) else None
 
     found = Collected(Metadata(icc=blob("icc-profile-data"), xmp=blob("xmp-data"), iptc=blob("iptc-data")))
-    block, tags = blob("exif-data"), None
+    block = blob("exif-data")
     if container == "png":
         block = _collect_png(source, found, block)
+    elif container == "jpeg":
+        _collect_jpeg(source, found)
+    tags = _exif(source, found, page, block)
     if image.get_typeof("orientation"):
         found.orientation = int(image.get("orientation"))
-    try:
-        if page is not None:
-            with stream_of(source) as file:
-                tags = exif.parse_tiff_file(file, page)
-        elif block:
-            tags = exif.parse(block.removeprefix(b"Exif\0\0"))
-            if not image.get_typeof("orientation"):
-                found.orientation = tags.orientation
-            tags = tags.upright()
-    except (ValueError, OSError):
-        found.warnings.append("EXIF cannot be read and was left out")
+    if image.get_typeof(LEFT_OUT):
+        found.warnings.append(str(image.get(LEFT_OUT)))
     dpi = tags.dpi() if tags else None
     if container in ("jpeg", "png"):
         with stream_of(source) as file:
             dpi = containers.density_dpi(file, container) or dpi
     if page is not None:
         dpi = exif.Exif(page.ifd).dpi()
-        if tiff.IPTC in page.ifd:
-            found.metadata = replace(found.metadata, iptc=page.ifd[tiff.IPTC].data)
         found.missing = _missing(page)
-    if container == "jpeg":
-        data = head_of(source)
-        lost, packet = companions.left_out(data, found.metadata.xmp)
-        found.warnings += lost
-        comments = [payload for marker, payload in jpeg_segments(data) if marker == JPEG_COMMENT]
-        texts = tuple(("Comment", comment.decode("utf-8", "replace").rstrip("\0")) for comment in comments)
-        found.metadata = replace(found.metadata, xmp=packet, texts=texts)
-    packet = found.metadata.xmp
+    kept = found.metadata
     found.metadata = replace(
-        found.metadata,
+        kept,
         exif=exif.serialise(tags) if tags and (tags.main or tags.exif or tags.gps) else None,
-        xmp=xmp.upright(packet) if packet else None,
+        xmp=xmp.upright(kept.xmp) if kept.xmp else None,
+        iptc=page.ifd[tiff.IPTC].data if page is not None and tiff.IPTC in page.ifd else kept.iptc,
         dpi=dpi,
     )
     return found
+
+
+def _exif(source: Source, found: Collected, page: Page | None, block: bytes | None) -> exif.Exif | None:
+    """Of a TIFF's page, or of a block; the orientation that it tells goes to `found`."""
+    try:
+        if page is not None:
+            with stream_of(source) as file:
+                return exif.parse_tiff_file(file, page)
+        if block:
+            tags = exif.parse(block.removeprefix(b"Exif\0\0"))
+            found.orientation = tags.orientation
+            return tags.upright()
+    except (ValueError, OSError):
+        found.warnings.append("EXIF cannot be read and was left out")
+    return None
+
+
+def _collect_jpeg(source: Source, found: Collected) -> None:
+    """Comments, and what is left out of what the file carries beside its picture."""
+    data = head_of(source)
+    lost, packet = companions.left_out(data, found.metadata.xmp)
+    found.warnings += lost
+    comments = [payload for marker, payload in jpeg_segments(data) if marker == JPEG_COMMENT]
+    texts = tuple(("Comment", comment.decode("utf-8", "replace").rstrip("\0")) for comment in comments)
+    found.metadata = replace(found.metadata, xmp=packet, texts=texts)
 
 
 def _missing(page: Page) -> float | None:
@@ -124,4 +135,5 @@ def pages_of(source: Source, container: str) -> list[tuple[int, Page | None]]:
         return [(0, None)]
     with stream_of(source) as file:
         pages = list(enumerate(tiff.read_pages(file)))
-    return [(k, page) for k, page in pages if not page.is_thumbnail] or [(k, page) for k, page in pages]
+    whole: list[tuple[int, Page | None]] = [(k, page) for k, page in pages if not page.is_thumbnail]
+    return whole or [*pages[:1]] or [(0, None)]

@@ -10,8 +10,11 @@ from safelight.picture.causes import HEIC_MEND
 from safelight.picture.vips import to_vips
 
 
-def open_heic(source: str | Path | bytes, name: str) -> pyvips.Image:
-    """An image with the fields that libvips gives an AVIF. It is upright already. Raises PictureError."""
+def open_heic(source: str | Path | bytes, name: str, left_out: str) -> pyvips.Image:
+    """An image with the fields that libvips gives an AVIF, upright already. Raises PictureError.
+
+    The field `left_out` has a warning of what the file holds beside it, if there is something.
+    """
     try:
         import pi_heif
     except ModuleNotFoundError:
@@ -31,4 +34,8 @@ def open_heic(source: str | Path | bytes, name: str) -> pyvips.Image:
         image.set_type(pyvips.GValue.gstr_type, field, value)
     image.set_type(pyvips.GValue.gint_type, "bits-per-sample", int(picture.info.get("bit_depth", 8)))
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    beside = {"depth_images": "depth map", "aux": "auxiliary picture"}
+    lost = [words for field, words in beside.items() if picture.info.get(field)]
+    if lost:
+        image.set_type(pyvips.GValue.gstr_type, left_out, f"its {' and its '.join(lost)} was left out")
     return image

@@ -13,6 +13,8 @@ from safelight.picture.vips import reason
 
 Source = str | Path | bytes
 _FORMATS = {"jpeg": "jpeg", "png": "png", "tiff": "tiff", "webp": "webp", "heif": "avif", "gif": "gif"}
+LEFT_OUT = "safelight-left-out"
+"""A field of an image: a warning of what its decoder leaves out."""
 READ = (*_FORMATS.values(), "heic")
 """Containers of which pixels are read."""
 
@@ -43,7 +45,7 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error") -> pyvips.
     if is_heic(head):
         from safelight.picture.heif import open_heic
 
-        return open_heic(source, name)
+        return open_heic(source, name, LEFT_OUT)
     if not isinstance(source, bytes) and name != str(source):
         source = Path(source).read_bytes()  # libvips takes no names that are not UTF-8
     # a file goes in as a source, not as a name, since libvips reads "[...]" in names as options

@@ -119,6 +119,7 @@ def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]
     """
     tasks: list[FileTask] = []
     planned: set[Path] = set()
+    taken: set[str] = set()
     made_here = Results(settings.output, naming.verb).files()
 
     def is_result(source: Path) -> bool:
@@ -129,7 +130,12 @@ def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
                 tasks.append(FileTask(entry, settings.output, problem=problem))
-            elif entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
+                continue
+            real = os.path.realpath(source)
+            if real in taken:
+                continue  # the same file, given twice
+            if entry == source or not (is_result(source) and real in made_here):
+                taken.add(real)
                 target = settings.output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
                 planned.update(tasks[-1].outputs)
