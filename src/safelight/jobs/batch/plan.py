@@ -131,11 +131,11 @@ def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
                 tasks.append(FileTask(entry, settings.output, problem=problem))
                 continue
-            real = os.path.realpath(source)
-            if real in taken:
-                continue  # the same file, given twice
-            if entry == source or not (is_result(source) and real in made_here):
-                taken.add(real)
+            name = os.path.abspath(source)
+            if name in taken:
+                continue  # given twice
+            if entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
+                taken.add(name)
                 target = settings.output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
                 planned.update(tasks[-1].outputs)
