@@ -20,10 +20,14 @@ CURVES = {
     "val_rate_nats": "rate of held-out pictures, nats",
 }
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse}td{padding:.2rem .8rem;border-bottom:1px solid #ddd}"
+    ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--rule:#ddd;--plot:#fafafa;--line:#06c}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#181818;--rule:#444;--plot:#222;--line:#6bf}}"
+    "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:var(--ink);background:var(--paper)}"
+    "main{max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-weight:500;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "td{padding:.2rem .8rem;border-bottom:1px solid var(--rule)}"
     "td:last-child{text-align:right;font-variant-numeric:tabular-nums}img{image-rendering:pixelated;max-width:100%}"
-    "figure{margin:1.5rem 0}svg{max-width:100%;background:#fafafa}"
+    "figure{margin:1.5rem 0}svg{max-width:100%;height:auto;background:var(--plot)}svg text{fill:currentColor}"
 )
 
 
@@ -34,19 +38,22 @@ def html(title: str, evaluation: Evaluation, metrics: Path | None) -> str:
     )
     parts = [f"<h1>{escape(title)}</h1>", f"<table>{rows}</table>"]
     parts += [f"<p>{escape(note)}</p>" for note in evaluation.notes]
-    parts += [figure(name, image(grid_picture(grid))) for name, grid in evaluation.grids.items()]
+    parts += [figure(name, image(grid_picture(grid), name)) for name, grid in evaluation.grids.items()]
     if metrics is not None and metrics.is_file():
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         for name, caption in CURVES.items():
             points = [(k, line[name]) for k, line in enumerate(lines) if line.get(name) is not None]
-            parts += [figure(caption, _curve([value for _, value in points]))] if len(points) > 1 else []
+            parts += [figure(caption, _curve([value for _, value in points], caption))] if len(points) > 1 else []
     return document(title, parts)
 
 
 def document(title: str, parts: Iterable[str]) -> str:
     """A whole page of HTML in the style of all reports."""
-    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    return f"{head}{''.join(parts)}\n"
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
+    )
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>\n'
 
 
 def figure(title: str, inner: str) -> str:
@@ -62,16 +69,16 @@ def grid_picture(grid: NDArray[np.floating]) -> NDArray[np.uint8]:
     return pixels
 
 
-def image(pixels: NDArray[np.uint8]) -> str:
-    """A picture within the page, enlarged by a whole number."""
+def image(pixels: NDArray[np.uint8], words: str) -> str:
+    """A picture within the page, enlarged by a whole number; `words` say what it shows."""
     factor = max(1, ENLARGE_TO_PX // pixels.shape[1])
     picture = to_vips(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
     data = base64.b64encode(picture.write_to_buffer(".png")).decode()
-    return f'<img alt="" src="data:image/png;base64,{data}">'
+    return f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">'
 
 
-def _curve(values: Sequence[float], width: int = 720, height: int = 200) -> str:
-    """One line over the validations, its lowest and highest value written beside it."""
+def _curve(values: Sequence[float], words: str, width: int = 720, height: int = 200) -> str:
+    """One line over the validations, its lowest and highest value written beside it; `words` say what it shows."""
     low, high = min(values), max(values)
     span = high - low or 1.0
     points = (
@@ -80,5 +87,12 @@ def _curve(values: Sequence[float], width: int = 720, height: int = 200) -> str:
     )
     texts: Mapping[float, float] = {25: high, height - 15: low}
     labels = "".join(f'<text x="{width - 90}" y="{y}" font-size="13">{value:.5g}</text>' for y, value in texts.items())
-    line = f'<polyline fill="none" stroke="#06c" stroke-width="2" points="{" ".join(points)}"/>'
-    return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{line}{labels}</svg>'
+    axis = f'<text x="20" y="{height - 4}" font-size="12">validations, first to last</text>'
+    line = f'<polyline fill="none" stroke="var(--line)" stroke-width="2" points="{" ".join(points)}"/>'
+    return svg(words, width, height, line + labels + axis)
+
+
+def svg(words: str, width: int, height: int, inner: str) -> str:
+    """A diagram; `words` say what it shows."""
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg role="img" aria-label="{escape(words)}" {size}>{inner}</svg>'

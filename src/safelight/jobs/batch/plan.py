@@ -131,7 +131,7 @@ def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
                 tasks.append(FileTask(entry, settings.output, problem=problem))
                 continue
-            name = os.path.abspath(source)
+            name = os.path.normpath(Path.cwd() / source)
             if name in taken:
                 continue  # given twice
             if entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
