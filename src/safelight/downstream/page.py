@@ -6,7 +6,7 @@ from html import escape
 
 from safelight.downstream.arms import ArmScore
 from safelight.downstream.judge import Interval, Verdict, mean_curve
-from safelight.evaluation.page import document, figure
+from safelight.evaluation.page import document, figure, svg
 
 COLOURS = ("#888", "#b80", "#06c", "#c33", "#080", "#808", "#0aa")
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 280, 50, 30, 10, 160
@@ -16,7 +16,7 @@ def html(title: str, verdict: Verdict, scores: Sequence[ArmScore], notes: Sequen
     """The page."""
     arms = "".join(_row(name, interval, "") for name, interval in verdict.arms.items())
     differences = "".join(_row(name, interval, "+") for name, interval in verdict.differences.items())
-    head = "<tr><td></td><td>%</td><td>95 %</td><td>p</td></tr>"
+    head = "<tr><td>arm</td><td>accuracy, %</td><td>95 % interval</td><td>p</td></tr>"
     parts = [
         f"<h1>{escape(title)}</h1><p><strong>{escape(verdict.sentence)}</strong></p>",
         *(f"<p>{escape(note)}</p>" for note in notes),
@@ -41,7 +41,7 @@ def _curves(scores: Sequence[ArmScore], arms: Sequence[str]) -> str:
     for arm in arms:
         steps, values = mean_curve(scores, arm)
         lines.append((arm, [float(step) for step in steps], values.tolist()))
-    return _plot(lines)
+    return _plot(lines, "training steps")
 
 
 def _sweep(verdict: Verdict) -> str:
@@ -51,10 +51,10 @@ def _sweep(verdict: Verdict) -> str:
         (name, noises, [getattr(interval, name) for interval in verdict.sweep.values()])
         for name in ("mean", "low", "high")
     ]
-    return _plot([line for line in lines if all(map(math.isfinite, line[2]))])
+    return _plot([line for line in lines if all(map(math.isfinite, line[2]))], "latent noise")
 
 
-def _plot(lines: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> str:
+def _plot(lines: Sequence[tuple[str, Sequence[float], Sequence[float]]], across_is: str) -> str:
     """Lines with their names at their ends, and the ends of both axes written."""
     xs, ys = [x for _, across, _ in lines for x in across], [y for _, _, up in lines for y in up]
     left, right, low, high = min(xs), max(xs), min(ys), max(ys)
@@ -73,8 +73,9 @@ def _plot(lines: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> str:
         drawn.append(_text(WIDTH - RIGHT + 6, above, f"{name} {100 * up[-1]:.1f}", colour))
     drawn += [_text(LEFT, HEIGHT - 8, f"{left:g}"), _text(WIDTH - RIGHT, HEIGHT - 8, f"{right:g}")]
     drawn += [_text(4, HEIGHT - BOTTOM, f"{100 * low:.1f}"), _text(4, TOP + 8, f"{100 * high:.1f}")]
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">{"".join(drawn)}</svg>'
+    drawn += [_text(LEFT + 60, HEIGHT - 8, across_is), _text(LEFT + 4, TOP + 8, "accuracy, %")]
+    return svg(f"accuracy over {across_is}", WIDTH, HEIGHT, "".join(drawn))
 
 
-def _text(x: float, y: float, words: str, colour: str = "#222") -> str:
+def _text(x: float, y: float, words: str, colour: str = "currentColor") -> str:
     return f'<text x="{x:.0f}" y="{y:.0f}" font-size="12" fill="{colour}">{escape(words)}</text>'

@@ -27,7 +27,7 @@ STYLE = (
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
     "td{padding:.2rem .8rem;border-bottom:1px solid var(--rule)}"
     "td:last-child{text-align:right;font-variant-numeric:tabular-nums}img{image-rendering:pixelated;max-width:100%}"
-    "figure{margin:1.5rem 0}svg{max-width:100%;height:auto;background:var(--plot)}svg text{fill:currentColor}"
+    "figure{margin:1.5rem 0}svg{max-width:100%;height:auto;background:var(--plot);fill:currentColor}"
 )
 
 
