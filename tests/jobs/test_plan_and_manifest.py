@@ -67,7 +67,7 @@ def test_a_file_that_is_given_twice_is_done_once(tmp_path):
     twice = planned(a, a, tmp_path / "in" / ".." / "in" / "a.png", output=tmp_path / "out")
     assert targets(twice, tmp_path / "out") == ["a.png"]
     both = planned(tmp_path / "in", output=tmp_path / "out")
-    assert "use --if-exists rename" in str([task.problem for task in both.tasks if task.problem][0])
+    assert "use --if-exists rename" in str(next(task.problem for task in both.tasks if task.problem))
     renamed = planned(tmp_path / "in", output=tmp_path / "out", if_exists="rename")
     assert targets(renamed, tmp_path / "out") == ["a.png", "b.png", "b_1.png"]
 

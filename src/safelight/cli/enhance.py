@@ -50,7 +50,10 @@ def _run(settings: EnhanceSettings, output: BatchOutput, is_quiet: bool) -> int:
     began = time.monotonic()
     with progress_bar() as on_progress:
         report = enhance_files(settings, on_progress, lambda outcome: _tell(outcome, output, is_quiet))
-    return tell_counts(report, began, f", on {report.device}")
+    failed = tell_counts(report, began, f", on {report.device}")
+    if settings.compare is not None:
+        typer.echo(f"before and after, to look at: {settings.compare}", err=True)
+    return failed
 
 
 def _tell(outcome: "EnhanceOutcome", output: BatchOutput, is_quiet: bool) -> None:
@@ -75,7 +78,7 @@ def _on_disk(settings: EnhanceSettings) -> Iterator[EnhanceSettings]:
     from safelight.picture import EXTENSIONS, format_of
 
     with tempfile.TemporaryDirectory(prefix="safelight-") as folder:
-        source, target = settings.inputs[0], settings.output
+        source, target = settings.inputs[0], settings.output or STDIO
         content: bytes | Path = source
         if reads:
             content, source = sys.stdin.buffer.read(), Path(folder) / STANDARD_INPUT
@@ -95,5 +98,9 @@ def _check_streams(settings: EnhanceSettings, reads: bool, writes: bool) -> None
         raise UsageError("standard input or output is closed; name a file instead of -")
     if len(settings.inputs) != 1 or settings.inputs[0].is_dir():
         raise UsageError("standard input or output takes exactly one picture; use -o FOLDER for several")
+    if settings.output is None:
+        raise UsageError(
+            "standard input has no name to write a result beside; add -o FILE, or -o - for standard output"
+        )
     if settings.samples or settings.uncertainty:
         raise UsageError("several results do not fit into one stream; use -o FILE with --samples or --uncertainty")

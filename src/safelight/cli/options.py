@@ -11,6 +11,7 @@ import typer
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from safelight.cli.examples import EXAMPLES
 from safelight.settings import OnCommandLine, Settings, on_command_line
 
 _SIMPLE = (bool, int, float, str, Path)
@@ -19,7 +20,7 @@ _SIMPLE = (bool, int, float, str, Path)
 def add_command(app: typer.Typer, name: str, records: tuple[type[Settings], ...], run: Callable[..., None]) -> None:
     """Add a command of that name, whose options are the fields of the records, in their order.
 
-    The command calls `run` with one checked instance of each record. The docstring of `run` is its help.
+    The command calls `run` with one checked instance of each record. Its help is the docstring of `run`, and examples.
     """
     parameters = [
         _parameter(field_name, field, shown)
@@ -31,7 +32,8 @@ def add_command(app: typer.Typer, name: str, records: tuple[type[Settings], ...]
     def command(**values: Any) -> None:
         run(*(_filled(record, values) for record in records))
 
-    command.__doc__ = run.__doc__
+    examples = "\n".join(EXAMPLES.get(name, ()))
+    command.__doc__ = f"{inspect.getdoc(run)}\n\n\b\n{examples}" if examples else run.__doc__
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     vars(command)["__signature__"] = inspect.Signature(parameters)
     app.command(name)(command)

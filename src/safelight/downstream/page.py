@@ -16,12 +16,12 @@ def html(title: str, verdict: Verdict, scores: Sequence[ArmScore], notes: Sequen
     """The page."""
     arms = "".join(_row(name, interval, "") for name, interval in verdict.arms.items())
     differences = "".join(_row(name, interval, "+") for name, interval in verdict.differences.items())
-    head = "<tr><td>arm</td><td>accuracy, %</td><td>95 % interval</td><td>p</td></tr>"
+    head = "<tr><td>arm</td><td>{}</td><td>95 % interval</td><td>p</td></tr>"
     parts = [
         f"<h1>{escape(title)}</h1><p><strong>{escape(verdict.sentence)}</strong></p>",
         *(f"<p>{escape(note)}</p>" for note in notes),
-        f"<h2>Accuracy of each arm</h2><table>{head}{arms}</table>",
-        f"<h2>Paired differences, in points</h2><table>{head}{differences}</table>",
+        f"<h2>Accuracy of each arm</h2><table>{head.format('accuracy, %')}{arms}</table>",
+        f"<h2>Paired differences, in points</h2><table>{head.format('points')}{differences}</table>",
         figure("Accuracy against training steps", _curves(scores, list(verdict.arms))),
     ]
     if verdict.sweep:

@@ -25,9 +25,9 @@ Line = dict[str, Any]
 class Manifest:
     """The lines of one folder, in memory and on disk. Raises OutputError where the file cannot be used."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read what is there; a missing file has no header and no lines."""
-        self.path = folder / MANIFEST
+    def __init__(self, folder: Path, name: str = MANIFEST) -> None:
+        """Read what is there; a missing file has nothing. Raises OutputError for somebody else's file."""
+        self.path = folder / name
         self.header: Line | None = None
         self.lines: list[Line] = []
         try:
@@ -41,6 +41,8 @@ class Manifest:
                 self.header = line
             elif line is not None:
                 self.lines.append(line)
+        if content.strip() and self.header is None and not self.lines:
+            raise OutputError(f"{self.path}: was not written by Safelight; move it away, or choose another -o")
 
     def begin(self, verb: str, **facts: Any) -> None:
         """Start a new manifest with this header."""
@@ -66,6 +68,13 @@ class Manifest:
         whole = [*([] if self.header is None else [self.header]), *self.lines]
         write_whole(self.path, "".join(json.dumps(line) + "\n" for line in whole))
         self._is_cut_off = False
+
+    def remove(self) -> None:
+        """Remove the file, if there is one. Raises OutputError."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be removed ({error.strerror}); check the folder") from None
 
     def sizes(self, outputs: Sequence[Path]) -> dict[str, int]:
         """What a line says of files: names below the folder, and sizes in bytes."""

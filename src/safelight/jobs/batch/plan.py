@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from safelight.errors import UsageError
 from safelight.jobs.batch.results import Results
-from safelight.work.manifest import MANIFEST
+from safelight.work import MANIFEST, json_sha256
 
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
@@ -29,7 +29,7 @@ class BatchSettings(Protocol):
     @property
     def inputs(self) -> tuple[Path, ...]: ...
     @property
-    def output(self) -> Path: ...
+    def output(self) -> Path | None: ...
     @property
     def recursive(self) -> bool: ...
     @property
@@ -67,8 +67,15 @@ class Plan:
     folder: Path
     verb: str
     tasks: list[FileTask] = field(default_factory=list)
+    is_one_file: bool = False
+    """One file under a name of its own: it leaves no manifest when it is done."""
     passed_over: Counter[str] = field(default_factory=Counter)
     """Files in the input folders that are of no kind that the verb reads, by suffix."""
+
+    @property
+    def manifest(self) -> str:
+        """The file in the folder that says what is done."""
+        return f".safelight-{json_sha256(self.tasks[0].target.name)[:16]}.jsonl" if self.is_one_file else MANIFEST
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ class Naming:
     """Which files a verb reads, and how it names what it writes."""
 
     verb: str
+    done: str
+    """The same as a participle, in the name of what lies beside its input: `restored`."""
     what: str
     """What it reads, in words for messages: `pictures`."""
     reads: frozenset[str]
@@ -93,14 +102,18 @@ class Naming:
 def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     """Mirror every input below the output, or onto the output itself if it names one file.
 
-    Raises UsageError if the request as a whole makes no sense. What is wrong with a single file becomes the `problem`
-    of its task.
+    Without an output: onto a new file or folder beside the one input. Raises UsageError if the request as a whole makes
+    no sense. What is wrong with a single file becomes the `problem` of its task.
     """
     inputs, output = settings.inputs, settings.output
+    if output is None and len(inputs) == 1 and not os.path.isdir(inputs[0]):
+        task = _task(inputs[0], _file_beside(inputs[0], naming), settings, naming, planned=set())
+        return Plan(settings, task.target.parent, naming.verb, _checked([task]), is_one_file=True)
+    output = _folder_beside(inputs, naming) if output is None else output
     names_a_file = output.suffix.lower() in naming.writes and not os.path.isdir(output)
     if len(inputs) == 1 and not os.path.isdir(inputs[0]) and names_a_file:
         task = _task(inputs[0], output, settings, naming, planned=set())
-        return Plan(settings, output.parent, naming.verb, _checked([task]))
+        return Plan(settings, output.parent, naming.verb, _checked([task]), is_one_file=True)
     suffix = output.suffix.lower()
     if (names_a_file or suffix in naming.no_folders) and not os.path.isdir(output):
         what = f"several {naming.what} need a folder" if names_a_file else f"'{output.suffix}' cannot be written"
@@ -108,11 +121,26 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     if os.path.exists(output) and not os.path.isdir(output):
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
     passed_over: Counter[str] = Counter()
-    tasks = _checked(_mirrored(settings, naming, passed_over))
+    tasks = _checked(_mirrored(settings, output, naming, passed_over))
     return Plan(settings, output, naming.verb, tasks, passed_over=passed_over)
 
 
-def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]) -> list[FileTask]:
+def _file_beside(source: Path, naming: Naming) -> Path:
+    """What a file becomes, beside it, under another name."""
+    beside = source.with_name(naming.file_name(source))
+    return beside if beside.name != source.name else source.with_stem(f"{source.stem}_{naming.done}")
+
+
+def _folder_beside(inputs: Sequence[Path], naming: Naming) -> Path:
+    """What a folder becomes, beside it. Raises UsageError for several inputs."""
+    whole = Path(os.path.normpath(Path.cwd() / inputs[0]))
+    if len(inputs) > 1 or not whole.name:
+        raise UsageError("these inputs need a folder for what is made of them; name one with -o")
+    named = inputs[0] if inputs[0].name not in ("", "..") else whole  # "." and ".." have names elsewhere
+    return named.with_name(f"{whole.name}_{naming.done}")
+
+
+def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over: Counter[str]) -> list[FileTask]:
     """A task for every file; what is passed over is counted.
 
     Earlier results in the output folder, of a kind that the verb writes, are no inputs unless they are named.
@@ -120,41 +148,44 @@ def _mirrored(settings: BatchSettings, naming: Naming, passed_over: Counter[str]
     tasks: list[FileTask] = []
     planned: set[Path] = set()
     taken: set[str] = set()
-    made_here = Results(settings.output, naming.verb).files()
+    made_here = Results(output, naming.verb).files()
 
     def is_result(source: Path) -> bool:
         return source.suffix.lower() in naming.writes
 
     for entry in settings.inputs:
-        for source, below in _sources(entry, settings, naming.reads, passed_over):
+        found = _sources(entry, naming.reads, passed_over, is_recursive=settings.recursive, output=output)
+        for source, below in found:
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
-                tasks.append(FileTask(entry, settings.output, problem=problem))
+                tasks.append(FileTask(entry, output, problem=problem))
                 continue
             name = os.path.normpath(Path.cwd() / source)
             if name in taken:
                 continue  # given twice
             if entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
                 taken.add(name)
-                target = settings.output / below / naming.file_name(source)
+                target = output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
                 planned.update(tasks[-1].outputs)
     return tasks
 
 
 def _sources(
-    entry: Path, settings: BatchSettings, reads: frozenset[str], passed_over: Counter[str]
+    entry: Path, reads: frozenset[str], passed_over: Counter[str], *, is_recursive: bool, output: Path
 ) -> Iterator[tuple[Path | None, Path]]:
     """Each file, and the folder below the output that mirrors where it lies; None for an empty folder."""
     if not os.path.isdir(entry):
         yield entry, Path()
         return
-    is_empty, output = True, os.path.realpath(settings.output)
+    is_empty, real_output = True, os.path.realpath(output)
     for folder, folders, files in os.walk(entry):
         here = Path(folder)
-        if not settings.recursive:
+        if not is_recursive:
             folders.clear()
-        folders[:] = sorted(f for f in folders if not _is_of_the_system(f) and os.path.realpath(here / f) != output)
+        folders[:] = sorted(
+            f for f in folders if not _is_of_the_system(f) and os.path.realpath(here / f) != real_output
+        )
         for name in sorted(files):
             if name.startswith(".") or name.lower() in _NO_INPUTS or _is_special(here / name):
                 continue

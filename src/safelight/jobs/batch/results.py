@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from safelight.work import Line, Manifest, header, json_sha256
+from safelight.work import MANIFEST, Line, Manifest, header, json_sha256
 
 
 def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object]) -> str:
@@ -19,14 +19,18 @@ def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object
 class Results:
     """The manifest of one output folder. Raises OutputError if it cannot be used."""
 
-    def __init__(self, folder: Path, verb: str) -> None:
-        self._manifest, self._verb = Manifest(folder), verb
+    def __init__(self, folder: Path, verb: str, name: str = MANIFEST) -> None:
+        self._manifest, self._verb = Manifest(folder, name), verb
         self._latest: dict[str, Line] = {}
         """Name of an output → the last line about it."""
         self._outdated: dict[str, Line] = {}
         """Name of an output of a begun task → the line of the finished result that the task will replace."""
         for line in self._manifest.lines:
             self._remember(line)
+
+    def forget(self) -> None:
+        """Remove the manifest. Raises OutputError."""
+        self._manifest.remove()
 
     def files(self) -> set[str]:
         """Real paths of everything that was made here."""

@@ -117,7 +117,7 @@ class _Batch(Generic[OutcomeT]):
 
     def __init__(self, plan: Plan, steps: Steps[Any, Any, OutcomeT], on_progress: OnProgress) -> None:
         self.plan, self.steps = plan, steps
-        self.results = Results(plan.folder, plan.verb)
+        self.results = Results(plan.folder, plan.verb, plan.manifest)
         self.open: list[TaskRun[OutcomeT]] = []
         """Begun in the manifest, and neither finished nor given up there."""
         self._stopping = threading.Event()
@@ -168,7 +168,8 @@ class _Batch(Generic[OutcomeT]):
         if not in_the_way or self.plan.settings.if_exists != "skip":
             return None
         name = shown(in_the_way[0])
-        note = f"{name} is there already, made of another input or with other settings; use --if-exists overwrite"
+        why = "" if self.plan.is_one_file else ", made of another input or with other settings"
+        note = f"{name} is there already{why}; use --if-exists overwrite"
         return make(source=source, status="skipped", outputs=[name], warnings=[note])
 
     def do(self, task_run: TaskRun[OutcomeT]) -> TaskRun[OutcomeT]:
@@ -232,6 +233,8 @@ class _Batch(Generic[OutcomeT]):
         self._model.shutdown()
         for task_run in self.open:
             self._write_down(task_run)
+        if self.plan.is_one_file:
+            self.results.forget()
 
     def _write_down(self, task_run: TaskRun[OutcomeT]) -> None:
         outcome, outputs = task_run.outcome, task_run.task.outputs

@@ -41,6 +41,7 @@ def plan_compress(settings: CompressSettings) -> Plan:
     """All tasks. Raises UsageError."""
     naming = Naming(
         verb="compress",
+        done="compressed",
         what="pictures",
         reads=READABLE,
         writes=(SUFFIX,),

@@ -39,6 +39,7 @@ def plan_decompress(settings: DecompressSettings) -> Plan:
     """All tasks. Raises UsageError."""
     naming = Naming(
         verb="decompress",
+        done="decompressed",
         what="files that end in .latent",
         reads=frozenset({SUFFIX}),
         writes=tuple(SUFFIXES),

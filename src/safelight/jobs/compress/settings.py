@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
-from safelight.settings import AnyPath, Paths, Positive, Settings, argument, option
+from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
 
 SUFFIX = ".latent"
 _NOT_OF_THE_RESULT = frozenset(
@@ -22,7 +22,9 @@ class CompressSettings(Settings):
     """Which pictures become .latent files, and how large these are."""
 
     inputs: Paths = argument("Pictures and folders.", "IN", min_length=1)
-    output: AnyPath = option(..., "A folder, or for one picture a file that ends in .latent.", "-o", "--output")
+    output: OptionalPath = option(
+        None, "A folder, or for one picture a file that ends in .latent. Default: beside the input.", "-o", "--output"
+    )
     quality: int | None = option(
         None, f"1 to 100. {DEFAULT_QUALITY} if no other rule is given.", "-q", "--quality", ge=1, le=100
     )
@@ -76,7 +78,9 @@ class DecompressSettings(Settings):
     """Which .latent files become pictures, and how these are written."""
 
     inputs: Paths = argument("Files that 'compress' wrote, and folders of them.", "IN", min_length=1)
-    output: AnyPath = option(..., "A folder, or for one file the name of a picture.", "-o", "--output")
+    output: OptionalPath = option(
+        None, "A folder, or for one file the name of a picture. Default: beside the input.", "-o", "--output"
+    )
     format: Literal["png", "tiff", "webp", "avif", "jpeg"] = option(
         "png", "In a folder: png, tiff, webp, avif or jpeg."
     )

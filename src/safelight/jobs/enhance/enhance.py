@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from safelight.jobs.batch.run import ignore, run
+from safelight.jobs.enhance.compare import write_comparison
 from safelight.jobs.enhance.files import Steps
 from safelight.jobs.enhance.outcome import EnhanceOutcome, EnhanceReport
 from safelight.jobs.enhance.plan import plan_enhance
@@ -25,6 +26,8 @@ def enhance(
     OutputError if the output folder cannot be used.
     """
     plan = plan_enhance(settings)
-    restorer = Restorer.load(settings.model, settings.device, precision=settings.precision)
+    restorer = Restorer.load(settings.model, settings.device, settings.threads, precision=settings.precision)
     outcomes = run(plan, Steps(settings, restorer), on_progress, on_outcome)
+    if settings.compare is not None:
+        write_comparison(outcomes, settings.compare)
     return EnhanceReport(outcomes, restorer.networks.device, plan.passed_over)

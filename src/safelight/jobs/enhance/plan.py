@@ -24,6 +24,7 @@ def plan_enhance(settings: EnhanceSettings) -> Plan:
 
     naming = Naming(
         verb="enhance",
+        done="restored",
         what="pictures",
         reads=READABLE,
         writes=tuple(SUFFIXES),

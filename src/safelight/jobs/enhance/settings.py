@@ -7,21 +7,27 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from safelight.runtime.machine import Device, Precision
-from safelight.settings import AnyPath, Paths, Positive, Settings, argument, option
+from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
 
+Depth = Literal["same", "8", "10", "12", "16", "float"]
 Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 _NOT_OF_THE_PIXELS = frozenset(
     {"inputs", "output", "model", "recursive", "pattern", "if_exists"}
-    | {"on_error", "max_megapixels", "workers", "device"}
+    | {"on_error", "max_megapixels", "workers", "threads", "device", "compare"}
 )
+RESULTS, FILES, MACHINE = "How results are written", "Which files, and what if", "The machine"
 
 
 class EnhanceSettings(Settings):
     """Which pictures are restored, how, and how the results are written."""
 
     inputs: Paths = argument("Pictures and folders; - for standard input.", "IN", min_length=1)
-    output: AnyPath = option(
-        ..., "A folder, or for one picture its file name; - for standard output.", "-o", "--output"
+    output: OptionalPath = option(
+        None,
+        "A folder, or for one picture its file name; - for standard output. Default: NAME_restored beside the input.",
+        "-o",
+        "--output",
+        group=RESULTS,
     )
     model: str | Path = option("photo", "A bundle: its name (see 'model list') or its path.")
     strength: float = option(
@@ -59,28 +65,40 @@ class EnhanceSettings(Settings):
         "--op",
     )
     recursive: bool = option(
-        False, "Folders with all folders below. The output has the same folders.", "-r", "--recursive"
+        False, "Folders with all folders below. The output has the same folders.", "-r", "--recursive", group=FILES
     )
-    format: Container = option("same", "same, jpeg, png, tiff, webp or avif.")
-    depth: Literal["same", "8", "10", "12", "16", "float"] = option("same", "same, 8, 10, 12, 16 or float.")
-    quality: int = option(95, "1 to 100, of jpeg, webp and avif. 100 is lossless for webp and avif.", ge=1, le=100)
-    metadata: Literal["keep", "strip", "strip-gps"] = option("keep", "keep, strip or strip-gps.")
-    provenance: bool = option(True, "Say in the XMP what was done.", "--provenance/--no-provenance")
-    pages: Literal["first", "all"] = option("first", "Pages of a TIFF: first or all.")
-    pattern: str = option("{stem}.{ext}", "Names of results, from {stem}, {model} and {ext}.")
-    if_exists: Literal["skip", "overwrite", "rename"] = option("skip", "skip, overwrite or rename.")
-    on_error: Literal["continue", "stop"] = option("continue", "continue or stop.")
-    max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
-    workers: Positive = option(1, "Files to decode ahead, and files to encode behind.")
+    format: Container = option("same", "same, jpeg, png, tiff, webp or avif.", group=RESULTS)
+    depth: Depth = option("same", "same, 8, 10, 12, 16 or float.", group=RESULTS)
+    quality: int = option(
+        95, "1 to 100, of jpeg, webp and avif. 100 is lossless for webp and avif.", group=RESULTS, ge=1, le=100
+    )
+    metadata: Literal["keep", "strip", "strip-gps"] = option("keep", "keep, strip or strip-gps.", group=RESULTS)
+    provenance: bool = option(True, "Say in the XMP what was done.", "--provenance/--no-provenance", group=RESULTS)
+    pages: Literal["first", "all"] = option("first", "Pages of a TIFF: first or all.", group=FILES)
+    pattern: str = option("{stem}.{ext}", "Names of results, from {stem}, {model} and {ext}.", group=RESULTS)
+    compare: OptionalPath = option(
+        None,
+        "Write a page to this .html: the first 24 pictures before and after, with a line to drag.",
+        group=RESULTS,
+    )
+    if_exists: Literal["skip", "overwrite", "rename"] = option("skip", "skip, overwrite or rename.", group=FILES)
+    on_error: Literal["continue", "stop"] = option("continue", "continue or stop.", group=FILES)
+    max_megapixels: float = option(400.0, "Refuse larger pictures.", group=FILES, gt=0)
+    workers: Positive = option(1, "Files to decode ahead, and files to encode behind.", group=MACHINE)
+    threads: Positive | None = option(None, "Processor cores to use. Default: all.", group=MACHINE)
     precision: Precision = option(
-        "auto", "auto, fp32 or int8 (faster). auto: int8 for a mean alone, if the processor is made for it."
+        "auto",
+        "auto, fp32 or int8 (faster). auto: int8 for a mean alone, if the processor is made for it.",
+        group=MACHINE,
     )
-    device: Device = option("auto", "auto, cpu or cuda.")
+    device: Device = option("auto", "auto, cpu or cuda.", group=MACHINE)
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
         if self.operations and self.uncertainty:
             raise ValueError("--uncertainty is of the restored picture, before --op; leave one of them out")
+        if self.compare is not None and self.compare.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"--compare '{self.compare}': is a page; name a file that ends in .html")
         _ = self.scale_choice
         return self
 

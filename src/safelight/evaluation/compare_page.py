@@ -1,0 +1,72 @@
+"""Pictures before and after, as one HTML file with a line to drag; it needs no other file."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.picture.vips import to_vips
+
+Array = NDArray[np.floating]
+TEMPLATE = Path(__file__).with_name("compare.html")
+MOST_PX = 1600
+"""The longer side of a picture on the page, at most."""
+GLOWING = 1 / 8
+"""The standard deviation that is drawn brightest, of white; the page says so."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One picture, (H, W, C) with white at 1, and what became of it."""
+
+    name: str
+    what: str
+    """In words, below the name."""
+    before: Array
+    layers: dict[str, Array]
+    """Name → what can be seen to the right of the line; the first one at first."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A table below the pictures."""
+
+    words: str = ""
+    """What the columns mean."""
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = field(default_factory=list)
+
+
+def compare_html(title: str, pictures: Sequence[Compared], numbers: Numbers | None = None) -> str:
+    """The page."""
+    shown = [
+        {
+            "name": one.name,
+            "what": one.what,
+            "before": _uri(one.before),
+            "layers": {label: _uri(values) for label, values in one.layers.items()},
+        }
+        for one in pictures
+    ]
+    table = numbers or Numbers()
+    data = {"title": title, "pictures": shown, "words": table.words, "header": table.header, "rows": table.rows}
+    content = json.dumps(data).replace("</", "<\\/")
+    return TEMPLATE.read_text(encoding="utf-8").replace("/*DATA*/", content)
+
+
+def glow(std: Array) -> Array:
+    """(H, W, C) standard deviation, white at 1 → a glow from black over red to yellow, (H, W, 3)."""
+    level = np.clip(np.sqrt(np.mean(np.square(std), axis=2, keepdims=True)) / GLOWING, 0, 1)
+    return np.concatenate([np.clip(2 * level, 0, 1), np.clip(2 * level - 0.7, 0, 1), level**4], axis=2)
+
+
+def _uri(values: Array) -> str:
+    """As an inline picture, made smaller where it is large."""
+    image = to_vips(np.rint(np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8))
+    if max(image.width, image.height) > MOST_PX:
+        image = image.resize(MOST_PX / max(image.width, image.height))
+    return "data:image/webp;base64," + base64.b64encode(image.webpsave_buffer(Q=90)).decode()

@@ -1,0 +1,49 @@
+"""A page that shows results beside their inputs, read back from the files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safelight.errors import PictureError
+from safelight.evaluation.compare_page import Array, Compared, compare_html, glow
+from safelight.jobs.enhance.outcome import EnhanceOutcome
+from safelight.picture import Picture, read
+from safelight.picture.scale import Scale, measure_scale
+from safelight.work import write_whole
+
+MOST_PICTURES = 24
+
+
+def write_comparison(outcomes: Sequence[EnhanceOutcome], path: Path) -> int:
+    """The first pictures that have results, as one HTML file; returns how many. Raises OutputError."""
+    shown: list[Compared] = []
+    for outcome in outcomes:
+        if outcome.outputs and outcome.status != "failed" and len(shown) < MOST_PICTURES:
+            try:
+                shown.append(_compared(outcome))
+            except PictureError:
+                continue  # what was in the way of a result need not be a picture
+    write_whole(path, compare_html("Before and after", shown))
+    return len(shown)
+
+
+def _compared(outcome: EnhanceOutcome) -> Compared:
+    """Raises PictureError."""
+    before = read(outcome.source)
+    scale = Scale(*outcome.scale) if outcome.scale else measure_scale(before).scale
+    main = Path(outcome.outputs[0]).stem
+    layers: dict[str, Array] = {}
+    for output in outcome.outputs:
+        beside = Path(output).stem.removeprefix(main)
+        if beside == "_std":
+            layers["uncertainty"] = glow(read(output).as_float() * before.full_scale / scale.width)
+        else:
+            label = "sample " + beside.removeprefix("_sample") if beside else "restored"
+            layers[label] = _seen(read(output), before, scale)
+    warnings = "; ".join(outcome.warnings)
+    return Compared(Path(outcome.source).name, warnings, _seen(before, before, scale), layers)
+
+
+def _seen(picture: Picture, like: Picture, scale: Scale) -> Array:
+    """Between black and white of the input's scale, whatever the picture's own depth is."""
+    values = picture.as_float() * like.full_scale
+    return (values - scale.low) / scale.width

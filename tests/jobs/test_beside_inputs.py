@@ -1,0 +1,132 @@
+"""Without -o the results lie beside the inputs; a single file leaves nothing but its result; a page to compare them."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safelight.errors import OutputError, UsageError
+from safelight.jobs.compress.compress import plan_compress
+from safelight.jobs.compress.decompress import plan_decompress
+from safelight.jobs.compress.settings import CompressSettings, DecompressSettings
+from safelight.jobs.enhance.enhance import enhance
+from safelight.jobs.enhance.plan import plan_enhance
+from safelight.jobs.enhance.settings import EnhanceSettings
+from safelight.picture import Picture, read, write
+from safelight.work import MANIFEST, Manifest
+from tests.support import run_cli
+
+
+@pytest.fixture
+def photo(tmp_path, rng):
+    write(Picture(rng.integers(0, 256, (48, 40, 3), dtype=np.uint8)), tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def asked(tiny, photo):
+    def settings(**changes):
+        return EnhanceSettings(**({"inputs": [photo], "model": str(tiny.folder), "precision": "fp32"} | changes))
+
+    return settings
+
+
+def target(plan):
+    (task,) = plan.tasks
+    return task.target
+
+
+def restored(path, **changes):
+    return target(plan_enhance(EnhanceSettings(inputs=[path], **changes)))
+
+
+def test_a_folder_gets_a_folder_beside_it(photo, tmp_path, monkeypatch):
+    beside = tmp_path.parent / f"{tmp_path.name}_restored" / "photo.png"
+    assert restored(tmp_path) == restored(f"{tmp_path}/") == beside
+    monkeypatch.chdir(tmp_path)
+    assert restored(".") == beside
+    assert target(plan_compress(CompressSettings(inputs=["."]))).parent.name == f"{tmp_path.name}_compressed"
+
+
+def test_a_file_gets_a_file_beside_it(tmp_path):
+    assert restored("a/photo.JPG") == Path("a/photo_restored.JPG")
+    assert restored("photo.heic") == Path("photo.avif")
+    assert restored("photo.jpg", format="png") == Path("photo.png")
+    assert restored("photo.jpg", pattern="{stem}-new.{ext}") == Path("photo-new.jpg")
+    assert target(plan_compress(CompressSettings(inputs=["a/photo.tif"]))) == Path("a/photo.latent")
+    assert target(plan_decompress(DecompressSettings(inputs=["a/photo.latent"]))) == Path("a/photo.png")
+
+
+@pytest.mark.parametrize("inputs", [["a.png", "b.png"], ["/"]])
+def test_several_inputs_need_a_folder(inputs):
+    with pytest.raises(UsageError, match="name one with -o"):
+        plan_enhance(EnhanceSettings(inputs=inputs))
+
+
+def test_standard_input_needs_an_output(photo):
+    done = run_cli("enhance", "-", input=photo.read_text(encoding="latin-1"))
+    assert done.returncode == 2 and "standard input has no name" in done.stderr
+
+
+def test_a_single_file_leaves_nothing_but_its_result(asked, photo, tmp_path):
+    (outcome,) = enhance(asked()).outcomes
+    assert outcome.status == "done"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "photo_restored.png"]
+    (again,) = enhance(asked()).outcomes
+    assert again.status == "skipped"
+    assert again.warnings == [f"{tmp_path}/photo_restored.png is there already; use --if-exists overwrite"]
+
+
+def test_the_manifest_of_others_stays(asked, tmp_path):
+    (tmp_path / MANIFEST).write_text("mine\n")
+    enhance(asked())
+    with pytest.raises(OutputError, match="was not written by Safelight"):
+        enhance(asked(output=tmp_path))
+    assert (tmp_path / MANIFEST).read_text() == "mine\n"
+
+
+def test_what_a_killed_run_left_is_made_again(asked, tmp_path):
+    plain = enhance(asked()).outcomes[0].outputs[0]
+    whole = Path(plain).read_bytes()
+    (tmp_path / "other").mkdir()
+    enhance(asked(output=tmp_path / "other"))  # a folder as output: its manifest stays
+    line = json.loads((tmp_path / "other" / MANIFEST).read_text().splitlines()[-1])
+    manifest = Manifest(tmp_path, plan_enhance(asked()).manifest)
+    manifest.begin("enhance")
+    manifest.append({"begun": line["key"], "outputs": {"photo_restored.png": 0}})
+    Path(plain).write_bytes(b"half")
+    (outcome,) = enhance(asked()).outcomes
+    assert outcome.status == "done" and Path(plain).read_bytes() == whole
+    assert not manifest.path.exists()
+
+
+def test_a_page_shows_results_beside_their_inputs(asked, photo, tmp_path, rng):
+    low, width = 300, 500  # of 65,535
+    counts = (low + width * rng.random((48, 40, 1))).astype(np.uint16)
+    write(Picture(counts), tmp_path / "a <b> & c.tif")
+    (tmp_path / "broken.png").write_bytes(b"nothing")
+    page = tmp_path / "pages" / "look.html"
+    settings = asked(inputs=[tmp_path], output=tmp_path / "out", samples=1, uncertainty=True, compare=page)
+    for _ in range(2):  # the second time all is there already
+        report = enhance(settings)
+        content = page.read_text(encoding="utf-8")
+        data = json.loads(re.search(r"const data = (.*);", content)[1])
+        assert [one["name"] for one in data["pictures"]] == ["a <b> & c.tif", "photo.png"]
+        for one in data["pictures"]:
+            assert list(one["layers"]) == ["restored", "sample 1", "uncertainty"]
+            assert all(uri.startswith("data:image/webp;base64,") for uri in (one["before"], *one["layers"].values()))
+    assert (report.skipped, report.failed) == (2, 1)
+    assert read(tmp_path / "out" / "photo.png").pixels.shape == (48, 40, 3)
+
+
+def test_a_page_never_takes_the_place_of_a_picture(photo):
+    with pytest.raises(ValueError, match=r"name a file that ends in \.html"):
+        EnhanceSettings(inputs=[photo], compare=photo)
+
+
+def test_a_page_that_cannot_be_written_is_an_error_after_the_results(asked, photo, tmp_path):
+    with pytest.raises(OutputError, match=r"photo\.png/look\.html: cannot be written"):
+        enhance(asked(compare=photo / "look.html"))
+    assert (tmp_path / "photo_restored.png").exists()
