@@ -7,6 +7,7 @@ import torch
 
 from safelight.learn.checkpoint import Progress
 from safelight.learn.ema import Ema
+from safelight.learn.meter import foretold
 from safelight.learn.muon import Muon, is_hidden_kernel, orthogonalised
 from safelight.learn.optimise import HOPELESS_AFTER, HopelessError, build_optimiser, guarded_step, learning_rate
 from safelight.learn.restore.recipe import StageSettings
@@ -66,6 +67,19 @@ def test_one_schedule_reaches_both():
 def test_without_hidden_kernels_muon_is_adamw():
     stage = StageSettings(objective="mean", steps=1, optimiser="muon")
     assert isinstance(build_optimiser([torch.nn.Parameter(torch.ones(3))], stage), torch.optim.AdamW)
+
+
+def test_a_short_budget_does_not_end_in_the_warm_up():
+    stage = StageSettings(objective="mean", steps=10_000, warmup_steps=200, learning_rate=1.0)
+    assert learning_rate(stage, 5, 0.05) == pytest.approx(1.0, rel=0.02)  # five steps in a twentieth of the time
+    assert learning_rate(stage, 99, 0.0099) == pytest.approx(0.5, rel=0.02)  # enough time: by steps
+
+
+def test_what_fits_into_a_budget_is_foretold():
+    stage = StageSettings(objective="mean", steps=10_000, precision="float32")
+    assert foretold(stage, 600, 1.5)[0].startswith("about 6000 steps fit into 600 s (in float32, with ")
+    (_, warning) = foretold(stage, 180, 30)
+    assert warning.startswith("warning: so few steps teach little; give a longer --budget")
 
 
 def test_a_plateau_comes_before_the_decay():

@@ -52,6 +52,8 @@ def _words(report: InspectReport) -> Iterable[str]:
     yield f"sizes: {_counted(report.sizes)}"
     if report.parts:
         yield f"parts: {_counted(report.parts)}"
+    if report.groups:
+        yield f"groups that stay in one part: {report.groups}"
     if report.classes:
         yield f"{len(report.classes)} classes:"
         width = max(map(len, report.classes))

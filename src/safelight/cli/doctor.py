@@ -35,6 +35,18 @@ def doctor() -> None:
     for name in available():
         find_bundle(name, Card)
         typer.echo(f"bundle {name}: complete, checksums match")
+    _tell_speed()
+
+
+def _tell_speed() -> None:
+    """Seconds for a megapixel, by precision and threads; measured now, which takes some seconds."""
+    from safelight.jobs.speed import seconds_per_megapixel
+    from safelight.runtime.machine import cores
+
+    for precision in ("fp32", "int8"):
+        for threads in sorted({1, cores()}):
+            seconds = seconds_per_megapixel(precision, threads)
+            typer.echo(f"enhance, {precision}, {threads} thread{'s' * (threads > 1)}: {seconds:.2f} s per megapixel")
 
 
 def _version(name: str) -> str | None:

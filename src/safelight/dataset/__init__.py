@@ -1,6 +1,7 @@
 """Sets of small pictures, with labels if they have any: what data-set models and augmentation start from."""
 
 from safelight.dataset.form import Form, choose_form
+from safelight.dataset.grouping import grouped
 from safelight.dataset.images import ImageSet, Item, Loaded, Part
 from safelight.dataset.report import InspectReport, inspect_set
 from safelight.dataset.sources import open_set
@@ -16,6 +17,7 @@ __all__ = [
     "Part",
     "PixelTable",
     "choose_form",
+    "grouped",
     "identities",
     "inspect_set",
     "open_set",

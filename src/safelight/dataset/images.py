@@ -29,6 +29,8 @@ class Item:
     label: str | None = None
     part: Part | None = None
     """What the set itself says it is for; None if it does not say."""
+    group: str | None = None
+    """Pictures of one group, such as the frames of a film, are in one part; None for a picture by itself."""
 
 
 class Loaded(NamedTuple):

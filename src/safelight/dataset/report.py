@@ -23,6 +23,8 @@ class InspectReport:
     """Label → readable pictures."""
     parts: dict[str, int] = field(default_factory=dict)
     """What the set itself says they are for → pictures."""
+    groups: int = 0
+    """Of pictures that stay together, each in one part."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Width x height → pictures, the most frequent first."""
     grey: int = 0
@@ -53,6 +55,10 @@ class InspectReport:
             (
                 self.leaks,
                 f"groups of the same picture in several parts, tested on what was trained on: {len(self.leaks)}",
+            ),
+            (
+                self.alike and not self.parts and not self.groups,
+                f"groups of nearly the same picture, in several parts if no --group-by keeps them: {len(self.alike)}",
             ),
             (self.unreadable, f"pictures that cannot be read: {len(self.unreadable)}"),
             (self.doubtful, f"pictures that can be read, but not as a whole: {len(self.doubtful)}"),
@@ -104,6 +110,7 @@ def inspect_set(images: ImageSet, workers: int = 1, on_progress: OnProgress = si
     report.sizes = dict(sizes.most_common())
     report.classes = {label: labels[label] for label in images.classes}
     report.parts = dict(Counter(str(part) for index in readable if (part := images.items[index].part) is not None))
+    report.groups = len({images.items[index].group for index in readable} - {None})
     same = [group for group in of_content.values() if len(group) > 1]
     firsts = list(sketches)
     alike = [[firsts[k] for k in group] for group in groups(np.stack(list(sketches.values())))] if firsts else []

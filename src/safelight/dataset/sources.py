@@ -4,7 +4,7 @@ folder        class/…/picture; train/class/…/picture or class/train/picture 
               parts (`dataset.parts`); or pictures without sub-folders, for a set without labels
 .npz          images, and if there are any labels, and names of the pictures or of the classes; or train_images,
               val_images, test_images and their labels, as MedMNIST has them
-.csv .jsonl   image (a path from where the list lies), and if there are any label and split
+.csv .jsonl   image (a path from where the list lies), and if there are any label, split and group
 """
 
 import csv
@@ -162,7 +162,9 @@ def _listed(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> ImageS
             raise UsageError(f"{path}: line {number}: split '{part}' is not known; use train, validation or test")
         label = row.get("label")
         label = None if label in (None, "") else str(label)
-        items.append(Item(str(row["image"]), label, None if part is None else part_of(str(part))))
+        group = row.get("group")
+        group = None if group in (None, "") else str(group)
+        items.append(Item(str(row["image"]), label, None if part is None else part_of(str(part)), group))
     if not items:
         raise UsageError(f"{path}: lists no pictures; add one line for each")
     unlabelled = sum(item.label is None for item in items)

@@ -1,5 +1,6 @@
 """Split a set into parts by a hash of each picture: adding files never moves a picture to another part."""
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,7 +38,8 @@ def split(
 
     Parts that the set names are kept. A part that it does not name is taken from the pictures to train on: each
     identity is read as a number in [0, 1). Below `test_share` the picture is for the test, from 1 - `validation_share`
-    on it is for validation. Equal pictures are in one part, unless the set names other parts for them.
+    on it is for validation. For a picture of a group the number is that of the group's name. Equal pictures are in one
+    part, unless the set names other parts or groups for them.
     """
     own = {item.part for item in images.items}
     test_below = 0.0 if "test" in own else test_share
@@ -48,7 +50,9 @@ def split(
             continue
         part = images.items[position].part or "train"
         if part == "train":
-            number = int(identities[position][:8], 16) / 2**32
+            group = images.items[position].group
+            identity = identities[position] if group is None else hashlib.sha256(group.encode()).hexdigest()
+            number = int(identity[:8], 16) / 2**32
             part = "test" if number < test_below else "validation" if number >= validation_from else "train"
         parts[part].append(position)
     return {part: tuple(positions) for part, positions in parts.items()}

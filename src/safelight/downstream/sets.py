@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight import randomness
-from safelight.dataset import Form, ImageSet, PixelTable, identities, open_set, split
+from safelight.dataset import Form, ImageSet, PixelTable, grouped, identities, open_set, split
 from safelight.dataset.images import content_hash
 from safelight.dataset.split import DIGITS, UNREADABLE
 from safelight.downstream.arms import Bytes
@@ -69,7 +69,8 @@ def open_parts(settings: VerdictSettings, images: ImageSet, form: Form, vae: Vae
     """
     if len(images.classes) < 2:
         raise UsageError(f"{settings.dataset}: has {len(images.classes)} classes; a classifier needs two")
-    own = _source(images)
+    pattern = settings.group_by or (vae.card.split.group_by if vae is not None else None)
+    own = _source(grouped(images, pattern))
     share = vae.card.split.test_share if vae is not None else TEST_SHARE
     parts = split(images, own.identities, 0.0, 0.0 if settings.test is not None else share or TEST_SHARE)
     training = _opened(own, (*parts["train"], *parts["validation"]), form, settings.cache, classes=images.classes)

@@ -33,6 +33,9 @@ class VerdictSettings(Settings):
         None, "A bundle of a VAE, for latent steps: its name or path. Default: the recipe's."
     )
     test: OptionalPath = option(None, "Another set to test on. Default: the test part of DATASET.")
+    group_by: str | None = option(
+        None, "Pictures with equal text at {group} stay in one part, such as '{group}_*'. Default: the model's."
+    )
     unlabelled: OptionalPath = option(None, "More pictures for training. Their labels are not used.")
     per_class: Positive | None = option(
         None, "Labelled pictures of each class, drawn anew for each seed. Default: all."

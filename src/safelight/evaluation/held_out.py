@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.dataset import ImageSet, PixelTable, identities, open_set, split
+from safelight.dataset import ImageSet, PixelTable, grouped, identities, open_set, split
 from safelight.dataset.split import DIGITS, UNREADABLE
 from safelight.errors import UsageError
 from safelight.runtime.images.vae import Vae
@@ -43,7 +43,8 @@ def open_held_out(vae: Vae, data: Path, *, part: PartChoice, cache: Path, most: 
     empty, it is the validation part. Of another set it is all pictures.
     Raises UsageError for an empty part and for classes that the model does not know.
     """
-    card, images = vae.card, open_set(data)
+    card = vae.card
+    images = _in_groups(open_set(data), card.split.group_by)
     identity = identities(images, cores())
     order = sorted((k for k in range(len(images)) if identity[k] != UNREADABLE), key=identity.__getitem__)
     seen = [k for k in order if int(identity[k][:DIGITS], 16) in vae.training_identities]
@@ -63,6 +64,14 @@ def open_held_out(vae: Vae, data: Path, *, part: PartChoice, cache: Path, most: 
         training=table.rows(training) if training else None,
         trained_on=len(set(sound) & set(seen)),
     )
+
+
+def _in_groups(images: ImageSet, pattern: str | None) -> ImageSet:
+    """As they were for the training; another set need not have such names."""
+    try:
+        return grouped(images, pattern)
+    except UsageError:
+        return images
 
 
 def _sound(table: PixelTable, positions: Sequence[int]) -> list[int]:

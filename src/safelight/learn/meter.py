@@ -1,6 +1,16 @@
-"""How fast a run is, and whether it waits for data."""
+"""How fast a run is, whether it waits for data, and how far its budget goes."""
 
 import time
+
+import torch
+
+from safelight.learn.device import layer_precision
+from safelight.learn.recipe import Schedule
+
+SPEED_KNOWN_AT = 15
+"""The step of a stage from which its speed can be told."""
+FEW_STEPS = 300
+"""A stage with fewer learns little."""
 
 
 class Meter:
@@ -24,3 +34,16 @@ class Meter:
     def restart(self) -> None:
         """Forget."""
         self.began, self.wait_s, self.samples = time.perf_counter(), 0.0, 0
+
+
+def foretold(stage: Schedule, budget_s: float, seconds: float) -> list[str]:
+    """Lines for people: how many steps fit into a stage's budget, and what helps if these are few.
+
+    `seconds` is what the first `SPEED_KNOWN_AT` steps took.
+    """
+    steps = round(budget_s * SPEED_KNOWN_AT / seconds)
+    computes = str(layer_precision(stage.precision)).removeprefix("torch.")
+    lines = [f"about {steps} steps fit into {budget_s:.0f} s (in {computes}, with {torch.get_num_threads()} threads)"]
+    if steps < FEW_STEPS:
+        lines.append("warning: so few steps teach little; give a longer --budget, smaller pictures or a smaller model")
+    return lines

@@ -13,6 +13,8 @@ CLIP_AT, SKIP_AT = 2.0, 10.0
 """Multiples of the running average of the gradient norm."""
 NORM_MEMORY = 0.99
 HOPELESS_AFTER = 200
+WARMUP_SHARE = 0.05
+"""Of a stage, at most: a short budget must not end in the warm-up."""
 SETTLE_STEPS = 50
 """Nothing is skipped before the average means something."""
 
@@ -36,9 +38,10 @@ def build_optimiser(parameters: list[nn.Parameter], stage: Schedule) -> torch.op
 def learning_rate(stage: Schedule, step: int, share: float) -> float:
     """Linear warm-up, a plateau, then half a cosine down to `final_share` (Loshchilov & Hutter, ICLR 2017).
 
-    At a step of the stage, when a share of it is done.
+    At a step of the stage, when a share of it is done. The warm-up takes `warmup_steps`, or a twentieth of the stage if
+    that is less.
     """
-    warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
+    warmup = min(1.0, max((step + 1) / max(1, stage.warmup_steps), share / WARMUP_SHARE))
     cosine = 0.5 * (1 + math.cos(math.pi * max(0.0, 1 - (1 - share) / stage.decay_share)))
     return stage.learning_rate * warmup * (stage.final_share + (1 - stage.final_share) * cosine)
 

@@ -16,6 +16,8 @@ class Split(CardPart):
 
     validation_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)
+    group_by: str | None = Field(None, max_length=1000)
+    """The pattern that finds each picture's group in its name (`dataset.grouping`)."""
 
 
 class VaeCard(Card):

@@ -111,7 +111,7 @@ def _card(recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, origin: _O
         classes=pictures.classes,
         conditional=recipe.model.conditional,
         prior=PriorCard(steps=recipe.prior.steps, guidance=recipe.prior.guidance) if recipe.has_prior else None,
-        split=Split(validation_share=data.validation_share, test_share=data.test_share),
+        split=Split(validation_share=data.validation_share, test_share=data.test_share, group_by=data.group_by),
         recipe=origin.recipe_path.name,
         recipe_sha256=file_sha256(origin.recipe_path),
         trained_on=f"{counts['train']} pictures; {counts['validation']} more to validate, {counts['test']} to test",

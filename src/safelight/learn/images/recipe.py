@@ -22,6 +22,8 @@ class DataSettings(Settings):
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.1, ge=0, lt=1)
     """Both of the pictures that the set itself does not name a part for."""
+    group_by: str | None = None
+    """Such as `{group}_*`: pictures with the same text there in their names stay in one part, as frames of one film."""
     ignore_labels: bool = False
     """Train on the pictures alone, as if the set had no labels: for `safelight verdict` with few of them."""
     binarise_seed: int | None = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from safelight.dataset import open_set
+from safelight.dataset import grouped, open_set
 from safelight.dataset.split import UNREADABLE
 from safelight.errors import UsageError, shown
 from safelight.ladder.image_vae import ImageVae
@@ -34,7 +34,7 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
         raise UsageError("--start is for restoration recipes in this version")
     if source is None:
         raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data")
-    images = open_set(source)
+    images = grouped(open_set(source), recipe.data.group_by)
     if recipe.data.ignore_labels:
         images = replace(images, items=tuple(replace(item, label=None) for item in images.items))
     pictures = open_training_set(images, recipe, job.settings)
