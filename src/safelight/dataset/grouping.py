@@ -14,8 +14,9 @@ def grouped(images: ImageSet, pattern: str | None) -> ImageSet:
     """The set with the groups that a pattern of names finds; the set itself if there is no pattern.
 
     `{group}_*` finds the group `film7` in `film7_0012.png`: `{group}` and `*` are the shortest texts that fit. Names
-    are paths below the set's folder. A picture whose name does not fit stays by itself. Raises UsageError for what is no
-    pattern, and for one that does not divide the set.
+    are paths below the set's folder. A picture whose name does not fit stays by itself.
+
+    Raises UsageError for what is no pattern, and for one that does not divide the set.
     """
     if pattern is None:
         return images
