@@ -33,8 +33,8 @@ def test_numbers_are_told_and_a_page_is_written_by_itself(evaluate, tmp_path):
     assert (numbers["part"], numbers["pictures"]) == ("test", 33)
     assert numbers["log_likelihood_nats"] >= numbers["elbo_nats"]
     assert numbers["psnr_db"] == pytest.approx(-10 * np.log10(numbers["mse"]), abs=3)
-    assert 0 < numbers["bits_per_dim"] < 9 and "uniform dequantisation" in numbers["notes"][0]
-    assert numbers["aggregate_frechet_distance"] >= 0 and "classifier" in numbers["notes"][1]
+    assert 0 < numbers["bits_per_dim"] < 9 and any("uniform dequantisation" in note for note in numbers["notes"])
+    assert numbers["aggregate_frechet_distance"] >= 0 and any("classifier" in note for note in numbers["notes"])
     assert numbers["nearest_training_rms_of_held_out"] > 0 and numbers["nearest_training_rms_of_samples"] > 0
     html = page.read_text()
     assert html.count("data:image/png;base64,") == 4 and "<svg" not in html and "http://" not in html

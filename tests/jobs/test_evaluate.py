@@ -1,12 +1,14 @@
 """A VAE measured on pictures that it was not trained on: which pictures, which numbers, and the page."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from safelight.errors import OutputError, UsageError
 from safelight.jobs.evaluate import EvaluateSettings, evaluate
+from safelight.runtime.images.vae import Vae
 from safelight.work import Cancelled
 from tests.blobs import blobs, write_blobs
 
@@ -30,7 +32,7 @@ def test_the_test_part_is_measured_and_compared_with_training_pictures(settings)
     assert report.part == "test" and 20 < report.pictures < 60 and report.title == "blobs on blobs"
     assert numbers["pictures"] == report.pictures and numbers["log_likelihood_draws"] == 5
     assert numbers["elbo_nats"] == pytest.approx(
-        -numbers["distortion_nats"] - numbers["rung1_rate_nats"] - numbers["rung2_rate_nats"], rel=1e-4
+        -numbers["distortion_nats"] - numbers["rung2_rate_nats"] - numbers["rung3_rate_nats"], rel=1e-4
     )
     assert numbers["bits_per_dim"] == pytest.approx(-numbers["elbo_nats"] / (256 * np.log(2)))
     assert numbers["psnr_db"] == pytest.approx(-10 * np.log10(numbers["mse"]), abs=3)
@@ -62,6 +64,19 @@ def test_all_of_another_set_is_measured(settings, tmp_path):
     assert (report.part, report.pictures) == ("all", 24) and "nearest_training_rms_of_samples" not in report.numbers
     with pytest.raises(UsageError, match="no readable pictures in part 'train'"):
         evaluate(settings.model_copy(update={"data": tmp_path / "other.npz", "part": "train"}))
+
+
+def test_a_classifier_near_chance_compares_nothing(settings, monkeypatch):
+    monkeypatch.setattr(Vae, "knows_classes", False)
+    report = evaluate(settings)
+    assert not [name for name in report.numbers if name.endswith(("distance", "precision", "recall", "agreement"))]
+    assert any("hardly better than chance" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("accuracy", "is_enough"), [(1.0, True), (0.51, True), (0.49, False), (0.34, False)])
+def test_three_classes_need_half_of_the_answers_right(tiny_vae, accuracy, is_enough):
+    card = tiny_vae.card.model_copy(update={"measured": {"val_classifier_accuracy": accuracy}})
+    assert Vae(replace(tiny_vae, card=card)).knows_classes is is_enough
 
 
 def test_progress_names_the_phases_and_cancels(settings):

@@ -32,6 +32,11 @@ class LabelGuard:
             raise UsageError(
                 f"{vae.card.name} has no classifier, so it cannot guard labels; train it on the labelled set"
             )
+        if not vae.knows_classes:
+            raise UsageError(
+                f"the classifier of {vae.card.name} is hardly better than chance, so it cannot guard labels; "
+                "train longer or on more pictures, or take [guard] out"
+            )
         unknown = sorted(set(bank.classes) - set(vae.card.classes))
         if unknown:
             raise UsageError(

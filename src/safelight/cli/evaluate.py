@@ -84,8 +84,8 @@ def evaluate_codec(settings: CodecEvaluateSettings, output: ReportOutput) -> Non
 
 def _print(report: EvaluateReport) -> None:
     """For people."""
+    for note in report.notes:
+        typer.echo(note)
     width = max(map(len, report.numbers))
     for name, number in report.numbers.items():
         typer.echo(f"{name:<{width}}  {number:.6g}")
-    for note in report.notes:
-        typer.echo(note)

@@ -34,6 +34,10 @@ ACTIVE = 0.01
 """Variance over pictures of the posterior's mean above which a latent is active (Burda et al., ICLR 2016)."""
 STRUCTURE_OF = 1000
 """Pictures of which SSIM is taken."""
+UNRELIABLE = (
+    "Samples are not compared with pictures: the classifier of this set's labels is hardly better than chance, so its "
+    "features say nothing."
+)
 CLASSIFIER = "the features of the classifier trained on this set's labels"
 
 
@@ -122,7 +126,9 @@ def _reconstructions(
         "elbo_nats": float(np.concatenate(elbos).mean()),
         "distortion_nats": float(np.concatenate(distortions).mean()),
     }
-    numbers |= {f"rung{k}_rate_nats": float(r) for k, r in enumerate(np.concatenate(rates, axis=1).mean(axis=1), 1)}
+    scales = [round(math.log2(vae.card.width / shape[2])) for shape in vae.card.latents]
+    of_rungs = np.concatenate(rates, axis=1).mean(axis=1)
+    numbers |= {f"rung{scale}_rate_nats": float(rate) for scale, rate in zip(scales, of_rungs, strict=True)}
     activity = np.concatenate(means).var(axis=0)
     return numbers | {"active_units": float((activity > ACTIVE).sum()), "latents": float(len(activity))}
 
@@ -159,10 +165,11 @@ def _notes(vae: Vae, pixels: NDArray[np.uint8], held_out: HeldOut) -> tuple[str,
         "bernoulli": "Likelihoods are of binary pixels; there is no dequantisation.",
         "logistic_mixture": "Likelihoods are of 8-bit values, exactly; there is no dequantisation.",
     }
-    own = vae.has_classifier
+    space = CLASSIFIER if vae.has_classifier else "pixels"
+    distances = f"Distances between sets are in the space of {space}: compare them within it only."
     notes = [
         likelihoods[vae.card.likelihood],
-        f"Distances between sets are in the space of {CLASSIFIER if own else 'pixels'}: compare them within it only.",
+        distances if vae.knows_classes or not vae.has_classifier else UNRELIABLE,
         "Samples are means of p(x | z).",
         "Nearest neighbours are by the root mean square of pixel differences.",
         *vae.card.limits,

@@ -36,8 +36,8 @@ def html(title: str, evaluation: Evaluation, metrics: Path | None) -> str:
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{number:.6g}</td></tr>" for name, number in evaluation.numbers.items()
     )
-    parts = [f"<h1>{escape(title)}</h1>", f"<table>{rows}</table>"]
-    parts += [f"<p>{escape(note)}</p>" for note in evaluation.notes]
+    notes = [f"<p>{escape(note)}</p>" for note in evaluation.notes]
+    parts = [f"<h1>{escape(title)}</h1>", *notes, f"<table>{rows}</table>"]
     parts += [figure(name, image(grid_picture(grid), name)) for name, grid in evaluation.grids.items()]
     if metrics is not None and metrics.is_file():
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]

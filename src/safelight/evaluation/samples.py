@@ -41,10 +41,13 @@ def draw_samples(vae: Vae, labels: NDArray[np.int64] | None, sampler: Sampler, c
 
 
 def sample_numbers(vae: Vae, held_out: HeldOut, samples: Samples) -> dict[str, float]:
-    """Distances between samples and pictures, and what the set's classifier sees. Empty where there are too few."""
+    """Distances between samples and pictures, and what the set's classifier sees.
+
+    Empty where there are too few, or a classifier that cannot tell the classes apart.
+    """
     pixels, drawn = held_out.pixels, samples.pictures
     count = min(len(pixels), len(drawn), MOST_COMPARED)
-    if count < SMALLEST_SET:
+    if count < SMALLEST_SET or (vae.has_classifier and not vae.knows_classes):
         return {}
     of_pictures, of_samples = features(vae, pixels[:count]), features(vae, drawn[:count])
     precision, recall = coverage(of_pictures, of_samples)
@@ -61,7 +64,7 @@ def sample_numbers(vae: Vae, held_out: HeldOut, samples: Samples) -> dict[str, f
 
 def _classes(vae: Vae, held_out: HeldOut, samples: Samples) -> dict[str, float]:
     """How often the classifier sees the class that was asked for, in samples and in pictures."""
-    if samples.asked is None or held_out.labels is None or not vae.has_classifier:
+    if samples.asked is None or held_out.labels is None or not vae.knows_classes:
         return {}
     seen, seen_in_pictures = (vae.features(x)[1].argmax(axis=1) for x in (samples.pictures, held_out.pixels))
     return {
@@ -72,7 +75,7 @@ def _classes(vae: Vae, held_out: HeldOut, samples: Samples) -> dict[str, float]:
 
 def missed_classes(vae: Vae, held_out: HeldOut, samples: Samples) -> list[str]:
     """Names of classes that the classifier sees far more rarely in samples than in pictures."""
-    if not vae.has_classifier:
+    if not vae.knows_classes:
         return []
     known = len(vae.card.classes)
     in_samples, in_pictures = (

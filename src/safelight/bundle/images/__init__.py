@@ -2,7 +2,7 @@
 
 from safelight.bundle.card import BundleTask
 from safelight.bundle.images.aggregate import AggregatePosterior
-from safelight.bundle.images.card import SCHEMA, Split, VaeCard
+from safelight.bundle.images.card import CLASSIFIER_ACCURACY, SCHEMA, Split, VaeCard
 from safelight.bundle.images.prior import PriorCard, PriorUnits
 
 AGGREGATE, TRAINING_IDENTITIES = "latents.npz", "seen.npy"
@@ -19,6 +19,7 @@ TASK = BundleTask(
 
 __all__ = [
     "AGGREGATE",
+    "CLASSIFIER_ACCURACY",
     "DECODE_GRAPH",
     "ENCODE_GRAPH",
     "FEATURES_GRAPH",

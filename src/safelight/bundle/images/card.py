@@ -8,6 +8,10 @@ from safelight.bundle.card import Card, CardPart
 from safelight.bundle.images.prior import PriorCard
 
 SCHEMA = 5
+CLASSIFIER_ACCURACY = "val_classifier_accuracy"
+"""What `measured` calls the accuracy of the classifier of the set's labels, on the validation part."""
+WELL_ABOVE_CHANCE = 0.25
+"""Of the way from chance to no error, which a classifier must have gone for its features to say something."""
 Size = Annotated[int, Field(gt=0, le=4096)]
 
 
@@ -46,3 +50,9 @@ class VaeCard(Card):
     prior: PriorCard | None = None
     """If the model has a learned prior."""
     split: Split
+
+    @property
+    def tells_classes_apart(self) -> bool:
+        """Whether the classifier of the set's labels is so much better than chance that its features say something."""
+        chance = 1 / max(1, len(self.classes))
+        return self.measured.get(CLASSIFIER_ACCURACY, 1.0) >= chance + WELL_ABOVE_CHANCE * (1 - chance)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from safelight.bundle import Bundle, Split, VaeCard, seal
-from safelight.bundle.images import AGGREGATE, FEATURES_GRAPH, TRAINING_IDENTITIES, PriorCard
+from safelight.bundle.images import AGGREGATE, CLASSIFIER_ACCURACY, FEATURES_GRAPH, TRAINING_IDENTITIES, PriorCard
 from safelight.dataset import Part
 from safelight.dataset.split import DIGITS
 from safelight.ladder.image_vae import ImageVae
@@ -71,7 +71,7 @@ def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Train
     if classifier is None:
         classifier = train_classifier(training, pictures.known_classes, recipe.seed)
     export_classifier(classifier.eval(), training, folder)
-    return {"val_classifier_accuracy": accuracy_of(classifier, held_out)}
+    return {CLASSIFIER_ACCURACY: accuracy_of(classifier, held_out)}
 
 
 def _weights(run: RunFolder, judged: bool) -> dict[str, Tensor]:

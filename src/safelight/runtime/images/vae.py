@@ -205,6 +205,11 @@ class Vae:
         """Whether `features` can be asked for."""
         return self.bundle.has(files.FEATURES_GRAPH)
 
+    @property
+    def knows_classes(self) -> bool:
+        """Whether there is a classifier, and it is so much better than chance that its features say something."""
+        return self.has_classifier and self.card.tells_classes_apart
+
     @cached_property
     def training_identities(self) -> frozenset[int]:
         """Pictures that it was trained on, by the first 16 digits of their identities (`dataset.split`)."""
