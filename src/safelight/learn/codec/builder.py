@@ -25,7 +25,7 @@ LITTLE, MUCH = 127, 32767
 """The largest weights: of 8 bits, and of 16 bits."""
 LOW_BITS = 5
 TOO_LARGE = "a layer's weights are too large for exact integers; train with smaller ones"
-FULL = 0.97 * EXACT
+FULL, SLACK = 0.97 * EXACT, 4
 SMALLEST_RANGE = 1e-3
 LARGEST_MEAN_ERROR = 1e6
 
@@ -128,7 +128,8 @@ class Builder:
         """A convolution, its rounding and its clamp. Raises BundleError for weights that do not fit."""
         real = kernel.on(x.real)
         real = real.relu() if form.relu else real
-        unit = torch.as_tensor(largest(real) / form.limit if form.unit is None else form.unit, dtype=torch.float64)
+        finest = max(largest(real) / form.limit, _finest_unit(kernel, x, form)) if form.unit is None else form.unit
+        unit = torch.as_tensor(finest, dtype=torch.float64)
         ratio = x.unit.expand(kernel.weight.shape[1])[None, :] / unit.expand(len(kernel.weight))[:, None]
         in_units, offset = kernel.weight.double() * ratio[:, :, None, None], kernel.bias.double() / unit
         shift = _shift(in_units, offset, x.limit, form.largest_weight)
@@ -252,9 +253,16 @@ def _per_channel(values: Tensor) -> Tensor:
     return values.view(1, -1, 1, 1)
 
 
+def _finest_unit(kernel: Kernel, x: Value, form: Form) -> float:
+    """In which all sums fit, and all weights. Values seen say too little of a layer whose ReLU lets nothing through."""
+    in_units = kernel.weight.double().abs() * x.unit.expand(kernel.weight.shape[1])[None, :, None, None]
+    sums = (in_units.sum((2, 3)) * x.limit).sum(1) + kernel.bias.double().abs()
+    return max(float(sums.max()) / (FULL - SLACK), float(in_units.max()) / form.largest_weight)
+
+
 def _shift(in_units: Tensor, offset: Tensor, limit: Tensor, largest_weight: int) -> Tensor:
     """(O,): with how many binary digits behind the point each kernel fits. Raises BundleError."""
-    sums = (in_units.abs().sum((2, 3)) * limit).sum(1) + offset.abs() + 4
+    sums = (in_units.abs().sum((2, 3)) * limit).sum(1) + offset.abs() + SLACK
     largest = in_units.abs().amax((1, 2, 3)).clamp(min=1e-12)
     shift = torch.floor(torch.log2(torch.minimum(FULL / sums, largest_weight / largest))).clamp(max=20)
     if float(shift.min()) < 0:

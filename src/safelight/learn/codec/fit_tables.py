@@ -13,7 +13,8 @@ from safelight.bundle.codec import CodecCard
 from safelight.coding.tables import SCALES, Tables, frequencies, logistic_masses, scale_of
 from safelight.coding.tiling import grid_of, tiles
 from safelight.learn.store import PixelStore
-from safelight.runtime.codec.codec import RATE_WEIGHT, Codec
+from safelight.runtime.codec.codec import Codec
+from safelight.runtime.codec.encoding import RATE_WEIGHT
 from safelight.runtime.codec.latents import Writing
 
 PICTURES = 60

@@ -15,7 +15,7 @@ from safelight.coding.entropy import Coder
 from safelight.coding.program import Program
 from safelight.coding.tables import Tables
 from safelight.errors import BundleError
-from safelight.runtime.codec.codec import Core
+from safelight.runtime.codec.core import Core
 from safelight.runtime.codec.latents import LatentCoder
 from safelight.runtime.codec.networks import Engine, ExactGraphs
 from safelight.runtime.graphs import Graphs

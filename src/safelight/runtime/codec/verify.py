@@ -7,7 +7,8 @@ from safelight.bundle.codec import CodecCard
 from safelight.coding.program import check_bounds
 from safelight.errors import BundleError
 from safelight.picture import Picture
-from safelight.runtime.codec.codec import Codec, Core
+from safelight.runtime.codec.codec import Codec
+from safelight.runtime.codec.core import Core
 from safelight.runtime.codec.load import build_core, read_codec
 from safelight.runtime.codec.networks import Law
 
