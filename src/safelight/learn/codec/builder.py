@@ -26,6 +26,8 @@ LITTLE, MUCH = 127, 32767
 LOW_BITS = 5
 TOO_LARGE = "a layer's weights are too large for exact integers; train with smaller ones"
 FULL, SLACK = 0.97 * EXACT, 4
+IDLE_SHARE = 0.9
+"""Of the channels of a block, from which on the idle ones are left out."""
 SMALLEST_RANGE = 1e-3
 LARGEST_MEAN_ERROR = 1e6
 
@@ -227,14 +229,31 @@ class Builder:
     def block(self, x: Value, block: nn.Module, name: str) -> Value:
         """A residual block on a stream."""
         assert isinstance(block, ResidualBlock)
-        inner = self.conv(self.narrow(x, f"{name}_in"), Kernel.of(block.conv1), f"{name}_conv1", RELU)
-        return self.add(x, self.conv(inner, Kernel.of(block.conv2), f"{name}_conv2", Form.stream(x.unit)), name)
+        first, second = _without_idle(Kernel.of(block.conv1), Kernel.of(block.conv2), x.real)
+        inner = self.conv(self.narrow(x, f"{name}_in"), first, f"{name}_conv1", RELU)
+        return self.add(x, self.conv(inner, second, f"{name}_conv2", Form.stream(x.unit)), name)
 
     def blocks(self, x: Value, stage: nn.Module, name: str) -> Value:
         """Some of them."""
         for k, block in enumerate(stage.children()):
             x = self.block(x, block, f"{name}_block{k + 1}")
         return x
+
+
+def _without_idle(first: Kernel, second: Kernel, real: Tensor) -> tuple[Kernel, Kernel]:
+    """The two convolutions of a block, of which training has left almost no channel alive, with the living channels.
+
+    A channel is idle if its ReLU lets nothing through on any of the pictures. Other blocks stay as they are, since a
+    channel may be for rare pictures. One channel is kept in any case.
+    """
+    alive = first.on(real).amax((0, 2, 3)) > 0
+    if alive.double().mean() > 1 - IDLE_SHARE:
+        return first, second
+    alive[0] |= not alive.any()
+    return (
+        replace(first, weight=first.weight[alive], bias=first.bias[alive]),
+        replace(second, weight=second.weight[:, alive]),
+    )
 
 
 def stream_unit(*reals: Tensor) -> float:
