@@ -19,7 +19,8 @@ import safelight
 from safelight.bundle.codec import CodecCard, Group
 from safelight.coding.tables import Tables
 from safelight.learn.codec.convert import convert
-from safelight.learn.codec.finish import CALIBRATION_PX, calibration_patches, halo, write_bundle
+from safelight.learn.codec.data import CALIBRATION_PX, calibration_patches
+from safelight.learn.codec.finish import halo, write_bundle
 from safelight.learn.codec.fit_tables import fit_tables
 from safelight.learn.codec.levels import Levels
 from safelight.learn.codec.recipe import CodecRecipe

@@ -23,8 +23,8 @@ from safelight.coding.tables import Tables
 from safelight.ladder.codec import CodecNet
 from safelight.ladder.restorer import Experts, RestorerNet, build_experts
 from safelight.learn.codec.convert import convert
-from safelight.learn.codec.data import block_covariance
-from safelight.learn.codec.finish import calibration_patches, halo, write_bundle
+from safelight.learn.codec.data import block_covariance, calibration_patches
+from safelight.learn.codec.finish import halo, write_bundle
 from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.images import classify
 from safelight.learn.restore.export import export_graphs, halved

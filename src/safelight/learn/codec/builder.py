@@ -247,7 +247,7 @@ def _without_idle(first: Kernel, second: Kernel, real: Tensor) -> tuple[Kernel, 
     channel may be for rare pictures. One channel is kept in any case.
     """
     alive = first.on(real).amax((0, 2, 3)) > 0
-    if alive.double().mean() > 1 - IDLE_SHARE:
+    if (~alive).double().mean() < IDLE_SHARE:
         return first, second
     alive[0] |= not alive.any()
     return (

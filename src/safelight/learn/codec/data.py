@@ -11,12 +11,14 @@ from torch import Tensor
 
 from safelight import randomness
 from safelight.coding.tiling import BLOCK_PX
+from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.store import PixelStore
 from safelight.picture.luma import BT601
 
 VALUES = 3 * BLOCK_PX**2
 BLOCKS_OF_EACH = 400
 """How many blocks of each entry the KLT is made of."""
+CALIBRATION_PATCHES, CALIBRATION_PX = 24, 192
 
 
 class Patches(NamedTuple):
@@ -65,6 +67,20 @@ class PatchStream:
         if rng.random() < self.grey_share:
             patch = np.broadcast_to((patch @ BT601.astype(np.float32))[..., None], patch.shape)
         return patch
+
+
+def calibration_patches(recipe: CodecRecipe, store: PixelStore, levels: int) -> Patches:
+    """Patches of training pictures at all levels; units are chosen by what the network computes on them."""
+    stream = PatchStream(
+        store=store.at_least(CALIBRATION_PX),
+        seed=recipe.seed,
+        stream="calibration",
+        patch_px=CALIBRATION_PX,
+        levels=levels,
+        grey_share=recipe.data.grey_share,
+    )
+    level = torch.linspace(0, levels - 1, CALIBRATION_PATCHES)
+    return stream.batch(0, CALIBRATION_PATCHES)._replace(level=level)
 
 
 def block_covariance(store: PixelStore, seed: int) -> Tensor:

@@ -19,7 +19,7 @@ from safelight.errors import UsageError
 from safelight.ladder.codec import CodecNet
 from safelight.learn import checkpoint
 from safelight.learn.codec.convert import Converted, convert
-from safelight.learn.codec.data import Patches, PatchStream
+from safelight.learn.codec.data import calibration_patches
 from safelight.learn.codec.export import export
 from safelight.learn.codec.fit_tables import fit_tables
 from safelight.learn.codec.measure import measure
@@ -28,8 +28,6 @@ from safelight.learn.run import RunFolder
 from safelight.learn.store import PixelStore
 from safelight.runtime.machine import processor
 from safelight.work import file_sha256
-
-CALIBRATION_PATCHES, CALIBRATION_PX = 24, 192
 
 
 def load_model(recipe: CodecRecipe, run: RunFolder) -> CodecNet:
@@ -54,20 +52,6 @@ def finish(recipe: CodecRecipe, recipe_path: Path, store: PixelStore, run: RunFo
     bundle = write_bundle(run.bundle, converted, tables, card)
     measured = measure(bundle, store.part(0, share).halves()[1])
     return seal(run.bundle, card.model_copy(update={"measured": measured}))
-
-
-def calibration_patches(recipe: CodecRecipe, store: PixelStore, levels: int) -> Patches:
-    """Patches of training pictures at all levels; units are chosen by what the network computes on them."""
-    stream = PatchStream(
-        store=store.at_least(CALIBRATION_PX),
-        seed=recipe.seed,
-        stream="calibration",
-        patch_px=CALIBRATION_PX,
-        levels=levels,
-        grey_share=recipe.data.grey_share,
-    )
-    level = torch.linspace(0, levels - 1, CALIBRATION_PATCHES)
-    return stream.batch(0, CALIBRATION_PATCHES)._replace(level=level)
 
 
 def write_bundle(folder: Path, converted: Converted, tables: Tables, card: CodecCard) -> Bundle[CodecCard]:

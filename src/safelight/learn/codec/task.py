@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from safelight.errors import UsageError
 from safelight.ladder.codec import CodecNet
-from safelight.learn.codec.data import Patches, PatchStream
+from safelight.learn.codec.data import Patches, PatchStream, calibration_patches
 from safelight.learn.codec.recipe import CodecRecipe, StageSettings
+from safelight.learn.codec.revive import revive
 from safelight.learn.codec.validate import Held, validate, write_preview
 from safelight.learn.device import autocast
 from safelight.learn.seeds import torch_generator
@@ -63,7 +64,8 @@ class CodecTask:
         return list(self.model.parameters())
 
     def begin(self, stage: int) -> None:
-        """The model is ready: its transforms were initialised with it."""
+        """Channels that the stage before has silenced begin anew."""
+        revive(self.model, calibration_patches(self.recipe, self.store, self.model.levels))
 
     def objective(self, stage: int, group: Group) -> nn.Module:
         return CodecObjective(self.model, self.stages[stage], self.seed)

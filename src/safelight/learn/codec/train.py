@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 from safelight.errors import UsageError
 from safelight.ladder.codec import CodecNet
-from safelight.learn.codec.data import block_covariance
-from safelight.learn.codec.finish import CALIBRATION_PX, finish
+from safelight.learn.codec.data import CALIBRATION_PX, block_covariance
+from safelight.learn.codec.finish import finish
 from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.codec.task import CodecTask
 from safelight.learn.device import place
