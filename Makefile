@@ -5,7 +5,7 @@ CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
-.PHONY: help demo docs test quick lint types unit core learning clean
+.PHONY: help demo docs test quick lint types unit core learning hostile clean
 .DEFAULT_GOAL := help
 
 help: ## Print this list
@@ -17,7 +17,7 @@ demo: $(VENV)/core ## Set up without torch, restore the sample pictures, open de
 docs: $(VENV)/docs ## Build the documentation site without torch, open site/index.html afterwards
 	$(BIN)/python -m tools.make_site
 
-unit core learning: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
+unit core learning hostile: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
 
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
 	@time $(MAKE) --no-print-directory lint types core unit
@@ -43,6 +43,9 @@ core: $(VENV)/dev ## The fast tests of all that works without torch, where torch
 
 learning: $(VENV)/dev ## The fast tests of all that needs torch
 	$(BIN)/python -m pytest -q -m "not slow" tests/ladder tests/learn tests/downstream tests/cli/test_train.py tests/test_new_task.py
+
+hostile: $(VENV)/dev ## 2,900 bundles, manifests, recipes, sets and pictures that mean harm; some minutes
+	$(BIN)/python -m tests.hostile
 
 clean: ## Remove what these commands made; trained runs stay
 	rm -rf $(VENV) demo site build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -77,8 +77,11 @@ def test_a_short_budget_does_not_end_in_the_warm_up():
 
 def test_what_fits_into_a_budget_is_foretold():
     stage = StageSettings(objective="mean", steps=10_000, precision="float32")
-    assert foretold(stage, 600, 1.5)[0].startswith("about 6000 steps fit into 600 s (in float32, with ")
-    (_, warning) = foretold(stage, 180, 30)
+    assert foretold(stage, 600, Progress(step=15, seconds=1.5))[0].startswith(
+        "about 6000 steps fit into 600 s (in float32, with "
+    )
+    (_, warning) = foretold(stage, 180, Progress(step=15, seconds=30))
+    assert not foretold(stage, 180, Progress(step=16, seconds=30)) and not foretold(stage, None, Progress(step=15))
     assert warning.startswith("warning: so few steps teach little; give a longer --budget")
 
 

@@ -18,16 +18,20 @@ def check_levels(folder: Path, names: Sequence[str]) -> None:
     for name in names[:: max(1, len(names) // LOOKED_AT)][:LOOKED_AT]:
         try:
             if not keeps_numbers(folder / name):
-                return
+                continue
             picture = read(folder / name)
         except PictureError:
             continue  # it is told when the set is read
-        if picture.bits != 16:
-            return
-        largest = max(largest, int(picture.pixels.max()))
+        if picture.bits == 16:
+            largest = max(largest, int(picture.pixels.max()))
+    refuse_dark(largest, shown(folder))
+
+
+def refuse_dark(largest: int, name: str) -> None:
+    """Raises UsageError if `largest`, of all values of 16 bits, uses a quarter of the range at most."""
     bits = largest.bit_length()
     if largest and bits <= DARK_BITS:
         raise UsageError(
-            f"{shown(folder)}: its pictures use values up to {largest} of 65535 ({bits} of 16 bits), so they would be "
-            f"nearly black; multiply their values by {2 ** (16 - bits)} first"
+            f"{name}: its pictures of 16 bits use values up to {largest} of 65535 ({bits} of 16 bits), so they would "
+            f"be nearly black; multiply their values by {2 ** (16 - bits)} first"
         )

@@ -5,9 +5,9 @@ import re
 from safelight.dataset.images import Part
 
 _WORDS: dict[Part, str] = {
-    "train": "train|training",
+    "train": "(?:seg_)?train|training|trn",
     "validation": "val|valid|validation|validate|dev|eval|evaluation",
-    "test": "test|tests|testing|holdout|hold-out",
+    "test": "(?:seg_)?test|tests|tst|testing|holdout|hold-out",
 }
 _SUFFIX = r"(?:[ _-]?(?:set|data|dataset|images|imgs|pictures|split|part|fold)|[ _-]?\d{1,4})?"
 _PATTERNS = {part: re.compile(f"(?:{words}){_SUFFIX}", re.IGNORECASE) for part, words in _WORDS.items()}

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, content_hash, eight_bits
-from safelight.dataset.levels import check_levels
+from safelight.dataset.levels import check_levels, refuse_dark
 from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
@@ -44,12 +44,17 @@ def open_set(path: Path) -> ImageSet:
         raise UsageError(f"{path}: {what}; name a folder or a file that ends in {', '.join(readers)}{coco}")
     try:
         return reader(path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is no UTF-8 text; save it as UTF-8") from None
+    except (OSError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error}); check the file") from None
 
 
 def _folder(folder: Path) -> ImageSet:
     files, others = _walk(folder)
+    if not files and others:
+        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common(5))
+        raise UsageError(f"{folder}: holds no pictures that are read, but {kinds}; convert them to PNG first")
     if not files:
         raise UsageError(f"{folder}: holds no pictures; name a folder of {', '.join(sorted(READABLE))}")
     tops = {path.parts[0] for path in files if len(path.parts) > 1}
@@ -130,8 +135,11 @@ def _of_files(folder: Path, items: Iterable[Item], others: Mapping[str, int] = M
 
 def _csv(path: Path) -> ImageSet:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        first = file.readline()
+        file.seek(0)
+        separator = max(",;\t", key=first.count)
+        reader = csv.DictReader(file, skipinitialspace=True, delimiter=separator)
+        reader.fieldnames = [name.strip().lstrip("\ufeff").lower() for name in reader.fieldnames or ()]
         return _listed(path, ((reader.line_num, row) for row in reader))
 
 
@@ -157,6 +165,9 @@ def _listed(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> ImageS
             raise UsageError(f"{path}: line {number} names no image; a list needs a column 'image'")
         if not _is_a_name(str(row["image"])):
             raise UsageError(f"{path}: line {number} names an image by characters that no file has; mend or remove it")
+        name = str(row["image"])
+        if "\\" in name and not (path.parent / name).is_file():
+            name = name.replace("\\", "/")  # as Windows writes paths
         part = row.get("split") or None
         if part is not None and part_of(str(part)) is None:
             raise UsageError(f"{path}: line {number}: split '{part}' is not known; use train, validation or test")
@@ -164,7 +175,7 @@ def _listed(path: Path, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> ImageS
         label = None if label in (None, "") else str(label)
         group = row.get("group")
         group = None if group in (None, "") else str(group)
-        items.append(Item(str(row["image"]), label, None if part is None else part_of(str(part)), group))
+        items.append(Item(name, label, None if part is None else part_of(str(part)), group))
     if not items:
         raise UsageError(f"{path}: lists no pictures; add one line for each")
     unlabelled = sum(item.label is None for item in items)
@@ -232,6 +243,8 @@ def _stack(images: NDArray[Any], name: str) -> NDArray[Any]:
         raise UsageError(f"{name} has shape {shape}; make it (N, H, W), (N, H, W, 1) or (N, H, W, 3)")
     if images.dtype not in (np.uint8, np.uint16) and images.dtype.kind != "f":
         raise UsageError(f"{name} is {images.dtype}; convert it to uint8, uint16, or float in [0, 1]")
+    if images.dtype == np.uint16 and images.size:
+        refuse_dark(int(images.max()), name)
     if images.dtype.kind == "f" and images.size:
         try:
             check_range(images, name)

@@ -1,6 +1,6 @@
 """The arms of every seed, with the pictures that each is trained on: labelled, made of them, and unlabelled."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,6 +17,10 @@ from safelight.downstream.sets import Labelled, draw_labelled
 from safelight.runtime.images.vae import Vae
 
 POOL_COPIES, AT_ONCE = 2, 512
+
+
+def ignore(number: int) -> None:
+    """A callback that does nothing."""
 
 
 class _Pictures(NamedTuple):
@@ -45,8 +49,8 @@ class ArmBuilder:
         sizes = np.unique(self.test.labels, return_counts=True)[1]
         return bool(sizes.max() > 1.5 * sizes.min())
 
-    def arms(self, seed: int) -> list[Arm]:
-        """Those of one seed that are planned, and its sweep."""
+    def arms(self, seed: int, tell: Callable[[str], None]) -> list[Arm]:
+        """Those of one seed that are planned, and its sweep. `tell` is called while variants are made."""
         settings = self.plan.settings
         chosen = draw_labelled(settings, self.training, self.classes, seed)
         pixels, labels = self.training.pixels[chosen], self.training.labels[chosen]
@@ -65,11 +69,12 @@ class ArmBuilder:
             border=self.plan.recipe.border,
         )
         makes_variants = any(ARMS[name].variants for name in self.plan.arms)
-        variants = self._variants(bank, self.plan.latent, seed) if makes_variants else None
+        tell(f"seed {seed}: making variants")
+        variants = self._variants(bank, self.plan.latent, seed, tell) if makes_variants else None
         arms = [self._arm(name, plain, variants) for name in self.plan.arms]
         for factor in settings.sweep:
             name = "classic_vae" if self._classic else "vae"
-            louder = self._variants(bank, times(self.plan.latent, factor), seed)
+            louder = self._variants(bank, times(self.plan.latent, factor), seed, tell)
             arms.append(replace(plain, name=name, classic=self._classic, variants=louder, noise=factor))
         return arms
 
@@ -109,15 +114,27 @@ class ArmBuilder:
         pictures = _Pictures(names, [None] * len(names), self.pool)
         return self._made(LatentSpace(self.vae), steps, pictures, copies=POOL_COPIES, seed=0)
 
-    def _variants(self, bank: Bank, steps: Sequence[RecipeStep], seed: int) -> Variants:
+    def _variants(self, bank: Bank, steps: Sequence[RecipeStep], seed: int, tell: Callable[[str], None]) -> Variants:
         """Of labelled pictures."""
         assert self.vae is not None
         pictures = _Pictures(bank.names, bank.labels, bank.pixels)
         space = LatentSpace(self.vae, bank)
-        return self._made(space, steps, pictures, copies=self.plan.settings.copies, seed=seed)
+        copies, total = self.plan.settings.copies, self.plan.settings.copies * len(bank.names)
+
+        def on_made(number: int) -> None:
+            tell(f"seed {seed}: making variants, {number} of {total}")
+
+        return self._made(space, steps, pictures, copies=copies, seed=seed, on_made=on_made)
 
     def _made(
-        self, space: LatentSpace, steps: Sequence[RecipeStep], pictures: _Pictures, *, copies: int, seed: int
+        self,
+        space: LatentSpace,
+        steps: Sequence[RecipeStep],
+        pictures: _Pictures,
+        *,
+        copies: int,
+        seed: int,
+        on_made: Callable[[int], None] = ignore,
     ) -> Variants:
         """By the latent steps alone: classic ones are drawn anew at each sight."""
         names, labels, pixels = pictures
@@ -127,6 +144,7 @@ class ArmBuilder:
         targets = np.zeros((len(pixels), copies, len(self.classes)), dtype=np.float32)
         wants = [(k, copy) for k in range(len(pixels)) for copy in range(copies)]
         for start in range(0, len(wants), AT_ONCE):
+            on_made(start)
             some = wants[start : start + AT_ONCE]
             records = [draw(recipe, seed, (names[k], copy), label=labels[k], bank=space.bank) for k, copy in some]
             samples = apply([Sample(pixels[k], labels[k]) for k, _ in some], records, space=space)

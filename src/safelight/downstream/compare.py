@@ -44,6 +44,7 @@ def compare(settings: VerdictSettings, on_progress: OnProgress = silent) -> Comp
     Raises RecipeError, BundleError, and UsageError for what makes no fair comparison.
     """
     plan = check(settings)
+    on_progress(Progress(0, 0, "reading pictures"))
     vae = open_vae(plan)
     images = open_set(settings.dataset)
     form = vae.form if vae is not None else choose_form(images, plan.recipe.size_px, None, "crop")
@@ -73,10 +74,12 @@ def _trained(builder: ArmBuilder, on_progress: OnProgress) -> list[ArmScore]:
     settings, scores = builder.plan.settings, list[ArmScore]()
     total = settings.seeds * (len(builder.plan.arms) + len(settings.sweep))
 
+    def tell(what: str) -> None:
+        on_progress(Progress(len(scores), total, what))
+
     def arms() -> Iterator[Arm]:
         for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
-            on_progress(Progress(len(scores), total, f"seed {seed}: making variants"))
-            yield from builder.arms(seed)
+            yield from builder.arms(seed, tell)
 
     for score in Processes(settings.workers or cores()).map(train_arm, arms()):
         scores.append(score)

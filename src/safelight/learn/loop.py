@@ -25,7 +25,7 @@ from safelight.learn import checkpoint
 from safelight.learn.device import training_device
 from safelight.learn.ema import Ema
 from safelight.learn.job import TrainJob
-from safelight.learn.meter import SPEED_KNOWN_AT, Meter, foretold
+from safelight.learn.meter import Meter, foretold
 from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
 from safelight.learn.recipe import Schedule, budget_shares
 from safelight.learn.run import RunFolder
@@ -96,6 +96,7 @@ def run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
                 return False
             saved = None
             progress.next_stage()
+    job.on_progress(Progress(0, 0, "export and measurements"))
     return True
 
 
@@ -111,8 +112,7 @@ def _run_stage(training: Training, resume: bool) -> bool:
     )
     if resume:
         _restore(training, optimiser)
-    batches = task.batches(progress.stage, progress.step, training.group)
-    meter = Meter()
+    batches, meter, numbers = task.batches(progress.stage, progress.step, training.group), Meter(), ""
     training.report()
     while training.share() < 1 and not _enough(training):
         began = time.perf_counter()
@@ -126,13 +126,14 @@ def _run_stage(training: Training, resume: bool) -> bool:
             share = training.share()
             sound = progress.skipped_in_a_row < SUSPICIOUS
             due = (progress.step % task.validate_every == 0 and sound) or share >= 1
-            if progress.step == SPEED_KNOWN_AT and training.stage_budget_s is not None:
-                for line in foretold(stage, training.stage_budget_s, progress.seconds):
-                    training.job.tell(line)
+            for line in foretold(stage, training.stage_budget_s, progress):
+                training.job.tell(line)
             if progress.step % task.log_every == 0 or share >= 1:
-                training.report(_log(training, log, meter))
+                numbers = _log(training, log, meter)
+            training.report(numbers)
             stopping = interrupted or _total_steps(training) >= (training.job.settings.stop_at or math.inf)
             if due:
+                training.report("  measuring")
                 _validate(training)
                 meter.restart()
         except HopelessError as error:

@@ -4,6 +4,7 @@ import time
 
 import torch
 
+from safelight.learn.checkpoint import Progress
 from safelight.learn.device import layer_precision
 from safelight.learn.recipe import Schedule
 
@@ -36,12 +37,14 @@ class Meter:
         self.began, self.wait_s, self.samples = time.perf_counter(), 0.0, 0
 
 
-def foretold(stage: Schedule, budget_s: float, seconds: float) -> list[str]:
-    """Lines for people: how many steps fit into a stage's budget, and what helps if these are few.
+def foretold(stage: Schedule, budget_s: float | None, progress: Progress) -> list[str]:
+    """Lines for people when the speed is known: how many steps fit into a stage's budget, what helps if these are few.
 
-    `seconds` is what the first `SPEED_KNOWN_AT` steps took.
+    None at other steps, and without a budget.
     """
-    steps = round(budget_s * SPEED_KNOWN_AT / seconds)
+    if budget_s is None or progress.step != SPEED_KNOWN_AT:
+        return []
+    steps = round(budget_s * progress.step / progress.seconds)
     computes = str(layer_precision(stage.precision)).removeprefix("torch.")
     lines = [f"about {steps} steps fit into {budget_s:.0f} s (in {computes}, with {torch.get_num_threads()} threads)"]
     if steps < FEW_STEPS:

@@ -12,7 +12,7 @@ from safelight.errors import RecipeError, RefusedError
 from safelight.learn.recipe import Recipe
 from safelight.learn.settings import TrainReport, TrainSettings
 from safelight.settings import checked, read_toml
-from safelight.work import OnProgress, silent
+from safelight.work import OnProgress, Progress, silent
 
 FIRST_TASK = "restore"
 """Of a recipe that names none."""
@@ -36,6 +36,7 @@ def train(settings: TrainSettings, on_progress: OnProgress = silent) -> TrainRep
     recipe = read_recipe(settings.recipe)
     from safelight.learn.job import TrainJob  # torch is an extra
 
+    on_progress(Progress(0, 0, "reading pictures"))
     return column(recipe.task).train_task(TrainJob(settings, on_progress), recipe)
 
 

@@ -14,6 +14,10 @@ from safelight.picture.tiff import Page
 
 GDAL_NO_DATA = 42113
 JPEG_COMMENT = 0xFE
+LOST_CHUNKS = (b"cHRM", b"oFFs", b"sCAL", b"pCAL", b"bKGD", b"caBX", b"sTER", b"sPLT")
+"""Chunks of a PNG that describe the picture and are not kept."""
+SRGB_PRIMARIES = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+"""As PNG's cHRM says them."""
 SRGB_GAMMA = 45455
 """As PNG's gAMA says it."""
 
@@ -52,13 +56,16 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
             dpi = containers.density_dpi(file, container) or dpi
     if page is not None:
         dpi = exif.Exif(page.ifd).dpi()
+        _collect_tiff(page, found)
         found.missing = _missing(page)
+    if image.get_typeof("gif-comment"):
+        found.metadata = replace(found.metadata, texts=(("Comment", str(image.get("gif-comment"))),))
     kept = found.metadata
     found.metadata = replace(
         kept,
         exif=exif.serialise(tags) if tags and (tags.main or tags.exif or tags.gps) else None,
-        xmp=xmp.upright(kept.xmp) if kept.xmp else None,
-        iptc=page.ifd[tiff.IPTC].data if page is not None and tiff.IPTC in page.ifd else kept.iptc,
+        xmp=xmp.upright(_turned(found, kept.xmp)) if kept.xmp else None,
+        iptc=kept.iptc,
         dpi=dpi,
     )
     return found
@@ -85,8 +92,36 @@ def _collect_jpeg(source: Source, found: Collected) -> None:
     lost, packet = companions.left_out(data, found.metadata.xmp)
     found.warnings += lost
     comments = [payload for marker, payload in jpeg_segments(data) if marker == JPEG_COMMENT]
-    texts = tuple(("Comment", comment.decode("utf-8", "replace").rstrip("\0")) for comment in comments)
+    texts = tuple(("Comment", _decoded(comment.rstrip(b"\0"))) for comment in comments)
     found.metadata = replace(found.metadata, xmp=packet, texts=texts)
+
+
+def _collect_tiff(page: Page, found: Collected) -> None:
+    """IPTC, bare or among Photoshop's resources, and which tags are left out."""
+    bare, resources = page.ifd.get(tiff.IPTC), page.ifd.get(tiff.PHOTOSHOP)
+    found.metadata = replace(found.metadata, iptc=bare.data if bare else resources and resources.data)
+    if resources:
+        found.warnings.append("Photoshop's resources were left out, but for IPTC")
+    if lost := exif.left_out_tags(page):
+        found.warnings.append(f"TIFF tags were left out: {', '.join(map(str, lost))}")
+
+
+def _turned(found: Collected, packet: bytes) -> bytes:
+    """The XMP of a picture that is turned upright: without places in the picture."""
+    if found.orientation == 1:
+        return packet
+    upright = xmp.without_regions(packet)
+    if upright != packet:
+        found.warnings.append("places of faces in the XMP were left out, since the picture was turned")
+    return upright
+
+
+def _decoded(text: bytes) -> str:
+    """UTF-8, or else Latin-1, in which all bytes are letters."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def _missing(page: Page) -> float | None:
@@ -102,7 +137,7 @@ def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes
     """All that stands in a PNG's chunks, before and behind the pixels; returns the EXIF block."""
     profiles: dict[str, bytes] = {}
     texts: list[tuple[str, str]] = []
-    gamma = SRGB_GAMMA
+    gamma, lost = SRGB_GAMMA, list[str]()
     with stream_of(source) as file:
         for name, payload in png_chunks(file):
             if name == b"eXIf":
@@ -119,6 +154,12 @@ def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes
                 gamma = struct.unpack(">I", payload)[0]
             elif name in (b"sRGB", b"cICP"):
                 gamma = SRGB_GAMMA  # which overrules it
+            elif name in (b"zTXt", b"tEXt", b"iTXt"):
+                found.warnings.append("a damaged text was left out")
+            elif name in LOST_CHUNKS and not (name == b"cHRM" and payload == SRGB_PRIMARIES):
+                lost.append(name.decode())
+    if lost:
+        found.warnings.append(f"chunks were left out: {', '.join(lost)}")
     kept = found.metadata
     xmp_packet, iptc = kept.xmp or profiles.get("xmp"), kept.iptc or profiles.get("iptc")
     found.metadata = replace(kept, xmp=xmp_packet, iptc=iptc, texts=tuple(texts))

@@ -15,6 +15,7 @@ from safelight.picture.opening import Source, head_of, name_of, stream_of
 from safelight.picture.png import png_chunks
 
 _HDR = {16: "PQ", 18: "HLG"}
+_OTHER_CURVES = {4: "a gamma of 2.2", 5: "a gamma of 2.8", 8: "a linear scale", 9: "a logarithmic scale"}
 _SRGB_LIKE, _P3 = (1, 2), 12
 _PRIMARIES = {
     4: "BT.470 M",
@@ -49,6 +50,9 @@ def colour_profile(
         )
     if icc is not None:
         return _fitting(image, icc)
+    if numbers is not None and numbers.transfer in _OTHER_CURVES:
+        curve = _OTHER_CURVES[numbers.transfer]
+        return None, [f"its values have {curve}, which no profile says in the result; it may look brighter or darker"]
     if numbers is None or numbers.primaries in _SRGB_LIKE:
         return None, []
     if numbers.primaries == _P3:

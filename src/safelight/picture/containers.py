@@ -50,6 +50,17 @@ def density_dpi(file: BinaryIO, container: str) -> tuple[float, float] | None:
     return None
 
 
+def is_lossless_webp(file: BinaryIO) -> bool:
+    """By the first chunk that holds pixels."""
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        (size,) = struct.unpack("<I", head[4:])
+        if head[:4] in (b"VP8L", b"VP8 ", b"ANMF"):
+            return head[:4] == b"VP8L"
+        file.seek(size + size % 2, 1)
+    return False
+
+
 def with_exact(encoded: bytes, container: str, metadata: Metadata) -> bytes:
     """The same JPEG, PNG or WebP with exactly this EXIF, density and text, or none; in PNG also this XMP."""
     if container == "jpeg":

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from safelight.picture.tiff import (
     DESCRIPTION,
     IPTC,
+    PHOTOSHOP,
     RESOLUTION_UNIT,
     SIZES,
     X_RESOLUTION,
@@ -29,14 +30,27 @@ from safelight.picture.tiff import (
 )
 
 ORIENTATION = 0x0112
+LYING = (5, 6, 7, 8)
+"""Orientations of pictures that lie on their side."""
+PIXEL_WIDTH, PIXEL_HEIGHT, PLACES = 0xA002, 0xA003, frozenset({0x9214, 0xA214})
+"""Tags of the Exif directory: the picture's size, and where its subject is."""
 EXIF_IFD, GPS_IFD, INTEROP_IFD, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
 DESCRIPTIVE_TAGS = frozenset(
     {0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
     | {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F}
+    | {0x011E, 0x011F, 0x013C, 34118, 34680, 34682}  # where a page lies; what electron microscopes say
 )
 """The tags of a TIFF's main directory that describe the photograph, not the file."""
-MEASURING_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113})
+MEASURING_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113, 50844})
 """GeoTIFF's and GDAL's: where on Earth the pixels are, and what their numbers mean. Only TIFFs have them."""
+STRUCTURE = (
+    frozenset(range(254, 267))
+    | frozenset({273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 297, 317, 320, 330, 338, 339, 347})
+    | frozenset(range(322, 328))
+    | frozenset(range(512, 522))
+    | frozenset({529, 530, 531, 532, 700, 33432, 34665, 34675, 34853, 40965})
+) - {270}
+"""Tags that say how pixels are stored, which a new file says anew; or that are read elsewhere."""
 NO_UNIT = 1
 """The unit of a density that is none: of counts for each pixel, as ImageJ has them."""
 
@@ -71,10 +85,15 @@ class Exif:
         return replace(self, main={tag: value for tag, value in self.main.items() if tag not in MEASURING_TAGS})
 
     def upright(self) -> "Exif":
-        """The same with an orientation, if there is one, of 1."""
+        """The same with an orientation, if there is one, of 1. The size is turned, and places are left out."""
         if ORIENTATION not in self.main:
             return self
-        return replace(self, main=self.main | {ORIENTATION: Value(3, 1, struct.pack("<H", 1))})
+        detail = dict(self.exif)
+        if self.orientation != 1:
+            detail = {tag: value for tag, value in detail.items() if tag not in PLACES}
+        if self.orientation in LYING and {PIXEL_WIDTH, PIXEL_HEIGHT} <= detail.keys():
+            detail |= {PIXEL_WIDTH: detail[PIXEL_HEIGHT], PIXEL_HEIGHT: detail[PIXEL_WIDTH]}
+        return replace(self, main=self.main | {ORIENTATION: Value(3, 1, struct.pack("<H", 1))}, exif=detail)
 
     def dpi(self) -> tuple[float, float] | None:
         """Resolution in dots per inch, if it is told."""
@@ -116,6 +135,11 @@ def serialise(exif: Exif) -> bytes:
     return header + _layout(exif, base=8)
 
 
+def left_out_tags(page: Page) -> list[int]:
+    """Tags of a TIFF's page that a result does not have."""
+    return sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP, 33432})
+
+
 def of_one_page(block: bytes) -> bytes:
     """A block whose description (ImageJ's or OME's) counts one page; one that cannot be adapted is left out."""
     whole = parse(block)
@@ -128,7 +152,7 @@ def of_one_page(block: bytes) -> bytes:
         lines = [line for line in text.rstrip(b"\0").split(b"\n") if not line.startswith(counts)]
         text = b"\n".join([lines[0], b"images=1", *lines[1:]]) + b"\0"
         main[DESCRIPTION] = Value(2, len(text), text)
-    elif b"<OME" in text[:2000]:
+    elif b"<OME" in text[:2000] or text.startswith(b'{"shape"'):
         del main[DESCRIPTION]
     return serialise(replace(whole, main=main))
 

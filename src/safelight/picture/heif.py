@@ -21,7 +21,7 @@ def open_heic(source: str | Path | bytes, name: str, left_out: str) -> pyvips.Im
         raise PictureError(f"{name}: is a HEIC picture; {HEIC_MEND}") from None
     try:
         picture = pi_heif.open_heif(source, convert_hdr_to_8bit=False)
-        pixels = np.asarray(picture)
+        pixels = np.array(picture)  # a copy: the decoder's memory lives no longer than `picture`
     except (OSError, ValueError, EOFError, RuntimeError, SyntaxError) as error:
         reason = " ".join(str(error).split())
         raise PictureError(f"{name}: is damaged or cut off ({reason}); copy it again from where it came") from None

@@ -12,7 +12,8 @@ from safelight.picture import tiff
 from safelight.picture.causes import is_raw, tiff_cause
 from safelight.picture.collect import collect, pages_of
 from safelight.picture.colours import colour_profile
-from safelight.picture.opening import READ, Source, cause_or, format_of_image, head_of, name_of, open_image
+from safelight.picture.containers import is_lossless_webp
+from safelight.picture.opening import READ, Source, cause_or, format_of_image, name_of, open_image, stream_of
 from safelight.picture.picture import Picture
 from safelight.picture.vips import from_vips, reason, supported
 
@@ -110,6 +111,8 @@ def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_meg
     if 8 < bits < 16:
         array = _stretched(array, bits)
     colours = 1 if array.shape[2] < 3 else 3
+    with stream_of(source) as file:
+        is_lossless = container == "webp" and is_lossless_webp(file)
     return Picture(
         pixels=np.ascontiguousarray(array[..., :colours]),
         alpha=np.ascontiguousarray(array[..., colours:]) if array.shape[2] > colours else None,
@@ -118,7 +121,7 @@ def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_meg
         bits=bits,
         warnings=tuple(found.warnings),
         missing=found.missing,
-        is_lossless=container == "webp" and b"VP8L" in head_of(source, 4096),
+        is_lossless=is_lossless,
     )
 
 

@@ -15,7 +15,7 @@ What is not finite, what the file marks as missing, and far values are *holes*: 
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,9 +106,16 @@ def _missing(picture: Picture) -> NDArray[np.bool_] | None:
     found = np.zeros(picture.pixels.shape, bool)
     if picture.pixels.dtype == np.float32:
         found |= ~np.isfinite(picture.pixels)
-    if picture.missing is not None:
-        found |= picture.pixels == np.asarray(picture.missing, picture.pixels.dtype)
+    if picture.missing is not None and _is_number_of(picture.missing, picture.pixels.dtype):
+        found |= picture.pixels == picture.pixels.dtype.type(picture.missing)
     return found if found.any() else None
+
+
+def _is_number_of(value: float, dtype: np.dtype[Any]) -> bool:
+    """Whether pixels of the type can have the value."""
+    if dtype.kind == "f":
+        return bool(abs(value) <= np.finfo(dtype).max)
+    return value.is_integer() and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
 
 
 def _without_marks(values: NDArray[np.generic]) -> NDArray[np.float64]:

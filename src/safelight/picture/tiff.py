@@ -12,7 +12,8 @@ import numpy as np
 
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 258, 259, 262
 DESCRIPTION, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 270, 277, 338, 339
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, IPTC = 282, 283, 296, 33723
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, IPTC, PHOTOSHOP = 282, 283, 296, 33723, 34377
+IPTC_START = b"\x1c"
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of one item of each TIFF type."""
 _WORDS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -85,7 +86,8 @@ def read_ifd(take: Take, offset: int, header: Header) -> tuple[Ifd, int]:
         within = table[start + size - inline : start + size]
         data = within[:length] if length <= inline else take(where, length) if length < _LIMIT_BYTES else b""
         if length and len(data) == length:
-            ifd.setdefault(tag, Value(kind, number, little(data, kind, order)))
+            is_text = tag == IPTC and data[:1] == IPTC_START  # whatever its type says, its bytes are in order
+            ifd.setdefault(tag, Value(kind, number, data if is_text else little(data, kind, order)))
     tail = table[size * count : size * count + inline]
     return ifd, struct.unpack(pointer, tail)[0] if len(tail) == inline else 0
 
@@ -117,8 +119,8 @@ class Page:
 
     @property
     def is_thumbnail(self) -> bool:
-        """Whether it is a smaller version of another page."""
-        return bool(self.number(SUBFILE_TYPE, 0) & 1) or self.number(OLD_SUBFILE_TYPE, 0) == 2
+        """Whether it is a smaller version of another page, or its mask."""
+        return bool(self.number(SUBFILE_TYPE, 0) & 5) or self.number(OLD_SUBFILE_TYPE, 0) == 2
 
     @property
     def extra_samples(self) -> tuple[int, ...]:

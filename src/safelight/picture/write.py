@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import pyvips
 from safelight.errors import OutputError
 from safelight.picture import containers, exif, iptc, tiff, xmp
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture
+from safelight.picture.scale import measure_scale
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
 
@@ -34,7 +36,10 @@ DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif
 _LITTLE_ROOM_BYTES = 65536
 UNDERSHOOT = 0.05
 """Float values down to here are black and a little less: noise of dark parts."""
+COLOUR_ONLY = ("webp", "avif")
 HOLDS_IPTC = ("jpeg", "tiff")
+EXIF_NAME = b"Exif\0\0"
+AVIF_EXIF = EXIF_NAME + b"II*\0"
 MOST_COMMENT_BYTES = 65533
 """Of a JPEG."""
 _PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: tiff.Value(3, 1, b"\1\0")}))
@@ -117,6 +122,9 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     if picture.bits == 32 and bits < 32 and (holes := int(np.count_nonzero(~np.isfinite(picture.pixels)))):
         warnings.append(f"{holes} values are not finite and became black, since {container} has none such here")
         picture = picture.with_(pixels=np.nan_to_num(picture.pixels, nan=0, posinf=0, neginf=0))
+    if picture.bits == 32 and bits < 32:
+        picture, more = _on_the_range(picture, container)
+        warnings += more
     if picture.bits == 32 and bits < 32 and (top := float(picture.pixels.max())) > OVERSHOOT:
         warnings.append(f"values up to {top:g} were scaled so that {top:g} is white")
         picture = picture.with_(pixels=picture.pixels / np.float32(top))
@@ -127,7 +135,20 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
         warnings.append("transparency was laid on white, since jpeg has none")
         picture = picture.with_(pixels=_on_white(picture), alpha=None)
     kept, more = _fitted_metadata(picture.metadata, container, metadata)
+    if container in COLOUR_ONLY and picture.grey and kept.icc:
+        more.append(f"its profile of grey was left out, since {container} stores grey as colour")
+        kept = replace(kept, icc=None)
     return picture.with_(metadata=kept), warnings + more
+
+
+def _on_the_range(picture: Picture, container: str) -> tuple[Picture, list[str]]:
+    """Floats that are on a scale of their own, brought to that of a container of integers."""
+    scale = measure_scale(picture).scale
+    if scale == (0.0, 1.0):
+        return picture, []
+    values = (picture.pixels - np.float32(scale.low)) / np.float32(scale.width)
+    told = f"values from {scale.low:g} to {scale.high:g} became black to white, since {container} holds no floats here"
+    return picture.with_(pixels=np.clip(values, 0, 1)), [told]
 
 
 def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:
@@ -162,7 +183,8 @@ def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Me
         warnings.append(f"text was left out, since {container} does not hold it here: {', '.join(lost)}")
     kept = replace(kept, texts=tuple(held))
     if container not in HOLDS_IPTC and kept.iptc:
-        warnings.append(f"IPTC was left out, since {container} does not hold it here; its XMP is kept")
+        beside = "; its XMP is kept" if kept.xmp else ""
+        warnings.append(f"IPTC was left out, since {container} does not hold it here{beside}")
     if container == "avif" and kept.exif and exif.MAKER_NOTE in exif.parse(kept.exif).exif:
         warnings.append("the MakerNote in EXIF may be damaged, since avif's is rewritten on the way")
     return kept, warnings
@@ -244,5 +266,12 @@ def _finish(part: Path, container: str, picture: Picture) -> None:
                 exif.set_tiff_density(file, tags)
             if kept.exif is not None or records:
                 exif.append_to_tiff_file(file, tags.with_iptc(records) if records else tags)
+    elif container == "avif" and kept.exif:
+        whole = part.read_bytes()
+        start = whole.find(AVIF_EXIF)
+        if start >= 0 and kept.dpi is None:
+            block = BytesIO(whole[start + len(EXIF_NAME) :])
+            exif.set_tiff_density(block, exif.parse(kept.exif))
+            part.write_bytes(whole[: start + len(EXIF_NAME)] + block.getvalue())
     elif container in ("jpeg", "png", "webp"):
         part.write_bytes(containers.with_exact(part.read_bytes(), container, kept))

@@ -22,11 +22,24 @@ def upright(packet: bytes) -> bytes:
     return packet
 
 
-def without_gps(packet: bytes) -> bytes:
-    """The same packet without exif:GPS* properties, whatever prefix they go by."""
-    for prefix in _prefixes(packet, b"http://ns.adobe.com/exif/1.0/"):
-        packet = _without(packet, prefix, rb"GPS\w+")
+def without_regions(packet: bytes) -> bytes:
+    """The same packet without places in the picture, such as faces: after it was turned they are elsewhere."""
+    for namespace in _REGIONS:
+        for prefix in _prefixes(packet, namespace):
+            packet = _without(packet, prefix, rb"\w+")
     return packet
+
+
+_REGIONS = (
+    b"http://www.metadataworkinggroup.com/schemas/regions/",
+    b"http://ns.microsoft.com/photo/1.2/",
+    b"http://iptc.org/std/Iptc4xmpExt/2008-02-29/ImageRegion",
+)
+
+
+def without_gps(packet: bytes) -> bytes:
+    """The same packet without positions: GPS*, latitudes, longitudes and altitudes of all name spaces."""
+    return _without(packet, rb"[\w.-]+", rb"\w*(?i:gps|latitude|longitude|altitude|geotag)\w*")
 
 
 _COMPANIONS = (

@@ -152,7 +152,8 @@ class Objects:
                 self.right.append(self._checked(Annotation.model_validate(given)))
             except ValidationError as error:
                 first = error.errors()[0]
-                self._drop(given, number, f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}")
+                where = "".join(f"{part}: " for part in first["loc"])
+                self._drop(given, number, where + first["msg"].removeprefix("Value error, "))
             except ValueError as error:
                 self._drop(given, number, str(error))
 

@@ -34,6 +34,7 @@ from safelight.work import write_whole
 LABELS, CLASSES = "labels", "classes.txt"
 CONFIGS = (".yaml", ".yml")
 _PATH = re.compile(r"^path:[^\n]*$", re.MULTILINE)
+_LISTED_PARTS = re.compile(r"^(?:train|val|test):[^\n]*?([^\s/'\"\[,]+\.txt)", re.MULTILINE)
 ROUNDING = 1e-3
 """Share of the side by which written numbers may leave the picture."""
 
@@ -60,8 +61,10 @@ class YoloSet:
         labels = {label_file(p) for p in pictures}
         texts = {p for p in files if p.suffix.lower() == ".txt" and is_in(p, LABELS) and p.name != CLASSES}
         for config in files:
-            if config.suffix in CONFIGS and "kpt_shape" in (folder / config).read_text("utf-8", "replace"):
-                raise UsageError(f"{folder / config}: keypoints are read from COCO only; convert the set to COCO")
+            _check_config(folder / config, is_main=_is_config(str(config)))
+        capitals = [p for p in files if p.suffix.lower() == ".txt" != p.suffix and is_in(p, LABELS)]
+        if capitals:
+            raise UsageError(f"{folder / capitals[0]}: label files end in .txt; rename {len(capitals)} of them")
         training = [p for p in pictures if is_augmented(p)]
         if not training:
             raise UsageError(f"{folder}: has no pictures to train on; put some into {IMAGES}/ or {IMAGES}/train/")
@@ -126,6 +129,17 @@ class YoloSet:
 
     def _objects(self, number: int, size: tuple[int, int]) -> list[tuple[str, Shape]]:
         return [found for found, _ in _objects(self.folder / label_file(Path(self.pictures[number])), size) if found]
+
+
+def _check_config(path: Path, is_main: bool) -> None:
+    """Raises UsageError for keypoints, and for parts that are lists of pictures."""
+    if path.suffix not in CONFIGS:
+        return
+    text = path.read_text("utf-8", "replace")
+    if "kpt_shape" in text:
+        raise UsageError(f"{path}: keypoints are read from COCO only; convert the set to COCO")
+    if is_main and (lists := _LISTED_PARTS.findall(text)):
+        raise UsageError(f"{path}: its part '{lists[0]}' is a list of pictures; give folders of {IMAGES}/ instead")
 
 
 def _is_config(name: str) -> bool:

@@ -39,7 +39,7 @@ def augment(settings: AugmentSettings, on_progress: OnProgress = silent) -> Augm
     results = Results.begin(prepared, plan, settings.output, replay)
     _write_originals(results, on_progress)
     before = _write_variants(results, settings.workers, on_progress)
-    return _report(results.finish(), prepared, before)
+    return _report(results.finish(), results, before)
 
 
 def _write_originals(results: Results, on_progress: OnProgress) -> None:
@@ -106,7 +106,8 @@ def _written_by_worker(tasks: Sequence[VariantTask]) -> list[Written]:
     return list(_written(*_worker[0], tasks))
 
 
-def _report(lines: Sequence[Line], prepared: Prepared, before: int) -> AugmentReport:
+def _report(lines: Sequence[Line], results: Results, before: int) -> AugmentReport:
+    prepared = results.prepared
     variants = [line for line in lines if "copy" in line]
     tries: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -119,7 +120,9 @@ def _report(lines: Sequence[Line], prepared: Prepared, before: int) -> AugmentRe
         before=before,
         refused={label: (refused[label], tries[label]) for label in sorted(tries)},
         left_out=sum(not line["outputs"] and "failed" not in line for line in variants),
-        failed=list(dict.fromkeys(line["failed"] for line in variants if "failed" in line)),
+        failed=list(
+            dict.fromkeys([*results.plan.unreadable, *(line["failed"] for line in variants if "failed" in line)])
+        ),
         different=[picture_of(line) for line in variants if line.get("different")],
         warnings=list(
             dict.fromkeys([*prepared.pictures.remarks, *(w for line in lines for w in line.get("warnings", ()))])

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from safelight.augmentation.sets import Original
-from safelight.errors import UsageError, shown
+from safelight.errors import PictureError, UsageError, shown
 from safelight.jobs.augment.prepare import Prepared
 from safelight.jobs.augment.replay import Replay, ReplayedVariant
+from safelight.picture import format_of
 from safelight.work import MANIFEST
 
 
@@ -34,13 +35,15 @@ class Plan(NamedTuple):
 
     originals: Sequence[Original]
     variants: list[VariantTask]
+    unreadable: Sequence[str] = ()
+    """Why each original is left out that is no picture."""
 
 
 def make_plan(prepared: Prepared, folder: Path, replay: Replay | None) -> Plan:
     """Raises UsageError for results with one name or outside the folder, and for a folder that is the set's own."""
-    originals = prepared.pictures.originals() if prepared.request.originals else ()
+    originals, unreadable = _readable(prepared.pictures.originals() if prepared.request.originals else ())
     variants = drawn_tasks(prepared) if replay is None else replayed_tasks(prepared, replay)
-    plan = Plan(originals, variants)
+    plan = Plan(originals, variants, unreadable)
     _check_outputs(prepared, plan, folder)
     return plan
 
@@ -95,6 +98,8 @@ def _check_outputs(prepared: Prepared, plan: Plan, folder: Path) -> None:
     twice = next((name for name, count in Counter([*names, MANIFEST]).items() if count > 1), None)
     if twice is not None:
         one, other = _sources(prepared, plan, twice)[:2]
+        if one == other:
+            raise UsageError(f"{shown(one)}: is listed twice; remove one of its lines")
         raise UsageError(f"{shown(one)} and {shown(other)} would both be {shown(twice)}; rename or remove one of them")
 
 
@@ -109,3 +114,16 @@ def _sources(prepared: Prepared, plan: Plan, output: str) -> list[str]:
     ]
     sources += [f"variant {key.copy} of {pictures.names[key.picture]}" for key in keys]
     return [*sources, *(["the manifest"] if output == MANIFEST else [])]
+
+
+def _readable(originals: Sequence[Original]) -> tuple[list[Original], list[str]]:
+    """Those that are pictures by their first bytes, and what lies beside pictures; and why the others are none."""
+    kept, reasons = [], []
+    for original in originals:
+        try:
+            if original.role != "beside" and isinstance(original.content, Path):
+                format_of(original.content)
+            kept.append(original)
+        except PictureError as error:
+            reasons.append(str(error))
+    return kept, reasons

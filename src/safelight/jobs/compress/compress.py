@@ -13,6 +13,7 @@ from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
 from safelight.jobs.compress.settings import SUFFIX, CompressSettings
 from safelight.jobs.compress.target import at_least, psnr_of, under
 from safelight.picture import READABLE, Picture, filtered_metadata, read
+from safelight.picture.scale import measure_scale
 from safelight.runtime.codec.codec import Codec
 from safelight.runtime.codec.encoding import Compressed, Encoding
 from safelight.runtime.restore import Restorer, check_plausible
@@ -70,6 +71,12 @@ class CompressSteps:
     def load(self, task: FileTask) -> Picture:
         """The picture, with the metadata that is to be kept. Raises PictureError."""
         picture = read(task.source, self.settings.max_megapixels)
+        scale = measure_scale(picture).scale
+        if scale != (0.0, picture.full_scale):
+            raise PictureError(
+                f"{shown(task.source)}: its values lie from {scale.low:g} to {scale.high:g}, not on the scale of a "
+                "photograph; most of them would be lost; stretch them to the full range first"
+            )
         kept = filtered_metadata(picture.metadata, self.settings.metadata)
         keys = ", ".join(key for key, _ in kept.texts)
         told = [f"text was left out, since a .latent file does not hold it: {keys}"] if keys else []
