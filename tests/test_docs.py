@@ -64,7 +64,8 @@ def test_commands_are_as_the_program_takes_them(command):
     assert verb in VERBS, f"safelight {' '.join(command.words)}"
     module = import_module(f"safelight.cli.{verb}")
     if "add_command" in vars(module):  # then settings are checked as well
-        with mock.patch.object(module, verb, lambda *records: None):
+        runs = {name: lambda *records: None for name in (verb, f"{verb}_codec") if name in vars(module)}
+        with mock.patch.multiple(module, **runs):
             app(command.words, standalone_mode=False)
         return
     group = typer.main.get_command(app)

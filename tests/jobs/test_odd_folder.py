@@ -16,6 +16,26 @@ CASES = DATA.parent / "cases" / "pictures"
 SAYS = ("warning: ", "failed: ", "mend these and run")
 
 
+def damaged_and_other_files(folder: Path, k: int) -> None:
+    """What is no picture, or not a whole one."""
+    whole = (folder / f"plain{k}.jpg").read_bytes()
+    (folder / f"cut{k}.jpg").write_bytes(whole[: len(whole) // 3])
+    for name, content in {
+        "empty.jpg": b"",
+        "zeros.png": b"\0" * 300,
+        "page.jpg": b"<!DOCTYPE html><html></html>",
+        "pointer.tif": b"version https://git-lfs.github.com/spec/v1\n",
+        "phone.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40,
+        "twelve.jpg": b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x10\0\x10\1\1\x11\0" + b"\0" * 40,
+        "deep.jpeg": b"\xff\xd8\xff\xe0" + struct.pack(">H", 60000) + b"JFIF",
+        "photo.psd.png": b"8BPS\0\1" + b"\0" * 40,
+        "raw.tif": b"II*\0\x10\0\0\0CR\2\0" + b"\0" * 40,
+    }.items():
+        (folder / f"{k}{name}").write_bytes(content)
+    for name in ("x.bmp", "y.jxl", "z.NEF", "notes.txt", "README"):
+        (folder / f"{k}{name}").write_bytes(b"0")
+
+
 def odd_files(folder: Path, rng: np.random.Generator) -> int:
     """Files of some fifty kinds, twice each; returns how many pictures a walk should find."""
     pixels = rng.integers(0, 256, (40, 56, 3), dtype=np.uint8)
@@ -53,22 +73,7 @@ def odd_files(folder: Path, rng: np.random.Generator) -> int:
         frames[0].save(folder / f"anim{k}.png", save_all=True, append_images=frames[1:])
         frames[0].save(folder / f"two{k}.jpg", format="MPO", save_all=True, append_images=frames[1:2])
         write(Picture(pixels), folder / f"fine{k}.avif")
-        whole = (folder / f"plain{k}.jpg").read_bytes()
-        (folder / f"cut{k}.jpg").write_bytes(whole[: len(whole) // 3])
-        for name, content in {
-            "empty.jpg": b"",
-            "zeros.png": b"\0" * 300,
-            "page.jpg": b"<!DOCTYPE html><html></html>",
-            "pointer.tif": b"version https://git-lfs.github.com/spec/v1\n",
-            "phone.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40,
-            "twelve.jpg": b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x10\0\x10\1\1\x11\0" + b"\0" * 40,
-            "deep.jpeg": b"\xff\xd8\xff\xe0" + struct.pack(">H", 60000) + b"JFIF",
-            "photo.psd.png": b"8BPS\0\1" + b"\0" * 40,
-            "raw.tif": b"II*\0\x10\0\0\0CR\2\0" + b"\0" * 40,
-        }.items():
-            (folder / f"{k}{name}").write_bytes(content)
-        for name in ("x.bmp", "y.jxl", "z.NEF", "notes.txt", "README"):
-            (folder / f"{k}{name}").write_bytes(b"0")
+        damaged_and_other_files(folder, k)
     return sum(not name.name.endswith((".bmp", ".jxl", ".NEF", ".txt", "README")) for name in folder.iterdir())
 
 

@@ -7,6 +7,7 @@ import pyvips
 
 from safelight.picture import companions, containers, exif, tiff, xmp
 from safelight.picture.causes import jpeg_segments
+from safelight.picture.gif import gif_comments
 from safelight.picture.opening import LEFT_OUT, Source, head_of, stream_of
 from safelight.picture.picture import Metadata
 from safelight.picture.png import png_chunks, raw_profile, text_of
@@ -16,7 +17,7 @@ GDAL_NO_DATA = 42113
 JPEG_COMMENT = 0xFE
 LOST_CHUNKS = (b"cHRM", b"oFFs", b"sCAL", b"pCAL", b"bKGD", b"caBX", b"sTER", b"sPLT")
 """Chunks of a PNG that describe the picture and are not kept."""
-SRGB_PRIMARIES = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+SRGB_PRIMARIES = struct.pack(">8I", *(31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
 """As PNG's cHRM says them."""
 SRGB_GAMMA = 45455
 """As PNG's gAMA says it."""
@@ -45,6 +46,10 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         block = _collect_png(source, found, block)
     elif container == "jpeg":
         _collect_jpeg(source, found)
+    elif container == "gif":
+        with stream_of(source) as file:
+            comments = gif_comments(file)
+        found.metadata = replace(found.metadata, texts=tuple(("Comment", _decoded(text)) for text in comments))
     tags = _exif(source, found, page, block)
     if image.get_typeof("orientation"):
         found.orientation = int(image.get("orientation"))
@@ -58,8 +63,6 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         dpi = exif.Exif(page.ifd).dpi()
         _collect_tiff(page, found)
         found.missing = _missing(page)
-    if image.get_typeof("gif-comment"):
-        found.metadata = replace(found.metadata, texts=(("Comment", str(image.get("gif-comment"))),))
     kept = found.metadata
     found.metadata = replace(
         kept,

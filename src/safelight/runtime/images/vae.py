@@ -212,7 +212,7 @@ class Vae:
 
     @cached_property
     def training_identities(self) -> frozenset[int]:
-        """Pictures that it was trained on, by the first 16 digits of their identities (`dataset.split`)."""
+        """Pictures that it was trained on, by 16 digits of their identities (`dataset.split`). Raises BundleError."""
         path = self.bundle.path(files.TRAINING_IDENTITIES)
         try:
             return frozenset(np.load(path, allow_pickle=False).ravel().tolist())
@@ -221,7 +221,7 @@ class Vae:
 
     @cached_property
     def aggregate_posterior(self) -> AggregatePosterior:
-        """The density of the latents of the set's pictures."""
+        """The density of the latents of the set's pictures. Raises BundleError."""
         density = AggregatePosterior.load(self.bundle.path(files.AGGREGATE))
         if len(density.activity) != sum(math.prod(shape) for shape in self.card.latents):
             raise BundleError(f"{self.bundle.folder}: its latents and its card do not fit; export the bundle again")
