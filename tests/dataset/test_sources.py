@@ -171,7 +171,7 @@ def test_lists(rng, tmp_path):
         ("a.csv", "", "lists no pictures"),
         ("a.csv", "image,split\n1.png,later\n", "split 'later' is not known"),
         ("a.csv", "image,label\n1.png,a\n2.png,\n", "1 of 2 pictures have no label"),
-        ("a.csv", b"image\n\xff\xfe\n", "cannot be read"),
+        ("a.csv", b"image\n\xff\xfe\n", "save it as UTF-8"),
         ("a.jsonl", '{"image": "1.png"}\nnonsense\n', "line 2 is no JSON"),
         ("a.jsonl", "[1]\n", "line 1 is no object"),
         ("a.csv", 'image,label\n"1.png,a\n' + "x" * 140_000, "cannot be read"),
