@@ -15,7 +15,7 @@ from safelight.runtime.codec.encoding import RATE_WEIGHT, Coded, Compressed, Enc
 
 LOWEST, HIGHEST = 1, 100
 LARGEST_WEIGHT = 4.0
-HALVINGS = 6
+HALVINGS = 10
 STRIP_ROWS = 256
 CLOSE = 0.01
 """A file this much smaller than asked, as a share, is near enough."""
