@@ -53,6 +53,7 @@ def test_pipes_and_devices_are_no_recipes_and_no_pictures(tmp_path):
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 10**40, 1.5, "x"])
 def test_seeds(tmp_path, seed):
+    pytest.importorskip("torch")
     recipe = tmp_path / "r.toml"
     recipe.write_text(
         f'task = "images"\nname = "a"\nseed = {json.dumps(seed)}\n[card]\nsummary = ""\ndata_licences = ""\n'

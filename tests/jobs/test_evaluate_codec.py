@@ -58,7 +58,8 @@ def test_formats_are_read_back(kind):
     assert len(small) < len(large) and decode(large, kind).shape == pixels.shape
     errors = [np.abs(decode(data, kind).astype(int) - pixels).mean() for data in (small, large)]
     assert errors[0] > errors[1]
-    assert decode(encode(pixels[..., :1], kind, 50), kind).shape == (64, 80, 1)
+    stored = 3 if kind in ("webp", "avif") else 1  # these have no grey
+    assert decode(encode(pixels[..., :1], kind, 50), kind).shape == (64, 80, stored)
 
 
 def test_bd_rate_is_that_of_a_known_factor():

@@ -9,12 +9,12 @@ from safelight.picture import Picture
 from safelight.runtime.machine import Precision
 from safelight.runtime.restore import Restorer
 
-SIDE_PX = 512
-RUNS = 3
+SIDE_PX = 384
+RUNS = 2
 
 
 def seconds_per_megapixel(precision: Precision, threads: int | None = None) -> float:
-    """Of the mean by the bundle `photo`: the median of three runs after a first one. `threads` is None for all cores.
+    """Of the mean by the bundle `photo`: the median of some runs after a first one. `threads` is None for all cores.
 
     Raises RefusedError for a bundle that cannot be used, UsageError for a wrong number of threads.
     """

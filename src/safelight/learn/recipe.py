@@ -65,7 +65,7 @@ class Recipe(Settings):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = Field(1, ge=0, lt=2**63)
     card: CardSettings
-    stages: tuple[Schedule, ...]
+    stages: tuple[Schedule, ...] = ()
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:

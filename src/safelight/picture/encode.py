@@ -43,7 +43,7 @@ def encode(pixels: NDArray[np.uint8], kind: Format, quality: int) -> bytes:
 
 
 def decode(data: bytes, kind: Format) -> NDArray[np.uint8]:
-    """The pixels of such a file, (H, W, 1 or 3)."""
+    """The pixels of such a file, (H, W, 1 or 3). WebP and AVIF store grey as colour."""
     if kind in _SAVERS:
         pixels = from_vips(pyvips.Image.new_from_buffer(data, ""))
     else:
