@@ -22,6 +22,11 @@ def shown(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
+def on_one_line(words: str) -> str:
+    """For a terminal: characters that would move or colour its text are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
 class SafelightError(Exception):
     """Root of the tree; shown to people as one line, never as a traceback."""
 

@@ -130,3 +130,14 @@ def test_a_page_that_cannot_be_written_is_an_error_after_the_results(asked, phot
     with pytest.raises(OutputError, match=r"photo\.png/look\.html: cannot be written"):
         enhance(asked(compare=photo / "look.html"))
     assert (tmp_path / "photo_restored.png").exists()
+
+
+def test_names_cannot_move_the_text_of_a_terminal(asked, photo, tmp_path, tiny):
+    for name in ("new\nline.png", "red\x1b[31m.png"):
+        photo.with_name(name).write_bytes(photo.read_bytes())
+    (tmp_path / "no\rpicture.png").write_bytes(b"x")
+    done = run_cli("enhance", tmp_path, "-o", tmp_path / "out", "--model", tiny.folder)
+    assert done.returncode == 1 and (tmp_path / "out" / "new\nline.png").exists()
+    told = done.stdout + done.stderr
+    assert r"new\nline.png" in told and r"red\x1b[31m.png" in told
+    assert "\x1b" not in told and "\r" not in told

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from safelight import __version__
-from safelight.errors import SafelightError
+from safelight.errors import SafelightError, on_one_line, shown
 
 VERBS = {
     "enhance": "Restore pictures: noise, JPEG artefacts, slight blur. Metadata, depth and alpha are kept.",
@@ -82,11 +82,11 @@ def main() -> None:
     try:
         app()
     except SafelightError as error:
-        typer.echo(f"safelight: {error}", err=True)
+        typer.echo(f"safelight: {on_one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{on_one_line(shown(error.filename))}: " if error.filename else ""
         typer.echo(f"safelight: {where}{error.strerror or error}; check the path and the disk", err=True)
         sys.exit(1)

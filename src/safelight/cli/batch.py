@@ -36,9 +36,9 @@ def tell_plan(plan: "Plan", as_json: bool) -> int:
         if as_json:
             typer.echo(json.dumps({"source": source, "outputs": outputs, "error": problem}))
         elif not problem:
-            typer.echo(f"{source} -> {', '.join(outputs)}")
+            say(f"{source} -> {', '.join(outputs)}")
         if problem:
-            typer.echo(f"failed: {problem}", err=True)
+            say(f"failed: {problem}", err=True)
     _tell_passed_over(plan.passed_over)
     return sum(task.problem is not None for task in plan.tasks)
 
@@ -67,7 +67,7 @@ def tell_counts(report: "Report", began: float, note: str = "") -> int:
     failed = [outcome.error for outcome in report.outcomes if outcome.error]
     if len(report.outcomes) > LONG and failed:  # the lines above may have left the screen
         for error in failed[:LONG]:
-            typer.echo(f"failed: {error}", err=True)
+            say(f"failed: {error}", err=True)
         more = f", {len(failed) - LONG} more failed" if len(failed) > LONG else ""
         typer.echo(f"mend these and run the same command again: only they are done anew{more}", err=True)
     return counts["failed"]

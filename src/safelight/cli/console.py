@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
+from safelight.errors import on_one_line
 from safelight.work import OnProgress, Progress
 
 INTERRUPTED = 130
@@ -50,5 +51,5 @@ def progress_bar() -> Iterator[OnProgress]:
 def say(line: str, err: bool = False) -> None:
     """One line above the bar. `typer.echo` would write into the bar, since it does not use the bar's streams."""
     stream = sys.stderr if err else sys.stdout
-    stream.write(f"{line}\n")
+    stream.write(f"{on_one_line(line)}\n")
     stream.flush()
