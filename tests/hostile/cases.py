@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +74,16 @@ def _damage(path: Path, files: list[Path], rng: Rng) -> None:
         path.write_bytes(bytes_of(path.read_bytes(), rng))
     elif rng.random() < 0.1:
         path.write_bytes(files[rng.integers(len(files))].read_bytes())
-    elif path.suffix == ".json":
+    else:
+        try:
+            _change(path, rng)
+        except (ValueError, OSError, struct.error, zipfile.BadZipFile):  # it is damaged already
+            path.write_bytes(bytes_of(path.read_bytes(), rng))
+
+
+def _change(path: Path, rng: Rng) -> None:
+    """Something in what the file says. Raises what its reader raises."""
+    if path.suffix == ".json":
         path.write_text(json.dumps(json_of(json.loads(path.read_text()), rng)))
     elif path.suffix in (".npz", ".npy"):
         array_file(path, rng)

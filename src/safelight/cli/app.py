@@ -10,6 +10,8 @@ from typer.core import TyperCommand, TyperGroup
 from safelight import __version__
 from safelight.errors import SafelightError, on_one_line, shown
 
+LONGEST = 2000
+"""Characters of an error's line: a stranger's file may have any number in a name."""
 VERBS = {
     "enhance": "Restore pictures: noise, JPEG artefacts, slight blur. Metadata, depth and alpha are kept.",
     "train": "Train a restorer or a VAE of a set of pictures, from a recipe.",
@@ -82,7 +84,7 @@ def main() -> None:
     try:
         app()
     except SafelightError as error:
-        typer.echo(f"safelight: {on_one_line(str(error))}", err=True)
+        typer.echo(f"safelight: {on_one_line(str(error))[:LONGEST]}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)

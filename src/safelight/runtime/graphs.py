@@ -87,7 +87,7 @@ def open_graph(path: Path, device: str, threads: int) -> Any:
     """An onnxruntime session for one file. Raises BundleError if the file is no graph, DeviceError."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, and need not be printed as well
     # Each graph has threads of its own, and they would wait for work busily while another graph needs the cores.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if not multiplies_int8_fast():  # there products overflow 16 bits without it; elsewhere it would halve the speed
