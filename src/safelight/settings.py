@@ -121,4 +121,6 @@ def checked(kind: type[_Recipe], keys: dict[str, Any], path: Path) -> _Recipe:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
+        if not where:
+            raise RecipeError(f"{path}: {reason}; mend it") from None
         raise RecipeError(f"{path}: {where}: {reason}; mend or remove this key") from None

@@ -78,7 +78,7 @@ def test_a_prior_resumes_exactly(with_prior, folder, recipe_text, tmp_path, unfi
 def test_stages_of_a_prior_come_last(recipe_text, folder, tmp_path):
     path = tmp_path / "blobs.toml"
     path.write_text(recipe_text.replace("[[stages]]", PRIOR_STAGE + "[[stages]]"))
-    with pytest.raises(RecipeError, match="stages that train the prior come last"):
+    with pytest.raises(RecipeError, match="stages come in this order"):
         run(path, folder, tmp_path / "run")
 
 

@@ -247,4 +247,4 @@ def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood)
     vae = build_image_vae(1, (16, 16), Sizes((8, 8), (0, 2), (1, 1)), likelihood)
     with torch.no_grad():
         vae.ladder.tail.weight.normal_(0, 300)
-    assert export_graphs(vae, tmp_path) <= 1e-4
+    assert export_graphs(vae, None, tmp_path) <= 1e-4
