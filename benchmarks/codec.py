@@ -64,6 +64,7 @@ def main() -> None:
     codec = safelight.Codec.load(asked.model, threads=THREADS)
     card = find_bundle(asked.model, CodecCard).card
     about = {"model": f"{card.name} {codec.core.sha256.hex()[:12]}", "training_minutes": card.training_minutes}
+    about["began_with"] = "at random" if card.started_from is None else "with the weights of an earlier run"
     results["about"] = about | {"machine": processor(), "threads": THREADS}
     measures: dict[str, Callable[[], Results]] = {
         "rate": lambda: measure_rate(codec, asked.data),

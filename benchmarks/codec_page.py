@@ -17,7 +17,8 @@ HEAD = """# Compression
 
 Made by `python benchmarks/codec.py`; do not edit by hand.
 
-Codec: {model}, {training_minutes:.0f} minutes of training. Machine: {machine}, {threads} threads.
+Codec: {model}, {training_minutes:.0f} minutes of training, which began {began_with}.
+Machine: {machine}, {threads} threads.
 
 `safelight compress` writes .latent files. Every machine decodes a .latent file to the same pixels, to the bit. The file
 has a checksum of its pixels, so `safelight decompress` proves that. [The .latent file](format.md) specifies the format.

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
@@ -11,12 +12,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from safelight.cli import main
 
 ROOT = Path(__file__).parent.parent
 BUNDLES = ROOT / "tests" / "bundles"
 """Small bundles, which tests/make_bundles.py makes."""
 DATA = Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
+CASES = DATA.parent / "cases"
+"""Files and sets that broke other programs."""
+needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand: set SAFELIGHT_DATA")
+needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not at hand")
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'

@@ -6,7 +6,7 @@ import pytest
 from safelight.augmentation.sets import open_augmentable
 from safelight.errors import UsageError
 from safelight.picture import Picture, write
-from tests.augmentation.test_odd_sets import RECIPE, annotation, coco, objects_of, picture
+from tests.augmentation.odd_support import RECIPE, annotation, coco, objects_of, picture
 from tests.support import run_cli
 
 

@@ -79,9 +79,13 @@ def array_with(file: str, name: str, change_of: Callable[[np.ndarray], np.ndarra
 
 
 def graph_with(file: str, other: str) -> Callable[[Path], None]:
-    return lambda folder: shutil.copy(folder / other, folder / file)  # type: ignore[return-value]
+    def change(folder: Path) -> None:
+        shutil.copy(folder / other, folder / file)
+
+    return change
 
 
+MAY_BE_0 = ("mean_halo_px", "synthesis_halo")
 HUGE = [1e12, 10**12, -1, 0, 10**40, "x", None, [], float("nan"), float("inf")]
 CARDS = [
     ("restore", "size_multiple"),
@@ -96,12 +100,17 @@ CARDS = [
 ]
 
 
-@pytest.mark.parametrize("place", CARDS, ids=lambda place: "-".join(map(str, place)))
-@pytest.mark.parametrize("value", HUGE, ids=str)
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        pytest.param(place, value, id=f"{'-'.join(map(str, place))}-{value}")
+        for place in CARDS
+        for value in HUGE
+        if value != 0 or isinstance(value, str | list) or place[-1] not in MAY_BE_0
+    ],
+)
 def test_numbers_of_cards(tmp_path, place, value):
     kind, *path = place
-    if value == 0 and path[-1] in ("mean_halo_px", "synthesis_halo"):
-        pytest.skip("0 is allowed")
     folder = resealed(kind, tmp_path / "bundle", card_with(*path, value=value))
     with pytest.raises(BundleError) as caught:
         used(folder)

@@ -81,3 +81,9 @@ def test_data_counts_groups(films):
     assert "groups that stay in one part: 20" in told.stdout
     refused = run_cli("data", films, "--group-by", "film")
     assert refused.returncode == 2 and "{group}" in refused.stderr
+
+
+def test_names_of_groups_are_of_any_characters():
+    names = [f"{group}_{k}.png" for group in ("film\udcff", "\ud83d", "a") for k in range(3)]
+    parts = split(grouped(named(*names), "{group}_*"), [f"{k:064x}" for k in range(9)], 0.3, 0.3)
+    assert sum(map(len, parts.values())) == 9 and all(len(positions) % 3 == 0 for positions in parts.values())

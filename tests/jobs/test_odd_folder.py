@@ -10,9 +10,9 @@ import tifffile
 from PIL import Image
 
 from safelight.picture import Picture, read, write
-from tests.support import DATA, run_cli
+from tests.support import CASES, run_cli
 
-CASES = DATA.parent / "cases" / "pictures"
+PICTURES = CASES / "pictures"
 SAYS = ("warning: ", "failed: ", "mend these and run")
 
 

@@ -1,7 +1,6 @@
 """JPEG, PNG, WebP and HEIC files as cameras and programs write them: right values, warnings, nothing silently lost."""
 
 import json
-import shutil
 import struct
 import subprocess
 import zlib
@@ -15,10 +14,10 @@ from safelight.errors import PictureError
 from safelight.picture import read, upright_size, write
 from safelight.picture.iptc import as_records
 from safelight.picture.png import png_chunks, text_chunk
-from tests.support import DATA, XMP
+from tests.picture.odd_support import jpeg_of, png_of
+from tests.support import CASES, XMP, needs_cases, needs_exiftool
 
-CASES = DATA.parent / "cases" / "pictures"
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand: set SAFELIGHT_DATA")
+PICTURES = CASES / "pictures"
 
 
 @pytest.fixture
@@ -38,11 +37,7 @@ def rewritten(path: Path, name: str = "out.tif", **options: object) -> tuple[Pat
 
 
 def jpeg_with(pixels: np.ndarray, path: Path, xmp: bytes, tail: bytes = b"") -> None:
-    Image.fromarray(pixels).save(path)
-    whole = path.read_bytes()
-    payload = b"http://ns.adobe.com/xap/1.0/\0" + xmp
-    segment = b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload
-    path.write_bytes(whole[:2] + segment + whole[2:] + tail)
+    jpeg_of(pixels, path, (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp), tail=tail)
 
 
 CAMERA = (
@@ -83,22 +78,12 @@ def test_further_pictures_are_told(tmp_path, pixels):
 # PNG files
 
 
-def png_with(pixels: np.ndarray, path: Path, *chunks: tuple[bytes, bytes], behind: bool) -> None:
-    Image.fromarray(pixels).save(path)
-    whole = path.read_bytes()
-    made = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
-    at = len(whole) - 12 if behind else 33
-    path.write_bytes(whole[:at] + made + whole[at:])
-
-
 EXIF_ON_ITS_SIDE = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHIHH", 0x112, 3, 1, 6, 0) + b"\0\0\0\0"
 
 
 @pytest.mark.parametrize("behind", [False, True])
 def test_exif_before_and_behind_the_pixels_turns_the_picture(tmp_path, pixels, behind):
-    png_with(pixels, tmp_path / "a.png", (b"eXIf", EXIF_ON_ITS_SIDE), behind=behind)
+    png_of(pixels, tmp_path / "a.png", (b"eXIf", EXIF_ON_ITS_SIDE), behind=behind)
     picture = read(tmp_path / "a.png")
     assert picture.size == (48, 64) == upright_size(tmp_path / "a.png")
     np.testing.assert_array_equal(picture.pixels, np.rot90(pixels, -1))
@@ -112,7 +97,7 @@ def test_raw_profiles_are_read(tmp_path, pixels):
 
     iptc = b"\x1c\x02\x19\x00\x04boat"
     chunks = [raw(b"exif", b"Exif\0\0" + EXIF_ON_ITS_SIDE), raw(b"xmp", XMP), raw(b"iptc", iptc)]
-    png_with(pixels, tmp_path / "a.png", *chunks, behind=False)
+    png_of(pixels, tmp_path / "a.png", *chunks, behind=False)
     picture = read(tmp_path / "a.png")
     assert picture.size == (48, 64) and picture.metadata.iptc == iptc and b"J\xc3\xb6rg" in picture.metadata.xmp
     out, _ = rewritten(tmp_path / "a.png", "out.jpg")
@@ -137,7 +122,7 @@ def test_animated_png_files_are_told(tmp_path, pixels):
     ("numbers", "expected"), [((1, 13), None), ((12, 13), "P3"), ((9, 16), "PQ"), ((9, 18), "HLG")]
 )
 def test_colour_numbers_are_carried_or_refused(tmp_path, pixels, numbers, expected):
-    png_with(pixels, tmp_path / "a.png", (b"cICP", bytes([*numbers, 0, 1])), behind=False)
+    png_of(pixels, tmp_path / "a.png", (b"cICP", bytes([*numbers, 0, 1])), behind=False)
     if expected in ("PQ", "HLG"):
         with pytest.raises(PictureError, match=f"is an HDR picture \\({expected} curve\\)"):
             read(tmp_path / "a.png")
@@ -184,15 +169,15 @@ def test_chunks_of_a_damaged_png_end(tmp_path):
 @needs_cases
 def test_phone_pictures_are_read(tmp_path):
     pytest.importorskip("pi_heif")
-    plain, turned, alpha = (read(CASES / f"{name}.heic") for name in ("plain", "o6", "alpha"))
+    plain, turned, alpha = (read(PICTURES / f"{name}.heic") for name in ("plain", "o6", "alpha"))
     assert plain.size == turned.size == (160, 224) and alpha.alpha is not None
     assert plain.format == "heic" and not plain.warnings
-    out, _ = rewritten_to(CASES / "o6.heic", tmp_path / "o6.jpg")
+    out, _ = rewritten_to(PICTURES / "o6.heic", tmp_path / "o6.jpg")
     assert read(out).size == (160, 224)
-    phone = read(CASES / "uhdr_pixel.jpg")
+    phone = read(PICTURES / "uhdr_pixel.jpg")
     assert phone.size == (640, 480) and any("gain map" in warning for warning in phone.warnings)
     with pytest.raises(PictureError, match="PQ curve"):
-        read(CASES / "E13_pq_bt2020_10bit.avif")
+        read(PICTURES / "E13_pq_bt2020_10bit.avif")
 
 
 def rewritten_to(path: Path, out: Path) -> tuple[Path, list[str]]:
@@ -202,7 +187,7 @@ def rewritten_to(path: Path, out: Path) -> tuple[Path, list[str]]:
 
 def test_texts_are_kept_where_the_format_has_them_and_told_elsewhere(tmp_path, pixels):
     texts = [("Author", "J\xf6rg"), ("Title", "\u65e5\u672c")]
-    png_with(pixels, tmp_path / "a.png", *[text_chunk(*text) for text in texts], behind=True)
+    png_of(pixels, tmp_path / "a.png", *[text_chunk(*text) for text in texts], behind=True)
     assert set(read(tmp_path / "a.png").metadata.texts) == set(texts)
     out, warnings = rewritten(tmp_path / "a.png", "out.png")
     assert set(read(out).metadata.texts) == set(texts) and not warnings
@@ -222,12 +207,12 @@ def test_texts_are_kept_where_the_format_has_them_and_told_elsewhere(tmp_path, p
 
 @pytest.mark.parametrize(("chunks", "told"), [([(b"gAMA", 100000)], True), ([(b"gAMA", 45455)], False)])
 def test_another_gamma_is_told(tmp_path, pixels, chunks, told):
-    png_with(pixels, tmp_path / "a.png", *[(name, struct.pack(">I", value)) for name, value in chunks], behind=False)
+    png_of(pixels, tmp_path / "a.png", *[(name, struct.pack(">I", value)) for name, value in chunks], behind=False)
     assert any("gamma of 1 was left out" in warning for warning in read(tmp_path / "a.png").warnings) == told
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not at hand")
+@needs_exiftool
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
 def test_exiftool_finds_all_tags_again(tmp_path, pixels, suffix):
     path = tmp_path / f"a.{suffix}"

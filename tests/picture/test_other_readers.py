@@ -1,7 +1,6 @@
 """What Safelight writes, other programs open, and find the same pixels."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import tifffile
 from PIL import Image
 
 from safelight.picture import Picture, read, write
+from tests.support import needs_exiftool
 
 KINDS = [
     (np.uint8, 3, ("png", "tif", "jpg", "webp", "avif")),
@@ -79,7 +79,7 @@ def test_tifffile_reads_pages(tmp_path, rng):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not at hand")
+@needs_exiftool
 @pytest.mark.parametrize(("dtype", "channels", "suffix", "has_alpha"), CASES)
 def test_exiftool_has_nothing_to_say(written, dtype, channels, suffix, has_alpha):
     path, own = written(dtype, channels, suffix, has_alpha)

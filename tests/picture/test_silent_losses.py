@@ -1,7 +1,6 @@
 """What a result cannot keep is told: segments, tags, chunks, trailing data, profiles, regions, positions."""
 
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,10 @@ from PIL import Image
 from safelight.picture import Picture, read, write
 from safelight.picture.iptc import as_records
 from safelight.picture.scale import measure_scale
-from tests.support import DATA
+from tests.picture.odd_support import jpeg_of, png_of
+from tests.support import CASES, needs_cases
 
-CASES = DATA.parent / "cases" / "pictures"
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand: set SAFELIGHT_DATA")
+PICTURES = CASES / "pictures"
 WHITE_AND_RED = (31270, 32900, 64000, 33000)
 IPTC = b"\x1c\x02\x78\x00\x04Dusk"
 
@@ -32,33 +31,26 @@ def told(path: Path, name: str, **options: object) -> tuple[Picture, str]:
     return read(path.with_name(name)), "; ".join(warnings)
 
 
-def jpeg(path: Path, pixels: np.ndarray, *segments: tuple[int, bytes], tail: bytes = b"") -> Path:
-    Image.fromarray(pixels).save(path, progressive=True)
-    whole = path.read_bytes()
-    more = b"".join(struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data for marker, data in segments)
-    path.write_bytes(whole[:2] + more + whole[2:] + tail)
-    return path
-
-
 @pytest.mark.parametrize(
     ("marker", "data"), [(0xEB, b"JP\0\0"), (0xE1, b"FLIR\0"), (0xE4, b"x"), (0xEC, b"Ducky"), (0xE2, b"other")]
 )
 def test_segments_of_other_programs(tmp_path, pixels, marker, data):
-    _, warnings = told(jpeg(tmp_path / "a.jpg", pixels, (marker, data)), "b.jpg")
+    _, warnings = told(jpeg_of(pixels, tmp_path / "a.jpg", (marker, data)), "b.jpg")
     assert warnings == f"segments of other programs were left out: APP{marker - 0xE0}"
 
 
 def test_data_behind_a_jpeg(tmp_path, pixels):
-    assert not told(jpeg(tmp_path / "a.jpg", pixels, tail=bytes(500)), "b.jpg")[1], "zeros fill up"
+    assert not told(jpeg_of(pixels, tmp_path / "a.jpg", tail=bytes(500)), "b.jpg")[1], "zeros fill up"
     video = b"\0\0\0\x18ftypmp42" + bytes(range(1, 100))
     assert (
-        told(jpeg(tmp_path / "a.jpg", pixels, tail=video), "b.jpg")[1] == "111 bytes behind the picture were left out"
+        told(jpeg_of(pixels, tmp_path / "a.jpg", tail=video), "b.jpg")[1]
+        == "111 bytes behind the picture were left out"
     )
 
 
 @pytest.mark.parametrize("comment", ["Größe".encode(), "Größe".encode("latin-1")])
 def test_comments_in_two_alphabets(tmp_path, pixels, comment):
-    again, warnings = told(jpeg(tmp_path / "a.jpg", pixels, (0xFE, comment)), "b.jpg")
+    again, warnings = told(jpeg_of(pixels, tmp_path / "a.jpg", (0xFE, comment)), "b.jpg")
     assert again.metadata.texts == (("Comment", "Größe"),) and not warnings
 
 
@@ -67,16 +59,6 @@ def test_comments_of_gifs(tmp_path, pixels):
     frames[0].save(tmp_path / "a.gif", comment=b"hello", save_all=True, append_images=frames[1:])
     again, _ = told(tmp_path / "a.gif", "b.png")
     assert again.metadata.texts == (("Comment", "hello"),)
-
-
-def png(path: Path, pixels: np.ndarray, *chunks: tuple[bytes, bytes]) -> Path:
-    Image.fromarray(pixels).save(path)
-    whole = path.read_bytes()
-    more = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
-    path.write_bytes(whole[:33] + more + whole[33:])
-    return path
 
 
 @pytest.mark.parametrize(
@@ -94,7 +76,7 @@ def png(path: Path, pixels: np.ndarray, *chunks: tuple[bytes, bytes]) -> Path:
     ],
 )
 def test_chunks_of_a_png(tmp_path, pixels, name, data, words):
-    assert told(png(tmp_path / "a.png", pixels, (name, data)), "b.png")[1] == words
+    assert told(png_of(pixels, tmp_path / "a.png", (name, data)), "b.png")[1] == words
 
 
 def test_tags_of_a_tiff(tmp_path, pixels):
@@ -135,7 +117,7 @@ def test_positions_go_from_all_name_spaces(tmp_path, pixels):
         b"<d:GpsLongitude>8.5</d:GpsLongitude><d:AbsoluteAltitude>400</d:AbsoluteAltitude>"
         b"</rdf:Description></rdf:RDF></x:xmpmeta>"
     )
-    path = jpeg(tmp_path / "a.jpg", pixels, (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet))
+    path = jpeg_of(pixels, tmp_path / "a.jpg", (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet))
     kept = told(path, "b.jpg", metadata="strip-gps")[0].metadata.xmp
     assert b"M3" in kept and not any(word in kept for word in (b"47.1", b"8.5", b"400"))
 
@@ -152,7 +134,7 @@ def test_places_of_faces_in_a_picture_that_is_turned(tmp_path, pixels):
         exif.get_ifd(0x8769).update({0xA002: 64, 0xA003: 48, 0x9214: (1, 2)})
         block = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
         segments = ((0xE1, block), (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet))
-        again, warnings = told(jpeg(tmp_path / "a.jpg", pixels, *segments), "b.jpg")
+        again, warnings = told(jpeg_of(pixels, tmp_path / "a.jpg", *segments), "b.jpg")
         with Image.open(tmp_path / "b.jpg") as image:
             detail = image.getexif().get_ifd(0x8769)
         is_turned = orientation == 6
@@ -162,7 +144,7 @@ def test_places_of_faces_in_a_picture_that_is_turned(tmp_path, pixels):
 
 @needs_cases
 def test_grey_profiles_where_grey_is_stored_as_colour(tmp_path):
-    picture = read(CASES / "E16_grey_greyicc.png")
+    picture = read(PICTURES / "E16_grey_greyicc.png")
     assert not write(picture, tmp_path / "a.png")
     for name in ("a.webp", "a.avif"):
         assert any("its profile of grey was left out" in warning for warning in write(picture, tmp_path / name))
@@ -182,6 +164,16 @@ def test_floats_on_another_scale_become_integers_on_theirs(tmp_path, rng):
     assert np.corrcoef(again.pixels.ravel(), values.ravel())[0, 1] > 0.999
 
 
+def test_missing_floats_are_black_whatever_the_scale(tmp_path):
+    values = np.linspace(-3000, 4000, 48 * 64, dtype=np.float32).reshape(48, 64)
+    values[5:9, 5:9], values[20, :4] = np.nan, np.inf
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    again, warnings = told(tmp_path / "a.tif", "b.png")
+    assert "20 values are not finite and became black" in warnings and "values from -29" in warnings
+    assert not again.pixels[5:9, 5:9].any() and not again.pixels[20, :4].any()
+    assert again.pixels[24, 32, 0] > 20_000, "0 is in the middle of the scale"
+
+
 def test_a_lossless_webp_with_a_large_profile_stays_lossless(tmp_path, pixels):
     icc = bytearray(8000)
     icc[16:20], icc[36:40] = b"RGB ", b"acsp"
@@ -193,5 +185,5 @@ def test_a_lossless_webp_with_a_large_profile_stays_lossless(tmp_path, pixels):
 @needs_cases
 def test_heic_pixels_are_always_the_same():
     pytest.importorskip("pi_heif")
-    first = read(CASES / "plain.heic").pixels
-    assert all(np.array_equal(read(CASES / "plain.heic").pixels, first) for _ in range(20))
+    first = read(PICTURES / "plain.heic").pixels
+    assert all(np.array_equal(read(PICTURES / "plain.heic").pixels, first) for _ in range(20))

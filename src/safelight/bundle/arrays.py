@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import BundleError
-from safelight.work import read_small
+from safelight.work import read_small, unpacked_bytes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -35,7 +35,7 @@ def load_arrays(kind: type[_Kind], path: Path) -> _Kind:
     try:
         data = io.BytesIO(read_small(path, MOST_BYTES))
         with zipfile.ZipFile(data) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+            if unpacked_bytes(archive) > MOST_BYTES:
                 raise ValueError("its arrays are too large")
         with np.load(data, allow_pickle=False) as arrays:
             values = {name: arrays[name].astype(np.float32) for name in arrays}
@@ -44,6 +44,15 @@ def load_arrays(kind: type[_Kind], path: Path) -> _Kind:
         return kind(**values)
     except (*_DAMAGED, OSError, EOFError, ValueError, TypeError, MemoryError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
+
+
+def load_array(path: Path) -> NDArray[np.generic]:
+    """The one array of an .npy. Raises BundleError for anything else."""
+    try:
+        array: NDArray[np.generic] = np.lib.format.read_array(io.BytesIO(read_small(path, MOST_BYTES)))
+    except (OSError, EOFError, ValueError, MemoryError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
+    return array
 
 
 def load_integers(path: Path) -> dict[str, NDArray[np.integer]]:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from safelight.bundle.card import NETWORK_NAME, BundleTask, Card
 from safelight.bundle.tasks import TASKS
 from safelight.errors import BundleError, OutputError
-from safelight.work import file_sha256, read_small, replacing
+from safelight.work import file_sha256, read_small, replacing, unpacked_bytes
 
 SUMS = "SHA256SUMS"
 MOST_SMALL_BYTES = 1 << 20
@@ -189,7 +189,7 @@ def _unpacked(path: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=cache))
         with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+            if unpacked_bytes(archive) > MOST_BYTES:
                 raise BundleError(f"{path}: unpacks to more than {MOST_BYTES >> 30} GB, which no bundle does")
             for name in {SUMS, *filter(_belongs, archive.namelist())}:
                 (fresh / name).parent.mkdir(exist_ok=True)

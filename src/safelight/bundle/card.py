@@ -32,6 +32,9 @@ class Card(CardPart):
     recipe_sha256: str
     trained_on: str
     training_minutes: float
+    """Of this run alone."""
+    started_from: str | None = None
+    """SHA-256 of the bundle or file whose weights the training began with; None if it began at random."""
     trained_with: str
     """Processor and threads that these minutes are of."""
     data_licences: str

@@ -84,7 +84,7 @@ def _tell_passed_over(passed_over: "Mapping[str, int]") -> None:
 
     words = in_words(passed_over)
     if words:
-        typer.echo(words, err=True)
+        say(words, err=True)
 
 
 def tell_trouble(outcome: "Outcome") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import typer
 
-from safelight.cli.console import progress_bar
+from safelight.cli.console import progress_bar, say
 from safelight.cli.options import add_command
 from safelight.dataset import InspectReport
 from safelight.errors import shown
@@ -38,9 +38,9 @@ def data(settings: InspectSettings, output: Output) -> None:
         typer.echo(json.dumps(vars(report) | {"warnings": report.warnings}))
     else:
         for line in _words(report):
-            typer.echo(_one_line(line))
+            say(shown(line))
         for warning in report.warnings:
-            typer.echo(f"warning: {_one_line(warning)}", err=True)
+            say(f"warning: {shown(warning)}", err=True)
     if report.unreadable:
         raise typer.Exit(1)
 
@@ -74,11 +74,6 @@ def _words(report: InspectReport) -> Iterable[str]:
     if report.other_files:
         kinds = {suffix or "without a suffix": count for suffix, count in report.other_files.items()}
         yield f"other files, which are not looked at: {sum(kinds.values())}: {_counted(kinds)}"
-
-
-def _one_line(words: str) -> str:
-    """As it can be shown on any terminal, whatever names have in them."""
-    return "".join(c if c.isprintable() else " " for c in shown(words))
 
 
 def _counted(counts: dict[str, int]) -> str:

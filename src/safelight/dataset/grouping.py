@@ -6,7 +6,7 @@ from dataclasses import replace
 from safelight.dataset.images import ImageSet
 from safelight.errors import UsageError
 
-GROUP, ANY = "{group}", "*"
+GROUP = "{group}"
 MEND = "write the names with {group} for what is common, and * for the rest, such as '{group}_*' or '*/{group}/*'"
 
 

@@ -26,7 +26,7 @@ from safelight.dataset.levels import check_levels, refuse_dark
 from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
-from safelight.work import file_sha256, memory_bytes
+from safelight.work import file_sha256, memory_bytes, unpacked_bytes
 
 
 def open_set(path: Path) -> ImageSet:
@@ -97,9 +97,12 @@ def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:
         folders[:] = [] if real in been else sorted(name for name in folders if not name.startswith("."))
         names = [] if real in been else sorted(name for name in names if not name.startswith("."))
         been.add(real)
-        pictures = [name for name in names if Path(name).suffix.lower() in READABLE]
-        files += [(Path(place) / name).relative_to(folder) for name in pictures]
-        others.update(Path(name).suffix.lower() for name in names if name not in set(pictures))
+        for name in names:
+            suffix = Path(name).suffix.lower()
+            if suffix in READABLE:
+                files.append((Path(place) / name).relative_to(folder))
+            else:
+                others[suffix] += 1
     return sorted(files), others
 
 
@@ -223,7 +226,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The plain arrays of an .npz. Raises UsageError."""
     try:
         with zipfile.ZipFile(path) as archive:  # refuses what is broken; numpy would leave the file open
-            needed = sum(member.file_size for member in archive.infolist())
+            needed = unpacked_bytes(archive)
         if needed > memory_bytes():
             raise UsageError(
                 f"{path}: its arrays need {needed / 1e9:.1f} GB, more than this machine has; split the file"

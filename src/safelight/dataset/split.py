@@ -51,8 +51,13 @@ def split(
         part = images.items[position].part or "train"
         if part == "train":
             group = images.items[position].group
-            identity = identities[position] if group is None else hashlib.sha256(group.encode()).hexdigest()
+            identity = identities[position] if group is None else _sha256(group)
             number = int(identity[:8], 16) / 2**32
             part = "test" if number < test_below else "validation" if number >= validation_from else "train"
         parts[part].append(position)
     return {part: tuple(positions) for part, positions in parts.items()}
+
+
+def _sha256(group: str) -> str:
+    """Of a name in any characters, since names of files and lists have them."""
+    return hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest()

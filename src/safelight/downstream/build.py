@@ -19,10 +19,6 @@ from safelight.runtime.images.vae import Vae
 POOL_COPIES, AT_ONCE = 2, 512
 
 
-def ignore(number: int) -> None:
-    """A callback that does nothing."""
-
-
 class _Pictures(NamedTuple):
     """What variants are made of."""
 
@@ -112,7 +108,8 @@ class ArmBuilder:
         steps = tuple(step for step in self.plan.latent if step.op == CLASSLESS)
         names = tuple(map(str, range(len(self.pool))))
         pictures = _Pictures(names, [None] * len(names), self.pool)
-        return self._made(LatentSpace(self.vae), steps, pictures, copies=POOL_COPIES, seed=0)
+        space = LatentSpace(self.vae)
+        return self._made(space, steps, pictures, copies=POOL_COPIES, seed=0, on_made=lambda number: None)
 
     def _variants(self, bank: Bank, steps: Sequence[RecipeStep], seed: int, tell: Callable[[str], None]) -> Variants:
         """Of labelled pictures."""
@@ -134,7 +131,7 @@ class ArmBuilder:
         *,
         copies: int,
         seed: int,
-        on_made: Callable[[int], None] = ignore,
+        on_made: Callable[[int], None],
     ) -> Variants:
         """By the latent steps alone: classic ones are drawn anew at each sight."""
         names, labels, pixels = pictures

@@ -32,6 +32,8 @@ class Collected:
     warnings: list[str] = field(default_factory=list)
     missing: float | None = None
     """The value that the file marks as missing."""
+    is_lossless: bool = False
+    """Whether it is a WebP without loss."""
 
 
 def collect(image: pyvips.Image, source: Source, container: str, page: Page | None) -> Collected:
@@ -46,6 +48,9 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         block = _collect_png(source, found, block)
     elif container == "jpeg":
         _collect_jpeg(source, found)
+    elif container == "webp":
+        with stream_of(source) as file:
+            found.is_lossless = containers.is_lossless_webp(file)
     elif container == "gif":
         with stream_of(source) as file:
             comments = gif_comments(file)

@@ -38,7 +38,7 @@ EXIF_IFD, GPS_IFD, INTEROP_IFD, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
 DESCRIPTIVE_TAGS = frozenset(
     {0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
     | {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F}
-    | {0x011E, 0x011F, 0x013C, 34118, 34680, 34682}  # where a page lies; what electron microscopes say
+    | {0x011E, 0x011F, 34118, 34680, 34682}  # where a page lies; what electron microscopes say
 )
 """The tags of a TIFF's main directory that describe the photograph, not the file."""
 MEASURING_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113, 50844})
@@ -48,8 +48,8 @@ STRUCTURE = (
     | frozenset({273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 297, 317, 320, 330, 338, 339, 347})
     | frozenset(range(322, 328))
     | frozenset(range(512, 522))
-    | frozenset({529, 530, 531, 532, 700, 33432, 34665, 34675, 34853, 40965})
-) - {270}
+    | frozenset({529, 530, 531, 532, 700, 34665, 34675, 34853, 40965})
+)
 """Tags that say how pixels are stored, which a new file says anew; or that are read elsewhere."""
 NO_UNIT = 1
 """The unit of a density that is none: of counts for each pixel, as ImageJ has them."""
@@ -137,7 +137,7 @@ def serialise(exif: Exif) -> bytes:
 
 def left_out_tags(page: Page) -> list[int]:
     """Tags of a TIFF's page that a result does not have."""
-    return sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP, 33432})
+    return sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP})
 
 
 def of_one_page(block: bytes) -> bytes:

@@ -12,15 +12,13 @@ from safelight.picture import tiff
 from safelight.picture.causes import is_raw, tiff_cause
 from safelight.picture.collect import collect, pages_of
 from safelight.picture.colours import colour_profile
-from safelight.picture.containers import is_lossless_webp
-from safelight.picture.opening import READ, Source, cause_or, format_of_image, name_of, open_image, stream_of
+from safelight.picture.exif import LYING
+from safelight.picture.opening import READ, Source, cause_or, format_of_image, name_of, open_image
 from safelight.picture.picture import Picture
 from safelight.picture.vips import from_vips, reason, supported
 
 MAX_MEGAPIXELS = 400.0
 """A file may declare any size in a few bytes; beyond this it is refused before memory is asked for."""
-_LYING = (5, 6, 7, 8)
-"""EXIF orientations of pictures that lie on their side."""
 _RGB_LIKE = frozenset({"srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "multiband"})
 
 
@@ -60,7 +58,7 @@ def upright_size(source: Source) -> tuple[int, int]:
     image, page = _main_page(source)
     orientation = collect(image, source, format_of_image(image), page).orientation
     width, height = int(image.width), int(image.height)
-    return (height, width) if orientation in _LYING else (width, height)
+    return (height, width) if orientation in LYING else (width, height)
 
 
 def keeps_numbers(source: Source) -> bool:
@@ -111,8 +109,6 @@ def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_meg
     if 8 < bits < 16:
         array = _stretched(array, bits)
     colours = 1 if array.shape[2] < 3 else 3
-    with stream_of(source) as file:
-        is_lossless = container == "webp" and is_lossless_webp(file)
     return Picture(
         pixels=np.ascontiguousarray(array[..., :colours]),
         alpha=np.ascontiguousarray(array[..., colours:]) if array.shape[2] > colours else None,
@@ -121,7 +117,7 @@ def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_meg
         bits=bits,
         warnings=tuple(found.warnings),
         missing=found.missing,
-        is_lossless=is_lossless,
+        is_lossless=found.is_lossless,
     )
 
 
@@ -174,7 +170,7 @@ def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, by
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """EXIF orientation 1-8 → upright; an invalid number is ignored."""
-    if orientation in _LYING:
+    if orientation in LYING:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]

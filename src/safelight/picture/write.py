@@ -13,7 +13,7 @@ import pyvips
 from safelight.errors import OutputError
 from safelight.picture import containers, exif, iptc, tiff, xmp
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture
-from safelight.picture.scale import measure_scale
+from safelight.picture.scale import Scale, measure_scale
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
 
@@ -37,6 +37,7 @@ _LITTLE_ROOM_BYTES = 65536
 UNDERSHOOT = 0.05
 """Float values down to here are black and a little less: noise of dark parts."""
 COLOUR_ONLY = ("webp", "avif")
+FULL = Scale(0.0, 1.0)
 HOLDS_IPTC = ("jpeg", "tiff")
 EXIF_NAME = b"Exif\0\0"
 AVIF_EXIF = EXIF_NAME + b"II*\0"
@@ -119,17 +120,9 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     bits = min((b for b in depths if b >= picture.bits), default=max(depths))
     if bits < picture.bits:
         warnings.append(f"{picture.bits} bits were reduced to {bits}, the most that {container} holds here")
-    if picture.bits == 32 and bits < 32 and (holes := int(np.count_nonzero(~np.isfinite(picture.pixels)))):
-        warnings.append(f"{holes} values are not finite and became black, since {container} has none such here")
-        picture = picture.with_(pixels=np.nan_to_num(picture.pixels, nan=0, posinf=0, neginf=0))
     if picture.bits == 32 and bits < 32:
-        picture, more = _on_the_range(picture, container)
+        picture, more = _in_range(picture, container)
         warnings += more
-    if picture.bits == 32 and bits < 32 and (top := float(picture.pixels.max())) > OVERSHOOT:
-        warnings.append(f"values up to {top:g} were scaled so that {top:g} is white")
-        picture = picture.with_(pixels=picture.pixels / np.float32(top))
-    if picture.bits == 32 and bits < 32 and (least := float(picture.pixels.min())) < -UNDERSHOOT:
-        warnings.append(f"values down to {least:g} were cut at 0, which is black in {container}")
     picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":
         warnings.append("transparency was laid on white, since jpeg has none")
@@ -141,14 +134,23 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     return picture.with_(metadata=kept), warnings + more
 
 
-def _on_the_range(picture: Picture, container: str) -> tuple[Picture, list[str]]:
-    """Floats that are on a scale of their own, brought to that of a container of integers."""
-    scale = measure_scale(picture).scale
-    if scale == (0.0, 1.0):
-        return picture, []
-    values = (picture.pixels - np.float32(scale.low)) / np.float32(scale.width)
-    told = f"values from {scale.low:g} to {scale.high:g} became black to white, since {container} holds no floats here"
-    return picture.with_(pixels=np.clip(values, 0, 1)), [told]
+def _in_range(picture: Picture, container: str) -> tuple[Picture, list[str]]:
+    """Floats for a container of integers: black and white as they are, or those of the picture's own scale."""
+    told: list[str] = []
+    values, is_finite = picture.pixels, np.isfinite(picture.pixels)
+    if not is_finite.all():
+        told.append(f"{np.count_nonzero(~is_finite)} values are not finite and became black, in {container}")
+    scale = measure_scale(picture).scale if is_finite.any() else FULL
+    if scale != FULL:
+        told.append(f"values from {scale.low:g} to {scale.high:g} became black to white, as {container} has no floats")
+        values = np.clip((values - np.float32(scale.low)) / np.float32(scale.width), 0, 1)
+    values = np.where(is_finite, values, np.float32(0))
+    if (top := float(values.max())) > OVERSHOOT:
+        told.append(f"values up to {top:g} were scaled so that {top:g} is white")
+        values = values / np.float32(top)
+    if (least := float(values.min())) < -UNDERSHOOT:
+        told.append(f"values down to {least:g} were cut at 0, which is black in {container}")
+    return picture.with_(pixels=values), told
 
 
 def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import uuid
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,11 @@ def read_small(path: Path, most_bytes: int) -> bytes:
     if path.stat().st_size > most_bytes:
         raise OSError(errno.EFBIG, f"more than {most_bytes} bytes")
     return path.read_bytes()
+
+
+def unpacked_bytes(archive: zipfile.ZipFile) -> int:
+    """What all files of a zip need when they are unpacked, as it says itself; zipfile gives no more than that."""
+    return sum(member.file_size for member in archive.infolist())
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

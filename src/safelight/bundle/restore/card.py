@@ -37,8 +37,6 @@ class RestorerCard(Card):
     """The same for samples."""
     noise_inputs: tuple[NoiseInput, ...] = Field(min_length=1, max_length=16)
     """The likelihood's at full size, then the rungs' from fine to coarse."""
-    started_from: str | None = None
-    """SHA-256 of the bundle whose weights the training began with; None if it began at random."""
 
     @property
     def networks(self) -> tuple[str, ...]:

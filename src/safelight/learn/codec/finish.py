@@ -84,6 +84,7 @@ def _card(recipe: CodecRecipe, recipe_path: Path, store: PixelStore, run: RunFol
         recipe_sha256=file_sha256(recipe_path),
         trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
         training_minutes=round(run.minutes, 1),
+        started_from=run.started_from,
         trained_with=f"{processor()}, {torch.get_num_threads()} threads",
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,

@@ -30,8 +30,9 @@ def revive(model: CodecNet, patches: Patches) -> int:
 
 
 def _begin_anew(block: ResidualBlock, idle: Tensor) -> int:
+    assert block.conv1.bias is not None
     fresh = ResidualBlock(len(idle)).to(block.conv1.weight.device)
     block.conv1.weight[idle] = fresh.conv1.weight[idle]
-    block.conv1.bias[idle] = 0  # type: ignore[index]  # which these convolutions always have
+    block.conv1.bias[idle] = 0
     block.conv2.weight[:, idle] = 0
     return int(idle.sum())

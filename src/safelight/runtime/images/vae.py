@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safelight import randomness
 from safelight.bundle import AggregatePosterior, Bundle, VaeCard, find_bundle, names
 from safelight.bundle import images as files
+from safelight.bundle.arrays import load_array
 from safelight.bundle.images import PriorUnits
 from safelight.dataset.form import Form, fitted
 from safelight.dataset.images import content_hash, eight_bits
@@ -213,11 +214,7 @@ class Vae:
     @cached_property
     def training_identities(self) -> frozenset[int]:
         """Pictures that it was trained on, by 16 digits of their identities (`dataset.split`). Raises BundleError."""
-        path = self.bundle.path(files.TRAINING_IDENTITIES)
-        try:
-            return frozenset(np.load(path, allow_pickle=False).ravel().tolist())
-        except (OSError, ValueError, EOFError, MemoryError) as error:
-            raise BundleError(f"{path}: cannot be read ({error}); export the bundle again") from None
+        return frozenset(load_array(self.bundle.path(files.TRAINING_IDENTITIES)).ravel().tolist())
 
     @cached_property
     def aggregate_posterior(self) -> AggregatePosterior:
@@ -229,7 +226,7 @@ class Vae:
 
     @cached_property
     def flow_prior(self) -> FlowPrior:
-        """The learned prior, of a card that has one."""
+        """The learned prior, of a card that has one. Raises BundleError."""
         return FlowPrior(self._graphs, self.card, PriorUnits.load(self.bundle.path(files.PRIOR_UNITS)))
 
     def _as_rungs(self, arrays: Sequence[NDArray[Any]], what: str, count: int | None = None) -> Rungs:
