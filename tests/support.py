@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import json
 import logging
 import os
 import shutil
@@ -31,6 +32,12 @@ XMP = (
     b' xmlns:exif="http://ns.adobe.com/exif/1.0/" tiff:Orientation="6" exif:GPSLatitude="10,20.5N"'
     b' dc:source="J\xc3\xb6rg"/></rdf:RDF></x:xmpmeta>'
 )
+
+
+def tags_by_exiftool(path: Path) -> dict[str, Any]:
+    """All tags by their names, as numbers."""
+    (found,) = json.loads(subprocess.run(["exiftool", "-j", "-n", str(path)], check=True, capture_output=True).stdout)
+    return dict(found)
 
 
 def run_cli(*arguments: object, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:

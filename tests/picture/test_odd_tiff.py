@@ -10,7 +10,6 @@ from PIL import Image
 
 from safelight.errors import PictureError
 from safelight.picture import read, read_pages, upright_size, write
-from safelight.picture.causes import cause_of
 
 
 @pytest.fixture
@@ -174,7 +173,7 @@ def tiff_of(tmp_path: Path, values: np.ndarray, **options: object) -> bytes:
     ],
 )
 def test_numbers_that_are_not_read_are_named(tmp_path, dtype, cause):
-    assert cause in str(cause_of(tiff_of(tmp_path, np.ones((48, 64), dtype))))
+    tiff_of(tmp_path, np.ones((48, 64), dtype))
     with pytest.raises(PictureError, match=cause):
         write(read(tmp_path / "made.tif"), tmp_path / "out.tif")
 

@@ -16,6 +16,7 @@ _MAGIC = {
     b"\0\0\0\x0cJXL \r\n\x87\n": "a JPEG XL picture",
     b"\0\0\0\x0cjP  \r\n\x87\n": "a JPEG 2000 picture",
     b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    b"\0\0\1\0": "an icon (ICO)",
     b"8BPS": "a Photoshop file",
     b"SIMPLE  =": "a FITS file",
     b"\x76\x2f\x31\x01": "an OpenEXR picture",
@@ -51,10 +52,10 @@ def cause_of(head: bytes) -> str | None:
     """What is special about a file that starts so, with the mend; None if nothing is known."""
     if is_heic(head):
         return f"is a HEIC picture; {HEIC_MEND}"
-    if head.startswith((b"II", b"MM")) and (found := _tiff(head)):
-        return found
     if head.startswith(b"\xff\xd8") and (found := _jpeg(head)):
         return found
+    if head[4:8] == b"ftyp" and head[8:12] == b"avis":
+        return f"is an animated AVIF; {CONVERT}, a frame of it"
     if head[128:132] == b"DICM":
         return f"is a DICOM file; {CONVERT}"
     for magic, what in _MAGIC.items():
@@ -64,6 +65,8 @@ def cause_of(head: bytes) -> str | None:
         return "is a pointer of Git LFS, not the picture; fetch it: git lfs pull"
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "is a web page, not a picture; download the picture itself"
+    if _is_targa(head):
+        return f"is a Targa picture; {CONVERT}"
     if head and not any(head):
         return "holds nothing but zeros; copy it again from where it came"
     return None
@@ -93,13 +96,12 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         offset = end
 
 
-def _tiff(head: bytes) -> str | None:
-    try:
-        header = tiff.read_header(lambda offset, size: head[offset : offset + size])
-        ifd, _ = tiff.read_ifd(lambda offset, size: head[offset : offset + size], header.first, header)
-    except ValueError:
-        return None
-    return tiff_cause(Page(ifd))
+def _is_targa(head: bytes) -> bool:
+    """By its numbers, since the format has no signature: without a palette, of a known kind, depth and size."""
+    if len(head) < 18 or any(head[1:2] + head[3:8]):
+        return False
+    width, height = struct.unpack("<HH", head[12:16])
+    return head[2] in (2, 3, 10, 11) and head[16] in (8, 15, 16, 24, 32) and width > 0 and height > 0
 
 
 def is_raw(page: Page) -> bool:
@@ -117,5 +119,9 @@ def tiff_cause(page: Page) -> str | None:
         return f"holds {bits}-bit {_SAMPLE_FORMATS[kind]}; convert it to 16 bits without sign or to 32-bit float first"
     if kind == 1 and bits not in (1, 2, 4, 8, 16):
         return f"holds {bits}-bit integers; convert it to 16 bits or to 32-bit float first"
+    if page.number(tiff.PHOTOMETRIC, 1) in tiff.LAB and bits == 8:
+        return "holds Lab colours of 8 bits; convert it to RGB first"
+    if page.number(tiff.PLANES, 1) == 2 and tiff.TILE_WIDTH in page.ifd:
+        return "holds its channels in separate tiles; save it with channels side by side, or without tiles"
     name = _COMPRESSIONS.get(page.number(tiff.COMPRESSION, 1))
     return f"is compressed by {name}, which this install cannot read; save it with LZW or Deflate" if name else None

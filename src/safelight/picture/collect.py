@@ -63,7 +63,12 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
     dpi = tags.dpi() if tags else None
     if container in ("jpeg", "png"):
         with stream_of(source) as file:
-            dpi = containers.density_dpi(file, container) or dpi
+            density = containers.density(file, container)
+        dpi = (density and density.dpi) or dpi
+        if density and density.is_shape:
+            found.warnings.append(
+                f"its pixels are not square ({density.x:g}:{density.y:g}); the result does not say so"
+            )
     if page is not None:
         dpi = exif.Exif(page.ifd).dpi()
         _collect_tiff(page, found)
@@ -176,13 +181,3 @@ def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes
             f"its gamma of {gamma / 1e5:g} was left out; other programs may show it brighter or darker"
         )
     return block or profiles.get("exif")
-
-
-def pages_of(source: Source, container: str) -> list[tuple[int, Page | None]]:
-    """Number and tags of every page of a TIFF that is not a smaller version of another; page 0 of other files."""
-    if container != "tiff":
-        return [(0, None)]
-    with stream_of(source) as file:
-        pages = list(enumerate(tiff.read_pages(file)))
-    whole: list[tuple[int, Page | None]] = [(k, page) for k, page in pages if not page.is_thumbnail]
-    return whole or [*pages[:1]] or [(0, None)]

@@ -3,8 +3,7 @@
 libexif, through which libvips goes, rewrites a block: it drops unknown tags, cuts some MakerNotes and
 flattens UTF-8 to ASCII. So a file is encoded with a placeholder, and its payload is replaced here. In PNG
 the XMP becomes an iTXt chunk, as XMP part 3 asks for, since other programs read zTXt as Latin-1. Both
-ways libvips makes up a density where there is none. AVIF keeps its metadata as items addressed by
-offsets all over the file; there libexif's version stays.
+ways libvips makes up a density where there is none. AVIF has a module of its own.
 """
 
 import struct
@@ -31,21 +30,39 @@ class _Part(NamedTuple):
     payload: bytes
 
 
-def density_dpi(file: BinaryIO, container: str) -> tuple[float, float] | None:
-    """What a JPEG's JFIF header or a PNG's pHYs chunk says, in dots per inch."""
+class Density(NamedTuple):
+    """Pixels per unit of length across and down."""
+
+    x: float
+    y: float
+    per_inch: float
+    """Units in an inch; 0 if no unit is told, so that the numbers tell only the pixels' shape."""
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """In dots per inch, if a unit is told."""
+        return (round(self.x * self.per_inch, 3), round(self.y * self.per_inch, 3)) if self.per_inch else None
+
+    @property
+    def is_shape(self) -> bool:
+        """Whether it tells that pixels are not square, and nothing else."""
+        return not self.per_inch and self.x != self.y
+
+
+def density(file: BinaryIO, container: str) -> Density | None:
+    """What a JPEG's JFIF header or a PNG's pHYs chunk says."""
     head = file.read(18)
     if container == "jpeg":
         if len(head) < 18 or head[6:10] != b"JFIF":
             return None
         unit, x, y = struct.unpack(">BHH", head[13:18])
-        per_inch = {1: 1.0, 2: 2.54}.get(unit, 0.0)
-        return (x * per_inch, y * per_inch) if per_inch and x and y else None
+        return Density(x, y, {1: 1.0, 2: 2.54}.get(unit, 0.0)) if x and y else None
     file.seek(8)
     while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
         size = struct.unpack(">I", head[:4])[0]
         if head[4:] == b"pHYs" and size == 9:
             x, y, unit = struct.unpack(">IIB", file.read(9))
-            return (round(x * 0.0254, 3), round(y * 0.0254, 3)) if unit == 1 and x and y else None
+            return Density(x, y, 0.0254 if unit == 1 else 0.0) if x and y else None
         file.seek(size + 4, 1)
     return None
 

@@ -6,6 +6,7 @@ it would show the old picture. Values are kept byte for byte, MakerNotes at thei
 several makers store offsets in them that count from the start of the block.
 """
 
+import re
 import struct
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
@@ -51,6 +52,8 @@ STRUCTURE = (
     | frozenset({529, 530, 531, 532, 700, 34665, 34675, 34853, 40965})
 )
 """Tags that say how pixels are stored, which a new file says anew; or that are read elsewhere."""
+_METAMORPH_STACK = 33629
+"""MetaMorph's tag of a stack: it has an item for each plane, and all planes stand behind one directory."""
 NO_UNIT = 1
 """The unit of a density that is none: of counts for each pixel, as ImageJ has them."""
 
@@ -140,12 +143,21 @@ def left_out_tags(page: Page) -> list[int]:
     return sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP})
 
 
-def of_one_page(block: bytes) -> bytes:
-    """A block whose description (ImageJ's or OME's) counts one page; one that cannot be adapted is left out."""
+def planes_told(page: Page) -> int:
+    """How many planes a page's description (ImageJ's) or a tag (MetaMorph's) says that the file has; else 0."""
+    description, stack = page.ifd.get(DESCRIPTION), page.ifd.get(_METAMORPH_STACK)
+    if stack is not None:
+        return stack.number
+    found = re.match(rb"ImageJ=[^\n]*\nimages=(\d{1,9})", description.data) if description else None
+    return int(found[1]) if found else 0
+
+
+def of_one_page(block: bytes) -> tuple[bytes, bool]:
+    """A block whose description (ImageJ's) counts one page, and whether one that cannot be adapted was left out."""
     whole = parse(block)
     description = whole.main.get(DESCRIPTION)
     if description is None:
-        return block
+        return block, False
     main, text = dict(whole.main), description.data
     if text.startswith(b"ImageJ="):
         counts = (b"images=", b"channels=", b"slices=", b"frames=", b"hyperstack=", b"loop=")
@@ -154,7 +166,7 @@ def of_one_page(block: bytes) -> bytes:
         main[DESCRIPTION] = Value(2, len(text), text)
     elif b"<OME" in text[:2000] or text.startswith(b'{"shape"'):
         del main[DESCRIPTION]
-    return serialise(replace(whole, main=main))
+    return serialise(replace(whole, main=main)), DESCRIPTION not in main
 
 
 def set_tiff_density(file: BinaryIO, exif: Exif) -> None:

@@ -8,7 +8,9 @@ from typing import BinaryIO
 import pyvips
 
 from safelight.errors import PictureError, shown
-from safelight.picture.causes import HEAD_BYTES, cause_of, is_heic
+from safelight.picture import tiff
+from safelight.picture.causes import HEAD_BYTES, cause_of, is_heic, tiff_cause
+from safelight.picture.tiff import Page
 from safelight.picture.vips import reason
 
 Source = str | Path | bytes
@@ -63,9 +65,21 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error") -> pyvips.
         raise PictureError(f"{name}: {cause_or(source, otherwise)}") from None
 
 
+def pages_of(source: Source) -> list[tuple[int, Page | None]]:
+    """Number and tags of every page of a TIFF that is not a smaller version of another; page 0 of other files."""
+    try:
+        with stream_of(source) as file:
+            pages = list(enumerate(tiff.read_pages(file)))
+    except (ValueError, OSError):
+        return [(0, None)]
+    whole: list[tuple[int, Page | None]] = [(k, page) for k, page in pages if not page.is_thumbnail]
+    return whole or [*pages[:1]] or [(0, None)]
+
+
 def cause_or(source: Source, otherwise: str) -> str:
-    """The true cause of a failure, if the file's first bytes tell it."""
-    return cause_of(head_of(source)) or otherwise
+    """The true cause of a failure, if the file's first bytes or its main page tell it."""
+    page = pages_of(source)[0][1]
+    return (page and tiff_cause(page)) or cause_of(head_of(source)) or otherwise
 
 
 def format_of_image(image: pyvips.Image) -> str:

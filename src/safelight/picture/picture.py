@@ -13,6 +13,8 @@ OVERSHOOT = 1.5
 """Float values up to here are white and a little more; beyond it they are on another scale than [0, 1]."""
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
+DESCRIPTION_LEFT_OUT = "its description (OME or shape) was left out, since it tells of all pages"
+
 
 @dataclass(frozen=True)
 class Metadata:
@@ -27,11 +29,12 @@ class Metadata:
     texts: tuple[tuple[str, str], ...] = ()
     """Key and text of what a PNG's text chunks say; the comment of a JPEG has the key `Comment`."""
 
-    def of_one_page(self, pages: int) -> "Metadata":
-        """The same for one page of several: descriptions no longer count pages that are not there."""
-        if pages == 1 or self.exif is None:
-            return self
-        return replace(self, exif=exif.of_one_page(self.exif))
+    def of_one_page(self) -> tuple["Metadata", list[str]]:
+        """The same for one page of several, with a warning for a description that says more, and so is left out."""
+        if self.exif is None:
+            return self, []
+        block, is_left_out = exif.of_one_page(self.exif)
+        return replace(self, exif=block), [DESCRIPTION_LEFT_OUT] if is_left_out else []
 
 
 @dataclass(frozen=True)

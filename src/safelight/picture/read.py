@@ -1,5 +1,6 @@
 """Files → pictures, upright, in their own depth and colour space, with everything that came along."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from safelight.errors import PictureError
 from safelight.picture import tiff
 from safelight.picture.causes import is_raw, tiff_cause
-from safelight.picture.collect import collect, pages_of
+from safelight.picture.collect import collect
 from safelight.picture.colours import colour_profile
-from safelight.picture.exif import LYING
-from safelight.picture.opening import READ, Source, cause_or, format_of_image, name_of, open_image
+from safelight.picture.exif import LYING, planes_told
+from safelight.picture.opening import READ, Source, cause_or, format_of_image, name_of, open_image, pages_of
 from safelight.picture.picture import Picture
 from safelight.picture.vips import from_vips, reason, supported
 
@@ -27,30 +28,41 @@ def read(source: Source, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
 
     Raises PictureError if it cannot be read whole, with the file, the reason and the mend.
     """
-    image = open_image(source)
+    pages = pages_of(source)
+    image = open_image(source, pages[0][0])
     container = format_of_image(image)
-    pages = pages_of(source, container)
     picture = _read_page(source, pages[0], max_megapixels)
+    told = _hidden_planes(pages)
     if container == "tiff" and len(pages) > 1:
-        what = f"has {len(pages)} pages; the first is used"
+        told.append(f"has {len(pages)} pages; the first is used")
     elif container != "tiff" and image.get_typeof("n-pages") and int(image.get("n-pages")) > 1:
-        what = f"is animated ({image.get('n-pages')} frames); the first frame is used"
-    else:
-        return picture
-    return picture.with_(warnings=(*picture.warnings, what), metadata=picture.metadata.of_one_page(len(pages)))
+        told.append(f"is animated ({image.get('n-pages')} frames); the first frame is used")
+    if container == "tiff" and told:
+        metadata, more = picture.metadata.of_one_page()
+        picture, told = picture.with_(metadata=metadata), told + more
+    return picture.with_(warnings=(*picture.warnings, *told))
 
 
 def read_pages(source: Source, max_megapixels: float = MAX_MEGAPIXELS) -> list[Picture]:
     """Every page of a TIFF; of other files the one picture that `read` gives."""
-    container = format_of_image(open_image(source))
-    if container != "tiff":
+    pages = pages_of(source)
+    if len(pages) == 1:
         return [read(source, max_megapixels)]
-    return [_read_page(source, page, max_megapixels) for page in pages_of(source, container)]
+    first, *others = (_read_page(source, page, max_megapixels) for page in pages)
+    return [first.with_(warnings=(*first.warnings, *_hidden_planes(pages))), *others]
+
+
+def _hidden_planes(pages: Sequence[tuple[int, tiff.Page | None]]) -> list[str]:
+    """A warning for planes that a TIFF holds behind its pages, without a directory for each."""
+    planes = max((planes_told(page) for _, page in pages if page is not None), default=0)
+    if planes <= len(pages):
+        return []
+    return [f"tells of {planes} planes, of which {len(pages)} can be read; save each plane as a page of its own"]
 
 
 def format_of(source: Source) -> str:
     """The container, by content; only the header is read. Raises PictureError."""
-    return format_of_image(open_image(source))
+    return format_of_image(_main_page(source)[0])
 
 
 def upright_size(source: Source) -> tuple[int, int]:
@@ -69,9 +81,8 @@ def keeps_numbers(source: Source) -> bool:
 
 
 def _main_page(source: Source) -> tuple[pyvips.Image, tiff.Page | None]:
-    image = open_image(source)
-    number, page = pages_of(source, format_of_image(image))[0]
-    return (open_image(source, number) if number else image), page
+    number, page = pages_of(source)[0]
+    return open_image(source, number), page
 
 
 def _read_page(source: Source, page: tuple[int, tiff.Page | None], max_megapixels: float) -> Picture:

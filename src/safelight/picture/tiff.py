@@ -12,6 +12,7 @@ import numpy as np
 
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 258, 259, 262
 DESCRIPTION, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 270, 277, 338, 339
+PLANES, TILE_WIDTH, LAB = 284, 322, (8, 9, 10)
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, IPTC, PHOTOSHOP = 282, 283, 296, 33723, 34377
 IPTC_START = b"\x1c"
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -22,6 +23,8 @@ _LIMIT_BYTES = 16 << 20
 _MOST_PAGES = 100_000
 _COLOURS = {2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3}
 """Channels of each photometric interpretation that has more than one: RGB, CMYK, YCbCr and Lab."""
+_MASK = 4
+"""The photometric interpretation of a page that says where another one is transparent."""
 _ASSOCIATED, _STRAIGHT = 1, 2
 """Kinds of transparency among extra samples; all other kinds are something else."""
 
@@ -120,7 +123,8 @@ class Page:
     @property
     def is_thumbnail(self) -> bool:
         """Whether it is a smaller version of another page, or its mask."""
-        return bool(self.number(SUBFILE_TYPE, 0) & 5) or self.number(OLD_SUBFILE_TYPE, 0) == 2
+        is_mask = self.number(PHOTOMETRIC, 1) == _MASK
+        return is_mask or bool(self.number(SUBFILE_TYPE, 0) & 5) or self.number(OLD_SUBFILE_TYPE, 0) == 2
 
     @property
     def extra_samples(self) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ import numpy as np
 import pyvips
 
 from safelight.errors import OutputError
-from safelight.picture import containers, exif, iptc, tiff, xmp
+from safelight.picture import avif, containers, exif, iptc, tiff, xmp
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture
 from safelight.picture.scale import Scale, measure_scale
 from safelight.picture.vips import reason, to_vips
@@ -39,8 +38,7 @@ UNDERSHOOT = 0.05
 COLOUR_ONLY = ("webp", "avif")
 FULL = Scale(0.0, 1.0)
 HOLDS_IPTC = ("jpeg", "tiff")
-EXIF_NAME = b"Exif\0\0"
-AVIF_EXIF = EXIF_NAME + b"II*\0"
+_NAMED_PAGES = 5
 MOST_COMMENT_BYTES = 65533
 """Of a JPEG."""
 _PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: tiff.Value(3, 1, b"\1\0")}))
@@ -79,6 +77,8 @@ def write(
         packet = xmp.with_provenance(first.metadata.xmp, provenance, source)
         if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
             first = first.with_(metadata=replace(first.metadata, xmp=packet))
+    if metadata != "strip" and (others := _pages_of_their_own(pages)):
+        warnings.append(f"EXIF, XMP and IPTC of further pages were left out, since they differ: pages {others}")
     pages = [first, *(_fitted(page, container, "strip")[0] for page in pages[1:])]
     try:
         with replacing(path) as part:
@@ -111,6 +111,16 @@ def _check_pages(pages: Sequence[Picture], path: Path, container: str) -> None:
         raise OutputError(f"{path}: {container} cannot hold {len(pages)} pages; write a tiff, or the first page only")
     if len({(page.pixels.shape, page.pixels.dtype, page.alpha is None) for page in pages}) > 1:
         raise OutputError(f"{path}: pages that differ in size or kind cannot be written together; split the file first")
+
+
+def _pages_of_their_own(pages: Sequence[Picture]) -> str:
+    """The numbers of pages whose metadata is not that of the first one, at most the first few."""
+    first = pages[0].metadata
+    same = {first.exif, first.xmp, first.iptc, None}
+    own = [
+        k for k, page in enumerate(pages, 1) if not {page.metadata.exif, page.metadata.xmp, page.metadata.iptc} <= same
+    ]
+    return ", ".join(map(str, own[:_NAMED_PAGES])) + (" and more" if len(own) > _NAMED_PAGES else "")
 
 
 def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, list[str]]:
@@ -187,8 +197,6 @@ def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Me
     if container not in HOLDS_IPTC and kept.iptc:
         beside = "; its XMP is kept" if kept.xmp else ""
         warnings.append(f"IPTC was left out, since {container} does not hold it here{beside}")
-    if container == "avif" and kept.exif and exif.MAKER_NOTE in exif.parse(kept.exif).exif:
-        warnings.append("the MakerNote in EXIF may be damaged, since avif's is rewritten on the way")
     return kept, warnings
 
 
@@ -214,8 +222,7 @@ def _encode(pages: Sequence[Picture], part: Path, container: str, quality: int) 
     image = to_vips(np.concatenate(arrays) if len(arrays) > 1 else arrays[0])
     kept, options = first.metadata, _options(container, quality, first)
     image = image.copy(**({"xres": kept.dpi[0] / 25.4, "yres": kept.dpi[1] / 25.4} if kept.dpi else {}))
-    # AVIF gets libexif's version of the block, the others the exact one afterwards; TIFF has its own way
-    placeholder = {"avif": kept.exif, "tiff": None}.get(container, _PLACEHOLDER if kept.exif else None)
+    placeholder = _PLACEHOLDER if kept.exif and container != "tiff" else None  # the exact block comes afterwards
     blobs = {"icc-profile-data": kept.icc, "xmp-data": kept.xmp, "exif-data": placeholder}
     if container == "jpeg":
         blobs["iptc-data"] = kept.iptc and iptc.as_resources(kept.iptc)
@@ -268,12 +275,8 @@ def _finish(part: Path, container: str, picture: Picture) -> None:
                 exif.set_tiff_density(file, tags)
             if kept.exif is not None or records:
                 exif.append_to_tiff_file(file, tags.with_iptc(records) if records else tags)
-    elif container == "avif" and kept.exif:
-        whole = part.read_bytes()
-        start = whole.find(AVIF_EXIF)
-        if start >= 0 and kept.dpi is None:
-            block = BytesIO(whole[start + len(EXIF_NAME) :])
-            exif.set_tiff_density(block, exif.parse(kept.exif))
-            part.write_bytes(whole[: start + len(EXIF_NAME)] + block.getvalue())
+    elif container == "avif":
+        if kept.exif is not None:
+            part.write_bytes(avif.with_exif(part.read_bytes(), kept.exif))
     elif container in ("jpeg", "png", "webp"):
         part.write_bytes(containers.with_exact(part.read_bytes(), container, kept))
