@@ -3,6 +3,7 @@
 A field that `option` or `argument` makes is also an option of the command line: `cli.options` builds commands from it.
 """
 
+import codecs
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,12 +102,23 @@ def flag_of(name: str, field: FieldInfo) -> str:
 MOST_RECIPE_BYTES = 10_000_000
 
 
+def read_text(path: Path, errors: str = "strict", newline: str | None = None) -> str:
+    """A text as people's programs save it: UTF-8, with or without a byte-order mark, or UTF-16 with one.
+
+    `newline` is that of `open`. Raises OSError and UnicodeDecodeError.
+    """
+    with path.open("rb") as file:
+        is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with path.open(encoding="utf-16" if is_wide else "utf-8-sig", errors=errors, newline=newline) as text:
+        return text.read()
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a recipe. Raises RecipeError."""
     try:
         if path.exists() and (not path.is_file() or path.stat().st_size > MOST_RECIPE_BYTES):
             raise RecipeError(f"{path}: is no small file; name an existing .toml recipe")
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name an existing .toml recipe") from None
     except (ValueError, RecursionError) as error:  # also of numbers of thousands of digits

@@ -1,7 +1,7 @@
 """safelight data: what is in a set of pictures, and what is wrong with it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import typer
 
@@ -66,7 +66,7 @@ def _words(report: InspectReport) -> Iterable[str]:
     ):
         if groups:
             yield f"groups of pictures {what}: {len(groups)}"
-            yield from _some(", ".join(group) for group in groups)
+            yield from _some(", ".join(_named(group)) for group in groups)
     for what, lines in (("cannot be read", report.unreadable), ("can be read, but not as a whole", report.doubtful)):
         if lines:
             yield f"{what}: {len(lines)}"
@@ -74,6 +74,11 @@ def _words(report: InspectReport) -> Iterable[str]:
     if report.other_files:
         kinds = {suffix or "without a suffix": count for suffix, count in report.other_files.items()}
         yield f"other files, which are not looked at: {sum(kinds.values())}: {_counted(kinds)}"
+
+
+def _named(group: Sequence[str]) -> list[str]:
+    more = [f"and {len(group) - SHOWN} more"] if len(group) > SHOWN else []
+    return [*group[:SHOWN], *more]
 
 
 def _counted(counts: dict[str, int]) -> str:

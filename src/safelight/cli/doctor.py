@@ -8,7 +8,7 @@ import typer
 
 CORE = ("numpy", "pydantic", "pyvips", "pyvips-binary", "onnxruntime", "rich", "typer")
 EXTRAS = {
-    "augment": ("to augment", ("opencv-python-headless",)),
+    "augment": ("to augment", ("opencv-python-headless", "pyyaml")),
     "heif": ("to read HEIC", ("pi-heif",)),
     "train": ("to train", ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "scipy")),
 }

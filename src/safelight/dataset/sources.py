@@ -8,6 +8,7 @@ folder        class/…/picture; train/class/…/picture or class/train/picture 
 """
 
 import csv
+import io
 import json
 import os
 import zipfile
@@ -26,6 +27,7 @@ from safelight.dataset.levels import check_levels, refuse_dark
 from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
+from safelight.settings import read_text
 from safelight.work import file_sha256, memory_bytes, unpacked_bytes
 
 
@@ -137,17 +139,17 @@ def _of_files(folder: Path, items: Iterable[Item], others: Mapping[str, int] = M
 
 
 def _csv(path: Path) -> ImageSet:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        first = file.readline()
-        file.seek(0)
-        separator = max(",;\t", key=first.count)
-        reader = csv.DictReader(file, skipinitialspace=True, delimiter=separator)
-        reader.fieldnames = [name.strip().lstrip("\ufeff").lower() for name in reader.fieldnames or ()]
-        return _listed(path, ((reader.line_num, row) for row in reader))
+    text = io.StringIO(read_text(path, newline=""), newline="")
+    first = text.readline()
+    text.seek(0)
+    separator = max(",;\t", key=first.count)
+    reader = csv.DictReader(text, skipinitialspace=True, delimiter=separator)
+    reader.fieldnames = [name.strip().lstrip("\ufeff").lower() for name in reader.fieldnames or ()]
+    return _listed(path, ((reader.line_num, row) for row in reader))
 
 
 def _jsonl(path: Path) -> ImageSet:
-    lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would split at more than ends of lines
+    lines = read_text(path).split("\n")  # splitlines would split at more than ends of lines
     rows = []
     for number, line in enumerate(lines, 1):
         try:

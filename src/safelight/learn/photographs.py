@@ -32,7 +32,7 @@ def open_photographs(job: TrainJob, data: PhotographSettings, smallest_px: int) 
     if 0 in counts:
         raise UsageError(
             f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
-            "each needs one: add pictures or change data.validation_share"
+            "each needs one, and equal pictures are in one part: add pictures or change data.validation_share"
         )
     return store
 

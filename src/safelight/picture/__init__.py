@@ -1,7 +1,7 @@
 """What a photo is, and how it is read and written with nothing lost."""
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
-from safelight.picture.read import format_of, keeps_numbers, read, read_pages, upright_size
+from safelight.picture.read import format_of, keeps_numbers, lies, read, read_pages, upright_size
 from safelight.picture.write import EXTENSIONS, READABLE, SUFFIXES, container_of, filtered_metadata, write
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "filtered_metadata",
     "format_of",
     "keeps_numbers",
+    "lies",
     "read",
     "read_pages",
     "upright_size",

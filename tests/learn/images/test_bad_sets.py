@@ -33,7 +33,7 @@ def test_an_empty_folder(recipe, tmp_path):
 
 
 def test_one_picture_only(recipe, tmp_path):
-    refused(recipe, save(tmp_path / "a.npz", 1), tmp_path, "1 pictures give .*each needs one")
+    refused(recipe, save(tmp_path / "a.npz", 1), tmp_path, "1 pictures .1 without copies. give .*each needs one")
 
 
 def test_one_class_only(recipe, tmp_path):

@@ -28,13 +28,15 @@ from safelight.augmentation.sets.coco_read import (
     Identifier,
     Image,
     Objects,
-    folder_of_pictures,
+    placed,
     read_coco,
 )
 from safelight.augmentation.shapes import Shape, are_inside, box_area, polygon_area
 from safelight.errors import UsageError, shown
+from safelight.picture import lies
 from safelight.work import write_whole
 
+MEND_TURN = "take the orientation out of the set's pictures: exiftool -n -Orientation=1"
 IMAGES, ANNOTATIONS = "images", "annotations.json"
 MIRRORS = ("flip_horizontal", "flip_vertical")
 SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
@@ -58,11 +60,11 @@ class CocoSet:
     def of(path: Path, strict: bool = False) -> "CocoSet":
         """Raises UsageError for what is no COCO; if `strict` for an odd object or a missing picture, too."""
         known = read_coco(path)
-        names = [image.file_name for image in known.images]
+        folder, images = placed(path, known.images)
+        names = [image.file_name for image in images]
         if len({image.id for image in known.images}) < len(names) or len(set(names)) < len(names):
             raise UsageError(f"{path}: lists a picture twice, or two by one id; mend its images")
-        folder = folder_of_pictures(path, known.images)
-        there = [image for image in known.images if (folder / image.file_name).is_file()]
+        there = [image for image in images if (folder / image.file_name).is_file()]
         missing = [name for name in names if not (folder / name).is_file()]
         if missing and (strict or not there):
             raise UsageError(f"{path}: lists {missing[0]}, not in {folder} ({len(missing)} are missing); add it")
@@ -95,6 +97,8 @@ class CocoSet:
             size = size_or_none(path)
             if size is not None and size != (image.width, image.height):
                 sizes = f"{size[0]}x{size[1]}, and its annotations say {image.width}x{image.height}"
+                if size == (image.height, image.width) and lies(path):
+                    raise UsageError(f"{shown(path)}: is {sizes}, as it is before its EXIF turns it; {MEND_TURN}")
                 raise UsageError(f"{shown(path)}: is {sizes}; mend the annotations")
 
     def load(self, number: int) -> SetPicture:

@@ -1,8 +1,10 @@
 """Reading COCO's JSON as programs write it: what is odd in an object is dropped and counted, not the set refused."""
 
 import json
+import ntpath
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from pydantic import (
 
 from safelight.augmentation.sets.base import IMAGES
 from safelight.errors import UsageError, shown
+from safelight.settings import read_text
 
 ROUNDING = 1.0
 """Px by which a box may leave its picture."""
@@ -117,7 +120,7 @@ class Coco(_Entry):
 def read_coco(path: Path) -> Coco:
     """Raises UsageError for what is no COCO."""
     try:
-        return Coco.model_validate(json.loads(path.read_bytes().decode("utf-8-sig")))
+        return Coco.model_validate(json.loads(read_text(path)))
     except ValidationError as error:
         first = error.errors()[-1]
         where = ".".join(map(str, first["loc"])) or "the whole"
@@ -128,9 +131,29 @@ def read_coco(path: Path) -> Coco:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); check the file") from None
 
 
-def folder_of_pictures(path: Path, images: Iterable[Image]) -> Path:
+def placed(path: Path, images: Sequence[Image]) -> tuple[Path, list[Image]]:
+    """The folder of the pictures, and the images with names below it: absolute ones and `..` lead elsewhere.
+
+    Raises UsageError for names on several drives.
+    """
+    names = [image.file_name for image in images]
+    if any(ntpath.isabs(name) or ".." in name.split("/") for name in names):
+        whole = [name if ntpath.isabs(name) else os.path.normpath(path.parent.absolute() / name) for name in names]
+        try:
+            common = os.path.commonpath([str(Path(name).parent) for name in whole])
+        except ValueError:
+            raise UsageError(f"{path}: its pictures lie on several drives; name them below one folder") from None
+        images = [
+            image.model_copy(update={"file_name": os.path.relpath(name, common)})
+            for image, name in zip(images, whole, strict=True)
+        ]
+        if Path(whole[0]).is_file():
+            return Path(common), images
+    return _folder_of_pictures(path, images[0].file_name), list(images)
+
+
+def _folder_of_pictures(path: Path, first: str) -> Path:
     """Where most programs put the pictures: beside the file, in images/, above, or in a folder named after it."""
-    first = next(iter(images)).file_name
     name = path.stem.rsplit("_", 1)[-1]
     above = path.parent.parent
     candidates = [path.parent, path.parent / IMAGES, path.parent / name, above, above / IMAGES, above / name]

@@ -1,12 +1,7 @@
-"""YOLO's layout: …/images/a.jpg and …/labels/a.txt, a line for each object in shares of the picture's size.
+"""YOLO's layout: …/images/a.jpg and …/labels/a.txt, a line for each object in shares of the picture's size."""
 
-class x y width height        a box, by its centre
-class x1 y1 x2 y2 x3 y3 …     a polygon
-"""
-
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +21,15 @@ from safelight.augmentation.sets.base import (
     load_picture,
     variant_name,
 )  # fmt: skip
+from safelight.augmentation.sets.yolo_read import CONFIGS, check_config, count_classes, read_objects
 from safelight.augmentation.shapes import Shape
 from safelight.errors import UsageError, shown
 from safelight.picture import READABLE
+from safelight.settings import read_text
 from safelight.work import write_whole
 
 LABELS, CLASSES = "labels", "classes.txt"
-CONFIGS = (".yaml", ".yml")
 _PATH = re.compile(r"^path:[^\n]*$", re.MULTILINE)
-_LISTED_PARTS = re.compile(r"^(?:train|val|test):[^\n]*?([^\s/'\"\[,]+\.txt)", re.MULTILINE)
-ROUNDING = 1e-3
-"""Share of the side by which written numbers may leave the picture."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,8 @@ class YoloSet:
     pictures: tuple[str, ...]
     rest: tuple[str, ...]
     """Everything else that is copied."""
+    classes: int | None = None
+    """How many data.yaml names."""
     remarks: tuple[str, ...] = ()
     images: None = None
 
@@ -61,19 +56,21 @@ class YoloSet:
         labels = {label_file(p) for p in pictures}
         texts = {p for p in files if p.suffix.lower() == ".txt" and is_in(p, LABELS) and p.name != CLASSES}
         for config in files:
-            _check_config(folder / config, is_main=_is_config(str(config)))
+            check_config(folder / config, is_main=_is_config(str(config)))
+        classes = next((n for c in files if _is_config(str(c)) and (n := count_classes(folder / c))), None)
         capitals = [p for p in files if p.suffix.lower() == ".txt" != p.suffix and is_in(p, LABELS)]
         if capitals:
             raise UsageError(f"{folder / capitals[0]}: label files end in .txt; rename {len(capitals)} of them")
         training = [p for p in pictures if is_augmented(p)]
         if not training:
             raise UsageError(f"{folder}: has no pictures to train on; put some into {IMAGES}/ or {IMAGES}/train/")
-        remarks = [*_of_no_picture(folder, sorted(texts - labels), strict), *_odd(folder, training, strict)]
+        remarks = [*_of_no_picture(folder, sorted(texts - labels), strict), *_odd(folder, training, classes, strict)]
         bare = [p for p in training if not (folder / label_file(p)).is_file()]
         if bare:
             remarks.append(f"{len(bare)} pictures have no label file ({shown(bare[0])} first): they have no objects")
         own = {*training, *(label_file(p) for p in training), *(texts - labels)}
-        return YoloSet(folder, tuple(map(str, training)), tuple(str(p) for p in files if p not in own), tuple(remarks))
+        rest = tuple(str(p) for p in files if p not in own)
+        return YoloSet(folder, tuple(map(str, training)), rest, classes=classes, remarks=tuple(remarks))
 
     @property
     def names(self) -> Sequence[str]:
@@ -122,24 +119,14 @@ class YoloSet:
     def finish(self, folder: Path, written: Sequence[WrittenPicture]) -> None:
         """data.yaml, whose path is that of the enlarged set."""
         for name in filter(_is_config, self.rest):
-            text = (self.folder / name).read_text(encoding="utf-8-sig", errors="surrogateescape")
+            text = read_text(self.folder / name, errors="surrogateescape")
             adapted = _PATH.sub("path: .", text)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_whole(folder / name, adapted.encode("utf-8", "surrogateescape"))
 
     def _objects(self, number: int, size: tuple[int, int]) -> list[tuple[str, Shape]]:
-        return [found for found, _ in _objects(self.folder / label_file(Path(self.pictures[number])), size) if found]
-
-
-def _check_config(path: Path, is_main: bool) -> None:
-    """Raises UsageError for keypoints, and for parts that are lists of pictures."""
-    if path.suffix not in CONFIGS:
-        return
-    text = path.read_text("utf-8", "replace")
-    if "kpt_shape" in text:
-        raise UsageError(f"{path}: keypoints are read from COCO only; convert the set to COCO")
-    if is_main and (lists := _LISTED_PARTS.findall(text)):
-        raise UsageError(f"{path}: its part '{lists[0]}' is a list of pictures; give folders of {IMAGES}/ instead")
+        path = self.folder / label_file(Path(self.pictures[number]))
+        return [found for found, _ in read_objects(path, size, self.classes) if found]
 
 
 def _is_config(name: str) -> bool:
@@ -156,24 +143,13 @@ def _of_no_picture(folder: Path, texts: Sequence[Path], strict: bool) -> list[st
     return [f"{words}: they were left out"]
 
 
-def _odd(folder: Path, pictures: Sequence[Path], strict: bool) -> list[str]:
+def _odd(folder: Path, pictures: Sequence[Path], classes: int | None, strict: bool) -> list[str]:
     """Raises UsageError if `strict` and an object is odd."""
-    problems = [problem for p in pictures for _, problem in _objects(folder / label_file(p), (1, 1)) if problem]
+    found = (one for p in pictures for one in read_objects(folder / label_file(p), (1, 1), classes))
+    problems = [problem for _, problem in found if problem]
     if problems and strict:
         raise UsageError(problems[0])
     return [f"{len(problems)} objects were left out, first: {problems[0]}"] if problems else []
-
-
-def _objects(path: Path, size: tuple[int, int]) -> Iterator[tuple[tuple[str, Shape] | None, str | None]]:
-    """Every object of a label file, or what is wrong with it; none if there is no file."""
-    if not path.is_file():
-        return
-    for k, row in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
-        if row.strip():
-            try:
-                yield _object(row, size, f"{shown(path)}: line {k}"), None
-            except UsageError as error:
-                yield None, str(error)
 
 
 def _role(path: Path) -> Role:
@@ -184,29 +160,3 @@ def _role(path: Path) -> Role:
 def label_file(picture: Path) -> Path:
     """…/images/a.jpg → …/labels/a.txt."""
     return beside_images(picture, LABELS).with_suffix(".txt")
-
-
-def _object(row: str, size: tuple[int, int], where: str) -> tuple[str, Shape]:
-    """Raises UsageError."""
-    name, *words = row.split()
-    try:
-        numbers = np.array([float(word) for word in words])
-    except ValueError:
-        numbers = np.array([math.nan])
-    if not name.isdecimal() or len(numbers) < 4 or len(numbers) % 2 or not np.isfinite(numbers).all():
-        raise UsageError(
-            f"{where}: '{row.strip()[:60]}' is no object; write: class x y width height, or class x1 y1 x2 y2 ..."
-        )
-    if len(numbers) == 4:
-        x, y, w, h = numbers
-        corners = np.array([[x - w / 2, y - h / 2], [x + w / 2, y + h / 2]])
-    else:
-        points = numbers.reshape(-1, 2)
-        corners = np.array([points.min(axis=0), points.max(axis=0)])
-    if corners.min() < -ROUNDING or corners.max() > 1 + ROUNDING or (corners[1] <= corners[0]).any():
-        raise UsageError(
-            f"{where}: the object is empty or reaches outside the picture ({corners.round(4).tolist()}); mend it"
-        )
-    x1, y1, x2, y2 = (corners.clip(0, 1) * size).ravel().tolist()
-    polygons = () if len(numbers) == 4 else (numbers.reshape(-1, 2).clip(0, 1) * size,)
-    return name, Shape((x1, y1, x2, y2), polygons)

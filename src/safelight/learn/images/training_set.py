@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.dataset import Form, ImageSet, Part, PixelTable, choose_form, identities, split
+from safelight.dataset.split import UNREADABLE
 from safelight.errors import UsageError
 from safelight.learn.images.data import Subset
 from safelight.learn.images.recipe import ImagesRecipe
@@ -53,9 +54,10 @@ def open_training_set(images: ImageSet, recipe: ImagesRecipe, settings: TrainSet
     identity = identities(images, cores())
     parts = split(images, identity, data.validation_share, data.test_share)
     if not parts["train"] or not parts["validation"]:
+        different = len(set(identity) - {UNREADABLE})
         raise UsageError(
-            f"{len(images)} pictures give {len(parts['train'])} to train on, {len(parts['validation'])} to validate; "
-            "each needs one: add pictures or change data.validation_share"
+            f"{len(images)} pictures ({different} without copies) give {len(parts['train'])} to train on, "
+            f"{len(parts['validation'])} to validate; each needs one: add pictures or change data.validation_share"
         )
     if recipe.model.conditional:
         _check_classes(images, parts["train"])

@@ -1,0 +1,103 @@
+"""Sets whose texts are in UTF-16, whose names lead elsewhere, and whose labels are of other pixels than one sees."""
+
+import codecs
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from safelight.augmentation.sets import open_augmentable
+from safelight.dataset import open_set
+from safelight.errors import UsageError
+from safelight.settings import read_toml
+from tests.augmentation.augment_support import augment, made
+from tests.augmentation.odd_support import RECIPE, annotation, coco, objects_of, picture
+
+WIDE = [("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE)]
+NAMES = ["names: [a, b]", "names: ['a', 'b']", "names:\n- a\n- b", "names:\n  0: a\n  1: b", "names: {0: a, 1: b}"]
+
+
+def yolo(rng, folder: Path, rows: str, config: str = "") -> Path:
+    picture(rng, folder / "images/a.png")
+    (folder / "labels").mkdir()
+    (folder / "labels/a.txt").write_text(rows)
+    if config:
+        (folder / "data.yaml").write_text(config)
+    return folder
+
+
+@pytest.mark.parametrize(("encoding", "mark"), WIDE)
+def test_texts_in_utf_16(tmp_path, rng, encoding, mark):
+    def widen(path: Path) -> None:
+        path.write_bytes(mark + path.read_text().encode(encoding))
+
+    folder = yolo(rng, tmp_path / "yolo", "1 0.5 0.5 0.2 0.2\r\n0 0.3 0.3 0.1 0.1\r\n", "path: /old\nnames: [a, b]\n")
+    listed = coco(tmp_path / "yolo/images/list.json", [annotation(1)], names=("a.png",), ids=(1,))
+    (tmp_path / "list.csv").write_text("image,label\nyolo/images/a.png,Größe\n")
+    (tmp_path / "list.jsonl").write_text('{"image": "yolo/images/a.png", "label": "Größe"}\n')
+    (tmp_path / "a.toml").write_text("a = 1\n")
+    for name in ("yolo/labels/a.txt", "yolo/data.yaml", "list.csv", "list.jsonl", "a.toml"):
+        widen(tmp_path / name)
+    assert objects_of(folder) == [2]
+    assert read_toml(tmp_path / "a.toml") == {"a": 1}
+    for name in ("list.csv", "list.jsonl"):
+        assert [item.label for item in open_set(tmp_path / name).items] == ["Größe"]
+    widen(listed)
+    assert objects_of(listed) == [1]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_classes_without_a_name_are_dropped_and_counted(tmp_path, rng, names):
+    folder = yolo(rng, tmp_path / "set", "0 0.5 0.5 0.2 0.2\n2 0.5 0.5 0.2 0.2\n1 0.5 0.5 0.1 0.1\n", names + "\n")
+    (remark,) = open_augmentable(folder).remarks
+    assert remark.startswith("1 objects were left out") and "class 2 has no name in data.yaml, which names 2" in remark
+    assert objects_of(folder) == [2]
+    with pytest.raises(UsageError, match="line 2: class 2 has no name"):
+        open_augmentable(folder, strict=True)
+
+
+@pytest.mark.parametrize("config", ["", "train: images\n", "names: [\n", "names: []\n", "- 3\n", "[" * 100_000])
+def test_without_names_every_class_is_right(tmp_path, rng, config):
+    assert objects_of(yolo(rng, tmp_path / "set", "7 0.5 0.5 0.2 0.2\n", config)) == [1]
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+@pytest.mark.parametrize("style", ["posix", "windows", "above"])
+def test_names_that_lead_elsewhere(tmp_path, rng, style, is_here):
+    folder = tmp_path / "set/pictures"
+    for name in ("one/a.png", "two/a.png"):
+        picture(rng, folder / name)
+    home = {"posix": str(folder) if is_here else "/data/old", "windows": "C:\\data\\old", "above": "../pictures"}[style]
+    separator = "\\" if style == "windows" else "/"
+    names = tuple(separator.join([home, part, "a.png"]) for part in ("one", "two"))
+    path = coco(tmp_path / "set" / ("lists/list.json" if is_here or style == "above" else "pictures/list.json"),
+                [annotation(1), annotation(2, 2)], names)  # fmt: skip
+    if style == "windows" and is_here:
+        path = path.rename(folder / "list.json")
+    assert objects_of(path) == [1, 1]
+    (tmp_path / "r.toml").write_text(RECIPE)
+    before = {p: p.read_bytes() for p in folder.rglob("*.png")}
+    made(augment(path, "-o", "out", "--recipe", "r.toml", "--copies", 1, home=tmp_path))
+    out = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")}
+    assert out == {f"images/{part}/a{kind}.png" for part in ("one", "two") for kind in ("", ".v1")}
+    assert {p: p.read_bytes() for p in folder.rglob("*.png")} == before
+    listed = [image["file_name"] for image in json.loads((tmp_path / "out/annotations.json").read_text())["images"]]
+    assert sorted(listed) == sorted(f"{part}/a{kind}.png" for part in ("one", "two") for kind in ("", ".v1"))
+
+
+@pytest.mark.parametrize(("orientation", "words"), [(6, "before its EXIF turns it"), (1, "mend the annotations")])
+def test_annotations_of_pixels_before_exif_turns_them(tmp_path, rng, orientation, words):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    size = (64, 48) if orientation == 6 else (48, 64)
+    Image.new("RGB", size).save(tmp_path / "a.jpg", exif=exif)
+    path = coco(tmp_path / "list.json", [annotation(1)], names=("a.jpg",), ids=(1,))
+    with pytest.raises(UsageError, match=words):
+        open_augmentable(path).check()
+
+
+def test_names_on_several_drives(tmp_path):
+    path = coco(tmp_path / "list.json", [], names=("C:/a.png", "/b.png"))
+    with pytest.raises(UsageError, match="several drives"):
+        open_augmentable(path)
