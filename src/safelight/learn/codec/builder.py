@@ -15,14 +15,10 @@ from torch import Tensor, nn
 from safelight.coding.program import EXACT, Operation, Program
 from safelight.errors import BundleError
 from safelight.ladder.layers import ResidualBlock
+from safelight.learn.codec.forms import FINE_LIMIT, LITTLE, MUCH, NARROW, RELU, STREAM_BITS, Form, Kernel, Value
 
-NARROW = 511
-"""The largest magnitude that convolutions read: more digits here would leave fewer for the weights."""
-STREAM_BITS = 5
-"""What blocks add to has so many binary digits more."""
-STREAM_LIMIT, FINE_LIMIT = 2**17, 2**21
-LITTLE, MUCH = 127, 32767
-"""The largest weights: of 8 bits, and of 16 bits."""
+REACH = 2.0
+"""A channel may become so many times as large as on the pictures seen, but not larger than all channels were there."""
 LOW_BITS = 5
 TOO_LARGE = "a layer's weights are too large for exact integers; train with smaller ones"
 FULL, SLACK = 0.97 * EXACT, 4
@@ -32,80 +28,13 @@ SMALLEST_RANGE = 1e-3
 LARGEST_MEAN_ERROR = 1e6
 
 
-@dataclass(frozen=True)
-class Value:
-    """One value of a program on the pictures that are carried along."""
-
-    name: str
-    unit: Tensor
-    """Of all channels, or (C,)."""
-    limit: Tensor
-    """The largest magnitude of the integers: of all channels, or (C,)."""
-    real: Tensor
-    """What the network of real numbers has here, (B, C, H, W)."""
-    whole: Tensor
-    """The integers, as float32."""
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A convolution of real numbers."""
-
-    weight: Tensor
-    """(O, I, k, k)"""
-    bias: Tensor
-    """(O,)"""
-    stride: int = 1
-    padding: int = 0
-
-    @staticmethod
-    def of(conv: nn.Module) -> "Kernel":
-        """Of a layer."""
-        assert isinstance(conv, nn.Conv2d) and conv.bias is not None and isinstance(conv.padding[0], int)
-        return Kernel(conv.weight.detach(), conv.bias.detach(), stride=conv.stride[0], padding=conv.padding[0])
-
-    @staticmethod
-    def of_up(conv: nn.Module) -> "Kernel":
-        """Of a transposed convolution of 2x2 with stride 2: one of 1x1, after which comes a shuffle by 2."""
-        assert isinstance(conv, nn.ConvTranspose2d) and conv.bias is not None
-        weight = conv.weight.detach().permute(1, 2, 3, 0).flatten(0, 2)[:, :, None, None]  # (O 2 2, I, 1, 1)
-        return Kernel(weight, conv.bias.detach().repeat_interleave(4))
-
-    def on(self, x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """The convolution; with other numbers of equal shapes, if they are given."""
-        weight, bias = self.weight if weight is None else weight, self.bias if bias is None else bias
-        return F.conv2d(x, weight, bias, stride=self.stride, padding=self.padding)
-
-
-@dataclass(frozen=True)
-class Form:
-    """What a convolution gives."""
-
-    unit: float | Tensor | None = None
-    """None: the finest in which all values seen are within the limit."""
-    relu: bool = False
-    limit: int = NARROW
-    largest_weight: int = LITTLE
-
-    @staticmethod
-    def stream(unit: float | Tensor) -> "Form":
-        """What blocks add to."""
-        return Form(unit, limit=STREAM_LIMIT)
-
-    @staticmethod
-    def fine(unit: float | Tensor) -> "Form":
-        """What no convolution reads, with as many digits as there are."""
-        return Form(unit, limit=FINE_LIMIT, largest_weight=MUCH)
-
-
-RELU = Form(relu=True)
-
-
 @dataclass
 class Builder:
     """A program on its way, and the arrays of all its convolutions."""
 
     prefix: str
+    largest_weight: int = LITTLE
+    """Of convolutions whose form does not say it."""
     inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
     arrays: dict[str, NDArray[np.integer]] = field(default_factory=dict)
@@ -130,11 +59,10 @@ class Builder:
         """A convolution, its rounding and its clamp. Raises BundleError for weights that do not fit."""
         real = kernel.on(x.real)
         real = real.relu() if form.relu else real
-        finest = max(largest(real) / form.limit, _finest_unit(kernel, x, form)) if form.unit is None else form.unit
-        unit = torch.as_tensor(finest, dtype=torch.float64)
+        unit = self._finest_unit(kernel, x, form) if form.unit is None else form.unit
         ratio = x.unit.expand(kernel.weight.shape[1])[None, :] / unit.expand(len(kernel.weight))[:, None]
         in_units, offset = kernel.weight.double() * ratio[:, :, None, None], kernel.bias.double() / unit
-        shift = _shift(in_units, offset, x.limit, form.largest_weight)
+        shift = _shift(in_units, offset, x.limit, self._largest_weight(form))
         weight = torch.round(in_units * 2.0 ** shift[:, None, None, None])
         down = 2.0 ** -_per_channel(shift).float()
         if not form.relu:  # the mean error of the sums, seen on the pictures
@@ -158,6 +86,19 @@ class Builder:
             )
         )
         return Value(name, unit, torch.tensor(form.limit), real=real, whole=whole)
+
+    def _finest_unit(self, kernel: Kernel, x: Value, form: Form) -> Tensor:
+        """(O,): the unit of each channel in which all values seen, all sums and all weights fit.
+
+        Values seen say too little of a channel whose ReLU lets nothing through.
+        """
+        in_units = kernel.weight.double().abs() * x.unit.expand(kernel.weight.shape[1])[None, :, None, None]
+        sums = (in_units.sum((2, 3)) * x.limit).sum(1) + kernel.bias.double().abs()
+        of_weights = torch.maximum(sums / (FULL - SLACK), in_units.amax((1, 2, 3)) / self._largest_weight(form))
+        return torch.maximum(_reach(kernel.on(x.real)) / form.limit, of_weights)
+
+    def _largest_weight(self, form: Form) -> int:
+        return form.largest_weight or self.largest_weight
 
     def fine_linear(self, x: Value, weight: Tensor, name: str, unit: float) -> Value:
         """A convolution of weight (O, I, 1, 1), with LOW_BITS more digits than one sum below 2^24 allows.
@@ -204,8 +145,11 @@ class Builder:
             self.arrays[f"{self.prefix}.{name}.{part}"] = values.numpy().astype(dtype)
 
     def up(self, x: Value, conv: nn.Module, name: str, form: Form) -> Value:
-        """A transposed convolution of 2x2 with stride 2."""
-        return self.shuffle(self.conv(x, Kernel.of_up(conv), f"{name}_flat", form), 2, name)
+        """A transposed convolution of 2x2 with stride 2. The four positions of a channel have one unit."""
+        kernel = Kernel.of_up(conv)
+        unit = self._finest_unit(kernel, x, form).view(-1, 4).amax(1) if form.unit is None else form.unit
+        form = replace(form, unit=unit.repeat_interleave(4))
+        return self.shuffle(self.conv(x, kernel, f"{name}_flat", form), 2, name)
 
     def add(self, x: Value, y: Value, name: str) -> Value:
         """The sum of two values of one unit."""
@@ -224,7 +168,8 @@ class Builder:
         """See `Operation`."""
         self.operations.append(Operation("shuffle", (x.name,), name, factor=factor))
         whole, real = (F.pixel_shuffle(t, factor) for t in (x.whole, x.real))
-        return replace(x, name=name, real=real, whole=whole)
+        unit = x.unit[:: factor**2] if x.unit.ndim else x.unit
+        return replace(x, name=name, unit=unit, real=real, whole=whole)
 
     def block(self, x: Value, block: nn.Module, name: str) -> Value:
         """A residual block on a stream."""
@@ -256,27 +201,24 @@ def _without_idle(first: Kernel, second: Kernel, real: Tensor) -> tuple[Kernel, 
     )
 
 
-def stream_unit(*reals: Tensor) -> float:
-    """Of a stream that takes such values."""
-    unit: float = max(largest(real) for real in reals) / NARROW / 2**STREAM_BITS
-    return unit
+def stream_unit(*reals: Tensor) -> Tensor:
+    """(C,): of a stream that takes such values, (B, C, H, W) each."""
+    return torch.stack([_reach(real) for real in reals]).amax(0) / float(NARROW << STREAM_BITS)
 
 
 def largest(real: Tensor) -> float:
     """The largest magnitude, and never 0: what it divides would have no unit."""
-    magnitude = float(real.abs().max())
-    return max(magnitude, SMALLEST_RANGE)
+    return max(float(real.abs().max()), SMALLEST_RANGE)
+
+
+def _reach(real: Tensor) -> Tensor:
+    """(C,): up to which magnitude each channel of (B, C, H, W) gets integers, and never 0."""
+    seen = real.abs().amax((0, 2, 3)).double()
+    return (REACH * seen).clamp(max=seen.max()).clamp(min=SMALLEST_RANGE)
 
 
 def _per_channel(values: Tensor) -> Tensor:
     return values.view(1, -1, 1, 1)
-
-
-def _finest_unit(kernel: Kernel, x: Value, form: Form) -> float:
-    """In which all sums fit, and all weights. Values seen say too little of a layer whose ReLU lets nothing through."""
-    in_units = kernel.weight.double().abs() * x.unit.expand(kernel.weight.shape[1])[None, :, None, None]
-    sums = (in_units.sum((2, 3)) * x.limit).sum(1) + kernel.bias.double().abs()
-    return max(float(sums.max()) / (FULL - SLACK), float(in_units.max()) / form.largest_weight)
 
 
 def _shift(in_units: Tensor, offset: Tensor, limit: Tensor, largest_weight: int) -> Tensor:

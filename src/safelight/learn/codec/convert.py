@@ -14,10 +14,13 @@ from safelight.coding.tiling import BLOCK_PX
 from safelight.ladder.codec import MEAN_SPEED, CodecNet, Pass
 from safelight.ladder.symbols import parity_masks, rounded
 from safelight.ladder.transforms import LIMIT, LevelBias, interpolated
-from safelight.learn.codec.builder import RELU, Builder, Form, Kernel, Value, largest, stream_unit
+from safelight.learn.codec.builder import Builder, largest, stream_unit
 from safelight.learn.codec.data import Patches
+from safelight.learn.codec.forms import RELU, Form, Kernel, Value
 from safelight.learn.codec.levels import MEAN_UNIT, STEP_UNITS, Levels, fixed
 
+TRANSFORM_WEIGHT = 511
+"""The largest weights of analysis and synthesis: with 8 bits the pixels would lose up to 0.05 dB more."""
 LINEAR_UNITS, LINEAR_LIMIT, LINEAR_REACH = 2, 4095, 4.0
 """The linear transform reads latents in so many fine units or more, of at most this magnitude, and up to so many times
 the largest ones seen: what it reads in more digits, its weights have not.
@@ -63,7 +66,7 @@ class _Conversion:
         self.programs[name] = builder.program(*outputs)
         self.arrays |= builder.arrays
 
-    def _bias(self, builder: Builder, bias: LevelBias, name: str, unit: float) -> Value:
+    def _bias(self, builder: Builder, bias: LevelBias, name: str, unit: Tensor) -> Value:
         """A level's bias as an input, (1, C, 1, 1), and its table of all qualities."""
         real = interpolated(self.weights, bias.table)
         table = torch.round(self.levels.by_quality(bias.table) / unit)
@@ -72,7 +75,7 @@ class _Conversion:
 
     def _analysis(self) -> Tensor:
         """Of pixels as integers about 128; returns y."""
-        net, b = self.model.analysis, Builder(names.ANALYSIS)
+        net, b = self.model.analysis, Builder(names.ANALYSIS, TRANSFORM_WEIGHT)
         half = 0.5 / 255  # integers are about 128, and the network was trained about 127.5
         x = b.input(names.PIXELS, 1 / 255, 128, self.pixels - 0.5 - half)
         bias = Kernel.of(net.head).bias + half * net.head.weight.sum((1, 2, 3))
@@ -116,7 +119,7 @@ class _Conversion:
         return decoded, self.model.context_bias
 
     def _passes(self, hyper: tuple[Tensor, LevelBias], y: Tensor) -> Tensor:
-        """All passes, on streams of one unit; returns ŷ."""
+        """All passes, on streams with the same units; returns ŷ."""
         decoded, bias = hyper
         reals, inputs, latents = self._run_passes(decoded, y)
         unit = stream_unit(*reals)
@@ -176,7 +179,7 @@ class _Conversion:
         return context
 
     def _synthesis(self, latents: Tensor) -> None:
-        net, b = self.model.synthesis, Builder(names.SYNTHESIS)
+        net, b = self.model.synthesis, Builder(names.SYNTHESIS, TRANSFORM_WEIGHT)
         given = (latents / self.spread.sqrt()).clamp(-LIMIT, LIMIT)
         h, real = b.input(names.LATENTS, names.CONTEXT_UNIT, names.CONTEXT_LIMIT, given), net.head(given)
         for k, (stage, module) in enumerate(zip(net.blocks, net.biases, strict=True)):
@@ -207,8 +210,8 @@ class _Conversion:
         return b.input(names.LINEAR, unit, limit, latents)
 
 
-def _through(stage: nn.Module, real: Tensor) -> tuple[float, Tensor]:
-    """The unit of a stream through some blocks, and what comes out of them."""
+def _through(stage: nn.Module, real: Tensor) -> tuple[Tensor, Tensor]:
+    """The units of a stream through some blocks, and what comes out of them."""
     reals = [real]
     for block in stage.children():
         reals.append(block(reals[-1]))

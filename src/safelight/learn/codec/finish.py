@@ -43,15 +43,25 @@ def load_model(recipe: CodecRecipe, run: RunFolder) -> CodecNet:
 
 def finish(recipe: CodecRecipe, recipe_path: Path, store: PixelStore, run: RunFolder) -> Bundle[CodecCard]:
     """Convert, export, measure, and write `<run>/bundle`."""
-    model = load_model(recipe, run)
-    share = recipe.data.validation_share
-    converted = convert(model, calibration_patches(recipe, store.part(share, 1), model.levels))
+    converted = convert_trained(load_model(recipe, run), recipe, store)
     card = _card(recipe, recipe_path, store, run=run, converted=converted)
-    bundle = write_bundle(run.bundle, converted, Tables.logistic(), card)
-    tables = fit_tables(bundle, store.part(share, 1))
-    bundle = write_bundle(run.bundle, converted, tables, card)
-    measured = measure(bundle, store.part(0, share).halves()[1])
-    return seal(run.bundle, card.model_copy(update={"measured": measured}))
+    return make_bundle(run.bundle, converted, card, recipe=recipe, store=store)
+
+
+def convert_trained(model: CodecNet, recipe: CodecRecipe, store: PixelStore) -> Converted:
+    """The integers of a trained network; units are chosen on photographs that it was trained on."""
+    training = store.part(recipe.data.validation_share, 1)
+    return convert(model, calibration_patches(recipe, training, model.levels))
+
+
+def make_bundle(
+    folder: Path, converted: Converted, card: CodecCard, *, recipe: CodecRecipe, store: PixelStore
+) -> Bundle[CodecCard]:
+    """All files, with tables fitted to what was trained on; the card gets what is measured on what was held out."""
+    share = recipe.data.validation_share
+    tables = fit_tables(write_bundle(folder, converted, Tables.logistic(), card), store.part(share, 1))
+    measured = measure(write_bundle(folder, converted, tables, card), store.part(0, share).halves()[1])
+    return seal(folder, card.model_copy(update={"measured": measured}))
 
 
 def write_bundle(folder: Path, converted: Converted, tables: Tables, card: CodecCard) -> Bundle[CodecCard]:

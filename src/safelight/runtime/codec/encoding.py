@@ -19,8 +19,10 @@ from safelight.runtime.codec.latents import Writing
 from safelight.work import OnProgress, Progress, silent
 
 QUALITIES = 100
-RATE_WEIGHT = 0.5
-"""How much bits count beside errors when a symbol is chosen; chosen on held-out photographs (notebook)."""
+RATE_WEIGHT = 0.25
+"""How much bits count beside errors when a symbol is chosen. More saves no bytes at equal error, and looks smoother
+(notebook).
+"""
 
 
 @dataclass(frozen=True)
