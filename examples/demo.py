@@ -16,7 +16,8 @@ from rich.table import Table
 
 import safelight
 from safelight.degrade import Chain, DegradeStep, draw, replay
-from safelight.evaluation.compare_page import Compared, Numbers, compare_html, glow
+from safelight.evaluation.compare_page import Compared, Numbers, compare_html
+from safelight.evaluation.uncertainty_view import glow
 from safelight.metrics import psnr_db
 
 HERE = Path(__file__).parent
@@ -96,7 +97,8 @@ def main() -> None:
         halves.append((bad.as_float(), out.mean.as_float()))
         layers = {"restored (mean)": out.mean.as_float(), "one sample": out.samples[0].as_float()}
         layers |= {"uncertainty": glow(out.std), "original": truth}
-        pictures.append(Compared(name, what, bad.as_float(), layers))
+        words = f"{what}; PSNR {before:.1f} → {after:.1f} dB ({after - before:+.1f})"
+        pictures.append(Compared(name.replace("_", " "), words, bad.as_float(), layers))
     page = compare_html("Safelight: before and after", pictures, Numbers(WORDS, header, rows))
     (OUT / "compare.html").write_text(page, encoding="utf-8")
     if ask.poster:

@@ -18,6 +18,7 @@ import tifffile
 from PIL import Image
 
 from safelight.bundle import Bundle
+from safelight.evaluation.uncertainty_view import glow
 from safelight.picture import read
 from safelight.picture.exif import parse
 from tests.support import XMP, run_cli
@@ -58,10 +59,12 @@ def test_a_folder_is_mirrored_and_a_second_run_has_nothing_to_do(tiny, inputs, t
     assert set(pixels(tmp_path / "out")) == {
         f"{stem}{kind}"
         for stem, suffix in (("a", ".jpg"), ("b", ".png"), ("sub/c", ".tif"))
-        for kind in (suffix, f"_sample1{suffix}", "_std.tif")
+        for kind in (suffix, f"_sample1{suffix}", "_std.tif", "_std.png")
     }
     std = tifffile.imread(tmp_path / "out" / "sub" / "c_std.tif")
     assert std.dtype == np.float32 and std.shape == (40, 60) and std.min() > 0
+    view = read(tmp_path / "out" / "sub" / "c_std.png")
+    assert (view.pixels[:40, :60] == np.rint(255 * glow(std[..., None])).astype(np.uint8)).all() and view.size[1] > 40
     after = pixels(tmp_path / "out")
     second = enhance(tiny, inputs, "-r", "-o", tmp_path / "out", "--samples", 1, "--uncertainty")
     assert "0 done, 3 skipped, 0 failed" in second.stderr

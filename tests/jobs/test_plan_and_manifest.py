@@ -90,6 +90,7 @@ def test_names(tmp_path):
         "photo-a_sample1.avif",
         "photo-a_sample2.avif",
         "photo-a_std.tif",
+        "photo-a_std.png",
     ]
     one = planned(tmp_path / "a.jpeg", output=tmp_path / "x" / "y.tif")
     assert (one.folder, one.tasks[0].target) == (tmp_path / "x", tmp_path / "x" / "y.tif")

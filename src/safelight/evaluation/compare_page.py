@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.evaluation.uncertainty_view import TICKS_255, scale_colours
 from safelight.picture.vips import to_vips
 
 Array = NDArray[np.floating]
 TEMPLATE = Path(__file__).with_name("compare.html")
 MOST_PX = 1600
 """The longer side of a picture on the page, at most."""
-GLOWING = 1 / 8
-"""The standard deviation that is drawn brightest, of white; the page says so."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,17 @@ def compare_html(title: str, pictures: Sequence[Compared], numbers: Numbers | No
         for one in pictures
     ]
     table = numbers or Numbers()
-    data = {"title": title, "pictures": shown, "words": table.words, "header": table.header, "rows": table.rows}
+    data = {
+        "title": title,
+        "pictures": shown,
+        "words": table.words,
+        "header": table.header,
+        "rows": table.rows,
+        "ticks": TICKS_255,
+        "colours": scale_colours(),
+    }
     content = json.dumps(data).replace("</", "<\\/")
     return TEMPLATE.read_text(encoding="utf-8").replace("/*DATA*/", content)
-
-
-def glow(std: Array) -> Array:
-    """(H, W, C) standard deviation, white at 1 → a glow from black over red to yellow, (H, W, 3)."""
-    level = np.clip(np.sqrt(np.mean(np.square(std), axis=2, keepdims=True)) / GLOWING, 0, 1)
-    return np.concatenate([np.clip(2 * level, 0, 1), np.clip(2 * level - 0.7, 0, 1), level**4], axis=2)
 
 
 def _uri(values: Array) -> str:

@@ -67,6 +67,8 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error") -> pyvips.
 
 def pages_of(source: Source) -> list[tuple[int, Page | None]]:
     """Number and tags of every page of a TIFF that is not a smaller version of another; page 0 of other files."""
+    if not isinstance(source, bytes) and not os.path.isfile(source):  # a pipe would never open
+        return [(0, None)]
     try:
         with stream_of(source) as file:
             pages = list(enumerate(tiff.read_pages(file)))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safelight.errors import PictureError
-from safelight.evaluation.compare_page import Array, Compared, compare_html, glow
+from safelight.evaluation.compare_page import Array, Compared, compare_html
+from safelight.evaluation.uncertainty_view import glow
 from safelight.jobs.enhance.outcome import EnhanceOutcome
 from safelight.picture import Picture, read
 from safelight.picture.scale import Scale, measure_scale
@@ -35,6 +36,8 @@ def _compared(outcome: EnhanceOutcome) -> Compared:
     for output in outcome.outputs:
         beside = Path(output).stem.removeprefix(main)
         if beside == "_std":
+            if Path(output).suffix == ".png":
+                continue  # the same, to look at
             layers["uncertainty"] = glow(read(output).as_float() * before.full_scale / scale.width)
         else:
             label = "sample " + beside.removeprefix("_sample") if beside else "restored"

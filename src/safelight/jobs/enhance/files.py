@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import shown
+from safelight.evaluation.uncertainty_view import with_scale
 from safelight.jobs.batch.plan import FileTask
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.jobs.enhance.outcome import EnhanceOutcome
@@ -163,12 +165,20 @@ class Steps:
                 )
                 warnings += [warning for warning in more if warning not in warnings]
             if self.settings.uncertainty:
-                write([Picture(_rms(r.std)) for r in results if r.std is not None], task.beside[-1])
+                self._write_uncertainty(pages, *task.beside[-2:])
         except BaseException:
             for path in fresh:
                 path.unlink(missing_ok=True)
             raise
         return warnings
+
+    def _write_uncertainty(self, pages: Sequence[Page], numbers: Path, view: Path) -> None:
+        """The numbers of all pages, and the first one as a picture with its scale. Raises OutputError."""
+        deviations = [_rms(page.after.std) for page in pages if page.after.std is not None]
+        write([Picture(std) for std in deviations], numbers)
+        first = pages[0]
+        of_white = 1.0 if first.after.scale is None else first.before.full_scale / first.after.scale.width
+        write(Picture(with_scale(deviations[0] * np.float32(of_white))), view)
 
     def _in_depth(self, picture: Picture) -> Picture:
         return picture if self.settings.depth == "same" else picture.with_depth(_BITS[self.settings.depth])

@@ -20,7 +20,8 @@ def plan_enhance(settings: EnhanceSettings) -> Plan:
 
     def beside(target: Path) -> tuple[Path, ...]:
         samples = (target.with_stem(f"{target.stem}_sample{k + 1}") for k in range(settings.samples))
-        return (*samples, *([target.with_name(f"{target.stem}_std.tif")] if settings.uncertainty else []))
+        std = [target.with_name(f"{target.stem}_std.{kind}") for kind in ("tif", "png")]
+        return (*samples, *(std if settings.uncertainty else []))
 
     naming = Naming(
         verb="enhance",

@@ -45,7 +45,9 @@ class EnhanceSettings(Settings):
     )
     seed: int = option(0, "Equal seeds draw equal samples.")
     uncertainty: bool = option(
-        False, "Write NAME_std.tif: the standard deviation of each pixel, float, white = 1.", "--uncertainty"
+        False,
+        "Write the standard deviation of each pixel: NAME_std.tif, float, white = 1, and NAME_std.png, to see.",
+        "--uncertainty",
     )
     sigma: float | None = option(
         None,
