@@ -6,7 +6,7 @@ from html import escape
 
 from safelight.downstream.arms import ArmScore
 from safelight.downstream.judge import Interval, Verdict, mean_curve
-from safelight.evaluation.page import document, figure, svg
+from safelight.evaluation.page import document, figure, svg, table
 
 COLOURS = ("#888", "#b80", "#06c", "#c33", "#080", "#808", "#0aa")
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 280, 50, 30, 10, 160
@@ -16,12 +16,14 @@ def html(title: str, verdict: Verdict, scores: Sequence[ArmScore], notes: Sequen
     """The page."""
     arms = "".join(_row(name, interval, "") for name, interval in verdict.arms.items())
     differences = "".join(_row(name, interval, "+") for name, interval in verdict.differences.items())
-    head = "<tr><td>arm</td><td>{}</td><td>95 % interval</td><td>p</td></tr>"
+    head = "<tr><th>arm</th><th>{}</th><th>95 % interval</th><th>p</th></tr>"
     parts = [
         f"<h1>{escape(title)}</h1><p><strong>{escape(verdict.sentence)}</strong></p>",
         *(f"<p>{escape(note)}</p>" for note in notes),
-        f"<h2>Accuracy of each arm</h2><table>{head.format('accuracy, %')}{arms}</table>",
-        f"<h2>Paired differences, in points</h2><table>{head.format('points')}{differences}</table>",
+        "<h2>Accuracy of each arm</h2>",
+        table("accuracy of each arm", head.format("accuracy, %") + arms),
+        "<h2>Paired differences, in points</h2>",
+        table("paired differences", head.format("points") + differences),
         figure("Accuracy against training steps", _curves(scores, list(verdict.arms))),
     ]
     if verdict.sweep:

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from safelight.evaluation.codec import NAMES, Point, RateDistortion
-from safelight.evaluation.page import document, figure, image, svg
+from safelight.evaluation.page import document, figure, image, svg, table
 
 COLOURS = ("#c22", "#888", "#06c", "#093", "#a0a", "#a60")
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 360, 50, 40
@@ -24,7 +24,7 @@ def codec_html(title: str, measured: RateDistortion) -> str:
         "BD-rate between 25 and 38 dB, from points that are averages over the pictures; the logarithm of the rate is "
         "interpolated by a monotone cubic (PCHIP). Rates are bytes of whole files."
     )
-    parts = [f"<h1>{escape(title)}</h1>", f"<table>{rows}</table>", f"<p>{method}</p>"]
+    parts = [f"<h1>{escape(title)}</h1>", table("BD-rates", rows), f"<p>{method}</p>"]
     parts.append(figure("PSNR in dB over bits per pixel", _plot(measured, "PSNR, dB", lambda point: point.psnr_db)))
     parts.append(figure("SSIM over bits per pixel", _plot(measured, "SSIM", lambda point: point.ssim)))
     for row, words in zip(measured.crops, measured.crop_titles, strict=True):

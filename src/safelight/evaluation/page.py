@@ -24,8 +24,8 @@ STYLE = (
     "@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#181818;--rule:#444;--plot:#222;--line:#6bf}}"
     "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:var(--ink);background:var(--paper)}"
     "main{max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-weight:500;overflow-wrap:anywhere}"
-    "table{border-collapse:collapse;display:block;overflow-x:auto}"
-    "td{padding:.2rem .8rem;border-bottom:1px solid var(--rule)}"
+    ".wide{overflow-x:auto}table{border-collapse:collapse}"
+    "td,th{padding:.2rem .8rem;border-bottom:1px solid var(--rule);text-align:left;font-weight:400}"
     "td:last-child{text-align:right;font-variant-numeric:tabular-nums}img{image-rendering:pixelated;max-width:100%}"
     "figure{margin:1.5rem 0}svg{max-width:100%;height:auto;background:var(--plot);fill:currentColor}"
 )
@@ -37,7 +37,7 @@ def html(title: str, evaluation: Evaluation, metrics: Path | None) -> str:
         f"<tr><td>{escape(name)}</td><td>{number:.6g}</td></tr>" for name, number in evaluation.numbers.items()
     )
     notes = [f"<p>{escape(note)}</p>" for note in evaluation.notes]
-    parts = [f"<h1>{escape(title)}</h1>", *notes, f"<table>{rows}</table>"]
+    parts = [f"<h1>{escape(title)}</h1>", *notes, table("numbers", rows)]
     parts += [figure(name, image(grid_picture(grid), name)) for name, grid in evaluation.grids.items()]
     if metrics is not None and metrics.is_file():
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
@@ -54,6 +54,11 @@ def document(title: str, parts: Iterable[str]) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style>"
     )
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>\n'
+
+
+def table(words: str, rows: str) -> str:
+    """Rows in HTML, which scroll sideways by themselves where they are too wide; `words` say what they are."""
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(words)}"><table>{rows}</table></div>'
 
 
 def figure(title: str, inner: str) -> str:
