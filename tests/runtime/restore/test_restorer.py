@@ -68,6 +68,21 @@ def test_any_size(model, rng, height, width, channels):
     assert out.mean.pixels.dtype == np.uint8
 
 
+def test_grey_in_colour_stays_grey(model, rng):
+    grey = Picture(rng.integers(0, 256, (300, 64, 1), dtype=np.uint8))
+    colour = grey.with_(pixels=grey.pixels.repeat(3, axis=2))
+    ask = {"samples": 2, "strength": 0.7}
+    expected, found = model.enhance(grey, **ask), model.enhance(colour, **ask)
+    for one, other in zip((found.mean, *found.samples), (expected.mean, *expected.samples), strict=True):
+        assert (one.pixels == one.pixels[..., :1]).all() and one.pixels.shape == colour.pixels.shape
+        assert np.abs(one.pixels.astype(int).mean() - other.pixels.astype(int).mean()) < 2
+    assert (found.std == found.std[..., :1]).all()
+    almost = colour.pixels.copy()
+    almost[299, 63, 2] ^= 1
+    sample = model.enhance(colour.with_(pixels=almost), samples=1).samples[0].pixels
+    assert (sample != sample[..., :1]).any(), "one coloured pixel makes it a picture in colour"
+
+
 def test_depths_agree(model, rng):
     eight = Picture(rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
     results = [model.enhance(p).mean.as_float() for p in (eight, eight.with_depth(16), eight.with_depth(32))]

@@ -2,7 +2,8 @@
 
 Colour. RGB values go in as they are, gamma-encoded in the picture's own space, and its profile stays
 with the result: no conversion, so no rounding and no gamut clipping.
-Grey is shown to the model as three equal channels and comes back as their average.
+Grey is shown to the model as three equal channels and comes back as their average. The same holds for a picture in
+colour whose three channels are equal, so that its samples have no coloured specks.
 Alpha. Colour is premultiplied on the way in, so that what hides under transparency cannot bleed into
 what shows, and divided again on the way out; where nothing shows, colour is passed on as it is.
 Scale. Black and white are those of the picture's own scale (`picture.scale`). Holes are filled by what surrounds them
@@ -20,6 +21,8 @@ from safelight.picture import Picture
 from safelight.picture.scale import Scale, ScaleChoice, filled, measure_scale
 
 Array = NDArray[np.float32]
+_BAND_PX = 256
+"""Rows that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,17 @@ class Canvas:
         """Measure the picture's scale, or take the one that is asked for. Raises PictureError if nothing is there."""
         measured = measure_scale(picture, choice)
         return Canvas(picture, measured.scale, measured.holes)
+
+    @cached_property
+    def is_colourless(self) -> bool:
+        """Whether it is grey, or in colour with three equal channels."""
+        pixels = self.picture.pixels
+        bands = (pixels[start : start + _BAND_PX] for start in range(0, len(pixels), _BAND_PX))
+        return all(
+            np.array_equal(band[..., k], band[..., 0], equal_nan=True)
+            for band in bands
+            for k in range(1, band.shape[2])
+        )
 
     @cached_property
     def whole(self) -> NDArray[np.generic]:
@@ -74,8 +88,10 @@ class Canvas:
     def spread(self, planar: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
         """Differences in the model's units → in the picture's, (rows, columns, C) float32; 0 where nothing shows."""
         values = np.moveaxis(planar, 0, 2)
-        if self.picture.grey:
-            values = values.mean(axis=2, keepdims=True)
+        if self.is_colourless:
+            values = np.broadcast_to(
+                values.mean(axis=2, keepdims=True), (*values.shape[:2], self.picture.pixels.shape[2])
+            )
         if self.picture.alpha is not None:
             alpha = self.picture.alpha[slice(*rows), slice(*columns)].astype(np.float32) / np.float32(
                 self.picture.full_scale
