@@ -99,17 +99,25 @@ def flag_of(name: str, field: FieldInfo) -> str:
     return shown.flags[-1].partition("/")[0] if shown.flags else f"--{name.replace('_', '-')}"
 
 
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""The first bytes of texts, the longer ones first, and their encodings."""
 MOST_RECIPE_BYTES = 10_000_000
 
 
 def read_text(path: Path, errors: str = "strict", newline: str | None = None) -> str:
-    """A text as people's programs save it: UTF-8, with or without a byte-order mark, or UTF-16 with one.
+    """A text as people's programs save it: UTF-8, with or without a byte-order mark, or UTF-16 or UTF-32 with one.
 
     `newline` is that of `open`. Raises OSError and UnicodeDecodeError.
     """
     with path.open("rb") as file:
-        is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    with path.open(encoding="utf-16" if is_wide else "utf-8-sig", errors=errors, newline=newline) as text:
+        head = file.read(4)
+    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8-sig")
+    with path.open(encoding=encoding, errors=errors, newline=newline) as text:
         return text.read()
 
 

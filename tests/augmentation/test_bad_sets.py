@@ -24,7 +24,10 @@ def broken(drawn, change):
         (lambda k: k["annotations"][0].update(bbox=[1, 1, 0, 3]), "empty"),
         (lambda k: k["annotations"][0].update(image_id=99), "of an image that is not listed"),
         (lambda k: k["annotations"][0].update(category_id=99), "of a category that is not listed"),
-        (lambda k: k["annotations"][0].update(segmentation={"counts": "x", "size": [1, 1]}), "run lengths add up to 8"),
+        (
+            lambda k: k["annotations"][0].update(segmentation={"counts": "x", "size": [1, 1]}),
+            "its run lengths are of a picture of 1x1",
+        ),
         (lambda k: k["annotations"][0].update(segmentation=[[1, 2, 3]]), "three points"),
         (lambda k: k["images"][0].update(file_name="none.png"), "none.png, not in"),
         (lambda k: k["images"][0].update(width=70), "its annotations say 70x48"),

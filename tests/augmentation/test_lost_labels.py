@@ -25,7 +25,7 @@ def test_labels_beside_pictures_are_not_lost(rng, tmp_path, suffix):
     for k in range(4):
         picture(rng, tmp_path / "s" / "obj" / f"{k}.png")
         (tmp_path / "s" / "obj" / f"{k}{suffix}").write_text("0 0.5 0.5 0.1 0.1")
-    with pytest.raises(UsageError, match=f"has 4 {suffix} files, which would be lost"):
+    with pytest.raises(UsageError, match=rf"has obj/0{suffix}, and labels in it would be lost \(4 such files\)"):
         open_augmentable(tmp_path / "s")
 
 

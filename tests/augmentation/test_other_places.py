@@ -4,10 +4,13 @@ import codecs
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from safelight.augmentation.sets import open_augmentable
+from safelight.augmentation.sets.coco_read import RunLengths
 from safelight.dataset import open_set
 from safelight.errors import UsageError
 from safelight.settings import read_toml
@@ -101,3 +104,89 @@ def test_names_on_several_drives(tmp_path):
     path = coco(tmp_path / "list.json", [], names=("C:/a.png", "/b.png"))
     with pytest.raises(UsageError, match="several drives"):
         open_augmentable(path)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "metadata.jsonl", "notes.json", "one/x.xml"])
+def test_labels_that_a_folder_would_lose(tmp_path, rng, name):
+    for picture_name in ("one/x.png", "one/y.png", "one/z.png"):
+        picture(rng, tmp_path / "set" / picture_name)
+    (tmp_path / "set" / name).write_text("{}")
+    with pytest.raises(UsageError, match="labels in it would be lost"):
+        open_augmentable(tmp_path / "set")
+
+
+@pytest.mark.parametrize("place", ["a.json", "annotations/a.json", "one/two/a.json"])
+def test_coco_is_found_where_it_lies(tmp_path, rng, place):
+    picture(rng, tmp_path / "set/images/a.png")
+    path = coco(tmp_path / "set" / place, [annotation(1)], names=("a.png",), ids=(1,))
+    known = json.loads(path.read_text())
+    known = {"images": known["images"], "filler": "x" * 3_000_000, **known}
+    path.write_text(json.dumps(known), encoding="utf-16")
+    if place == "one/two/a.json":
+        with pytest.raises(UsageError, match=r"not in|missing"):
+            open_augmentable(tmp_path / "set")
+    else:
+        assert len(open_augmentable(tmp_path / "set").names) == 1
+
+
+def test_coco_without_categories_says_so(tmp_path, rng):
+    picture(rng, tmp_path / "set/images/a.png")
+    path = coco(tmp_path / "set/a.json", [annotation(1)], names=("a.png",), ids=(1,))
+    path.write_text(json.dumps({"images": json.loads(path.read_text())["images"]}))
+    with pytest.raises(UsageError, match="is no COCO file"):
+        open_augmentable(tmp_path / "set")
+
+
+def test_what_stays_out_of_a_class_set_is_told(tmp_path, rng):
+    for name in ("a/1.png", "b/1.png"):
+        picture(rng, tmp_path / "set" / name)
+    (tmp_path / "set/a/2.bmp").write_bytes(b"BM")
+    assert open_augmentable(tmp_path / "set").remarks[0].endswith("1 .bmp: files that are not read stay out")
+
+
+@pytest.mark.parametrize("x", [0, 5, 21])
+def test_masks_by_run_lengths_have_sides_of_whole_pixels(x):
+    mask = np.zeros((48, 64), int)
+    mask[7:19, x : x + 20] = 1
+    flat = mask.T.ravel()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flat, [0]])))
+    counts = np.diff([0, *edges, len(flat)]).tolist()
+    (outline,) = RunLengths(
+        size=(48, 64), counts=[count for count in counts if count] if x else [7, *counts[1:]]
+    ).polygons()
+    corners = np.array(outline).reshape(-1, 2)
+    assert corners.min(axis=0).tolist() == [x, 7] and corners.max(axis=0).tolist() == [x + 20, 19]
+
+
+def test_run_lengths_of_another_size_are_dropped(tmp_path, rng):
+    picture(rng, tmp_path / "a.png")
+    outline = {"size": [64, 48], "counts": [0, 3072]}
+    path = coco(tmp_path / "l.json", [annotation(1, segmentation=outline)], names=("a.png",), ids=(1,))
+    assert "its run lengths are of a picture of 48x64" in open_augmentable(path).remarks[0]
+
+
+@pytest.mark.parametrize(
+    "config",
+    ['"path": /old\ntrain: images\n', "{path: /old, train: images}", "  path: /old\n  train: images\n",
+     "train: /old/set/images\n", "path: C:\\old\ntrain: C:\\old\\images\n"],
+)  # fmt: skip
+def test_a_new_set_leads_nowhere_else(tmp_path, rng, config):
+    folder = yolo(rng, tmp_path / "set", "0 0.5 0.5 0.2 0.2\n", config)
+    (tmp_path / "r.toml").write_text(RECIPE)
+    made(augment(folder, "-o", "out", "--recipe", "r.toml", "--copies", 1, home=tmp_path))
+    found = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
+    assert found.get("path", ".") == "." and found["train"] == "images"
+
+
+def test_two_pictures_of_one_label_file(tmp_path, rng):
+    folder = yolo(rng, tmp_path / "set", "0 0.5 0.5 0.2 0.2\n")
+    picture(rng, folder / "images/a.tif")
+    with pytest.raises(UsageError, match="have one label file"):
+        open_augmentable(folder)
+
+
+def test_parts_with_numbers_before_them(tmp_path, rng):
+    for part in ("01_train", "02-val", "3 test"):
+        picture(rng, tmp_path / "set" / part / "cat" / "1.png")
+    images = open_set(tmp_path / "set")
+    assert [item.part for item in images.items] == ["train", "validation", "test"] and images.classes == ("cat",)

@@ -33,9 +33,16 @@ def test_separators_capitals_marks_and_backslashes(folder, separator, header, sl
 
 
 def test_other_encodings_are_named(folder):
-    (folder / "l.csv").write_text("image,label\nim/0.png,cat\n", encoding="utf-16")
+    (folder / "l.csv").write_text("image,label\nim/0.png,größe\n", encoding="latin-1")
     with pytest.raises(UsageError, match="save it as UTF-8"):
         open_set(folder / "l.csv")
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_lists_as_spreadsheets_write_them(folder, separator):
+    lines = ["sep=" + separator, separator.join(["image", "label"]), separator.join(["im/0.png", "cat"])]
+    (folder / "l.csv").write_text("\r\n".join(lines), encoding="utf-32")
+    assert [item.label for item in open_set(folder / "l.csv").items] == ["cat"]
 
 
 def test_folders_without_readable_pictures_say_what_they_hold(tmp_path):

@@ -81,7 +81,10 @@ def test_metadata_of_further_pages_is_told(tmp_path, pixels):
         for number in range(8):
             text = None if number in (0, 2) else f"page {number}"
             file.write(pixels, photometric="rgb", description=text, metadata=None, contiguous=False)
-    told = "EXIF, XMP and IPTC of further pages were left out, since they differ: pages 2, 4, 5, 6, 7 and more"
+    told = (
+        "profile, density, EXIF, XMP and IPTC are those of the first page; others have their own: "
+        "pages 2, 4, 5, 6, 7 and more"
+    )
     pages = read_pages(tmp_path / "a.tif")
     assert write(pages, tmp_path / "b.tif") == [told]
     assert not write(pages, tmp_path / "b.tif", metadata="strip")

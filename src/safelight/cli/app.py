@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from safelight import __version__
+from safelight.cli.console import prepare_terminal
 from safelight.errors import SafelightError, on_one_line, shown
 
 LONGEST = 2000
@@ -82,6 +83,7 @@ def root(
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 some files failed, 2 wrong use, 3 model or device refused, 130 interrupted."""
     try:
+        prepare_terminal()
         app()
     except SafelightError as error:
         typer.echo(f"safelight: {on_one_line(str(error))[:LONGEST]}", err=True)

@@ -1,8 +1,11 @@
 """One terminal for progress and result lines: a bar on standard error that no line is glued to."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from types import FrameType
 
 import typer
 
@@ -11,6 +14,21 @@ from safelight.work import OnProgress, Progress
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
+
+
+def prepare_terminal() -> None:
+    """Print what the terminal's alphabet lacks as escapes, and end by SIGTERM or SIGHUP as by Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, _as_ctrl_c)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

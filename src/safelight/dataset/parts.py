@@ -9,8 +9,9 @@ _WORDS: dict[Part, str] = {
     "validation": "val|valid|validation|validate|dev|eval|evaluation",
     "test": "(?:seg_)?test|tests|tst|testing|holdout|hold-out",
 }
+_PREFIX = r"(?:\d{1,3}[ _.-]+)?"
 _SUFFIX = r"(?:[ _-]?(?:set|data|dataset|images|imgs|pictures|split|part|fold)|[ _-]?\d{1,4})?"
-_PATTERNS = {part: re.compile(f"(?:{words}){_SUFFIX}", re.IGNORECASE) for part, words in _WORDS.items()}
+_PATTERNS = {part: re.compile(f"{_PREFIX}(?:{words}){_SUFFIX}", re.IGNORECASE) for part, words in _WORDS.items()}
 
 
 def part_of(name: str) -> Part | None:

@@ -141,8 +141,11 @@ def _of_files(folder: Path, items: Iterable[Item], others: Mapping[str, int] = M
 def _csv(path: Path) -> ImageSet:
     text = io.StringIO(read_text(path, newline=""), newline="")
     first = text.readline()
-    text.seek(0)
     separator = max(",;\t", key=first.count)
+    if first.lower().startswith("sep="):  # as Excel writes it
+        separator = first[4:5]
+    else:
+        text.seek(0)
     reader = csv.DictReader(text, skipinitialspace=True, delimiter=separator)
     reader.fieldnames = [name.strip().lstrip("\ufeff").lower() for name in reader.fieldnames or ()]
     return _listed(path, ((reader.line_num, row) for row in reader))

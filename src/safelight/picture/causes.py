@@ -41,8 +41,10 @@ _MENDS = {
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis")
 _COMPRESSIONS = {
     34887: "LERC", 34892: "lossy JPEG", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL",
-    34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000", 6: "old-style JPEG",
+    34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000", 6: "old-style JPEG", 34933: "PNG", 34934: "JPEG XR",
+    22610: "JPEG XR",
 }  # fmt: skip
+_READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _SAMPLE_FORMATS = {2: "signed integers", 3: "float", 5: "complex integers", 6: "complex float"}
 _DNG_VERSION, _SUB_DIRECTORIES = 50706, 330
 _FRAMES = {0xC3: "is a lossless JPEG", 0xC9: "is a JPEG with arithmetic coding", 0xCB: "is a lossless JPEG"}
@@ -123,5 +125,6 @@ def tiff_cause(page: Page) -> str | None:
         return "holds Lab colours of 8 bits; convert it to RGB first"
     if page.number(tiff.PLANES, 1) == 2 and tiff.TILE_WIDTH in page.ifd:
         return "holds its channels in separate tiles; save it with channels side by side, or without tiles"
-    name = _COMPRESSIONS.get(page.number(tiff.COMPRESSION, 1))
+    number = page.number(tiff.COMPRESSION, 1)
+    name = None if number in _READ_COMPRESSIONS else _COMPRESSIONS.get(number, f"a method of number {number}")
     return f"is compressed by {name}, which this install cannot read; save it with LZW or Deflate" if name else None

@@ -8,15 +8,21 @@ import pyvips
 from safelight.picture import companions, containers, exif, tiff, xmp
 from safelight.picture.causes import jpeg_segments
 from safelight.picture.gif import gif_comments
-from safelight.picture.opening import LEFT_OUT, Source, head_of, stream_of
+from safelight.picture.opening import LEFT_OUT, Source, stream_of
 from safelight.picture.picture import Metadata
 from safelight.picture.png import png_chunks, raw_profile, text_of
 from safelight.picture.tiff import Page
 
 GDAL_NO_DATA = 42113
 JPEG_COMMENT = 0xFE
-LOST_CHUNKS = (b"cHRM", b"oFFs", b"sCAL", b"pCAL", b"bKGD", b"caBX", b"sTER", b"sPLT")
-"""Chunks of a PNG that describe the picture and are not kept."""
+MOST_JPEG_BYTES = 256 << 20
+"""How much of a JPEG is looked at for what stands beside its picture."""
+XMP_KEY = b"XML:com.adobe.xmp"
+KEPT_CHUNKS = frozenset(
+    {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"eXIf", b"iCCP", b"sRGB", b"gAMA", b"cICP", b"pHYs", b"tEXt"}
+    | {b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT", b"tIME", b"hIST", b"iDOT"}
+)
+"""Chunks of a PNG that are kept, or written anew, or that only help to show it. All others describe it."""
 SRGB_PRIMARIES = struct.pack(">8I", *(31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
 """As PNG's cHRM says them."""
 SRGB_GAMMA = 45455
@@ -58,6 +64,10 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
     tags = _exif(source, found, page, block)
     if image.get_typeof("orientation"):
         found.orientation = int(image.get("orientation"))
+    if tags is not None:
+        if found.orientation != 1 and exif.PLACE_ON_EARTH & tags.main.keys():
+            found.warnings.append("its place on Earth (GeoTIFF) was left out, since the picture was turned")
+        tags = tags.turned(found.orientation)
     if image.get_typeof(LEFT_OUT):
         found.warnings.append(str(image.get(LEFT_OUT)))
     dpi = tags.dpi() if tags else None
@@ -79,7 +89,7 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         exif=exif.serialise(tags) if tags and (tags.main or tags.exif or tags.gps) else None,
         xmp=xmp.upright(_turned(found, kept.xmp)) if kept.xmp else None,
         iptc=kept.iptc,
-        dpi=dpi,
+        dpi=dpi[::-1] if dpi and found.orientation in exif.LYING else dpi,
     )
     return found
 
@@ -101,7 +111,8 @@ def _exif(source: Source, found: Collected, page: Page | None, block: bytes | No
 
 def _collect_jpeg(source: Source, found: Collected) -> None:
     """Comments, and what is left out of what the file carries beside its picture."""
-    data = head_of(source)
+    with stream_of(source) as file:
+        data = file.read(MOST_JPEG_BYTES)
     lost, packet = companions.left_out(data, found.metadata.xmp)
     found.warnings += lost
     comments = [payload for marker, payload in jpeg_segments(data) if marker == JPEG_COMMENT]
@@ -157,8 +168,8 @@ def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes
                 block = block or payload
             elif name == b"acTL" and len(payload) == 8 and (frames := struct.unpack(">I", payload[:4])[0]) > 1:
                 found.warnings.append(f"is animated ({frames} frames); the first frame is used")
-            elif name == b"iTXt" and payload.startswith(b"XML:com.adobe.xmp\0\0"):
-                profiles.setdefault("xmp", payload.split(b"\0", 5)[-1])
+            elif name == b"iTXt" and payload.startswith(XMP_KEY + b"\0") and (text := text_of(name, payload)):
+                profiles.setdefault("xmp", text[1].encode())
             elif name in (b"zTXt", b"tEXt") and payload.startswith(b"Raw profile type "):
                 profiles |= {kind: data for kind, data in raw_profile(name, payload) if kind not in profiles}
             elif name in (b"zTXt", b"tEXt", b"iTXt") and (text := text_of(name, payload)) is not None:
@@ -169,8 +180,8 @@ def _collect_png(source: Source, found: Collected, block: bytes | None) -> bytes
                 gamma = SRGB_GAMMA  # which overrules it
             elif name in (b"zTXt", b"tEXt", b"iTXt"):
                 found.warnings.append("a damaged text was left out")
-            elif name in LOST_CHUNKS and not (name == b"cHRM" and payload == SRGB_PRIMARIES):
-                lost.append(name.decode())
+            elif name not in KEPT_CHUNKS and not (name == b"cHRM" and payload == SRGB_PRIMARIES):
+                lost.append(name.decode("latin-1"))
     if lost:
         found.warnings.append(f"chunks were left out: {', '.join(lost)}")
     kept = found.metadata

@@ -80,5 +80,7 @@ def _numbers(source: Source, container: str) -> ColourNumbers | None:
     if container == "png":
         with stream_of(source) as file:
             payload = next((payload for name, payload in png_chunks(file) if name == b"cICP"), b"")
+        if len(payload) == 4 and payload[3] == 0:
+            raise PictureError(f"{name_of(source)}: has video levels (narrow range); convert it to full range first")
         return ColourNumbers(payload[0], payload[1]) if len(payload) == 4 else None
     return None

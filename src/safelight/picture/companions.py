@@ -44,6 +44,8 @@ def left_out(data: bytes, packet: bytes | None) -> tuple[list[str], bytes | None
     if others := sorted({marker for marker, payload in segments if _is_unknown(marker, payload)}):
         names = ", ".join(f"APP{marker - 0xE0}" for marker in others)
         warnings.append(f"segments of other programs were left out: {names}")
+    if sum(marker == 0xE1 and payload.startswith(b"Exif\0") for marker, payload in segments) > 1:
+        warnings.append("its second EXIF block was left out")
     more = _further_pictures(segments) - (GAIN_MAP_LEFT_OUT in warnings)
     if more > 0:
         warnings.append(f"holds {more + 1} pictures; only the first is kept")

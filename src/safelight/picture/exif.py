@@ -6,13 +6,11 @@ it would show the old picture. Values are kept byte for byte, MakerNotes at thei
 several makers store offsets in them that count from the start of the block.
 """
 
-import re
 import struct
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from safelight.picture.tiff import (
-    DESCRIPTION,
     IPTC,
     PHOTOSHOP,
     RESOLUTION_UNIT,
@@ -39,11 +37,14 @@ EXIF_IFD, GPS_IFD, INTEROP_IFD, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
 DESCRIPTIVE_TAGS = frozenset(
     {0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
     | {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F}
+    | {0x000B, 0x0151, 50735, 50971}
     | {0x011E, 0x011F, 34118, 34680, 34682}  # where a page lies; what electron microscopes say
 )
 """The tags of a TIFF's main directory that describe the photograph, not the file."""
 MEASURING_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113, 50844})
 """GeoTIFF's and GDAL's: where on Earth the pixels are, and what their numbers mean. Only TIFFs have them."""
+PLACE_ON_EARTH = frozenset({33550, 33922, 34264, 50844})
+"""Those of them that say where each pixel lies: scale, tie points, transformation, polynomial."""
 STRUCTURE = (
     frozenset(range(254, 267))
     | frozenset({273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 297, 317, 320, 330, 338, 339, 347})
@@ -52,8 +53,6 @@ STRUCTURE = (
     | frozenset({529, 530, 531, 532, 700, 34665, 34675, 34853, 40965})
 )
 """Tags that say how pixels are stored, which a new file says anew; or that are read elsewhere."""
-_METAMORPH_STACK = 33629
-"""MetaMorph's tag of a stack: it has an item for each plane, and all planes stand behind one directory."""
 NO_UNIT = 1
 """The unit of a density that is none: of counts for each pixel, as ImageJ has them."""
 
@@ -82,6 +81,13 @@ class Exif:
     def with_iptc(self, records: bytes) -> "Exif":
         """The same with a TIFF's IPTC records."""
         return replace(self, main=self.main | {IPTC: Value(7, len(records), records)})
+
+    def turned(self, orientation: int) -> "Exif":
+        """The same of a picture that was turned upright: densities change places, and places on Earth are left out."""
+        main = {tag: value for tag, value in self.main.items() if orientation == 1 or tag not in PLACE_ON_EARTH}
+        if orientation in LYING and {X_RESOLUTION, Y_RESOLUTION} <= main.keys():
+            main |= {X_RESOLUTION: main[Y_RESOLUTION], Y_RESOLUTION: main[X_RESOLUTION]}
+        return replace(self, main=main)
 
     def without_measures(self) -> "Exif":
         """The same without what only TIFFs have."""
@@ -138,35 +144,14 @@ def serialise(exif: Exif) -> bytes:
     return header + _layout(exif, base=8)
 
 
+def not_in_tiff(exif: Exif) -> list[int]:
+    """Tags of a block's main directory that a TIFF's directory does not get."""
+    return sorted(exif.main.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, ORIENTATION})
+
+
 def left_out_tags(page: Page) -> list[int]:
     """Tags of a TIFF's page that a result does not have."""
     return sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP})
-
-
-def planes_told(page: Page) -> int:
-    """How many planes a page's description (ImageJ's) or a tag (MetaMorph's) says that the file has; else 0."""
-    description, stack = page.ifd.get(DESCRIPTION), page.ifd.get(_METAMORPH_STACK)
-    if stack is not None:
-        return stack.number
-    found = re.match(rb"ImageJ=[^\n]*\nimages=(\d{1,9})", description.data) if description else None
-    return int(found[1]) if found else 0
-
-
-def of_one_page(block: bytes) -> tuple[bytes, bool]:
-    """A block whose description (ImageJ's) counts one page, and whether one that cannot be adapted was left out."""
-    whole = parse(block)
-    description = whole.main.get(DESCRIPTION)
-    if description is None:
-        return block, False
-    main, text = dict(whole.main), description.data
-    if text.startswith(b"ImageJ="):
-        counts = (b"images=", b"channels=", b"slices=", b"frames=", b"hyperstack=", b"loop=")
-        lines = [line for line in text.rstrip(b"\0").split(b"\n") if not line.startswith(counts)]
-        text = b"\n".join([lines[0], b"images=1", *lines[1:]]) + b"\0"
-        main[DESCRIPTION] = Value(2, len(text), text)
-    elif b"<OME" in text[:2000] or text.startswith(b'{"shape"'):
-        del main[DESCRIPTION]
-    return serialise(replace(whole, main=main)), DESCRIPTION not in main
 
 
 def set_tiff_density(file: BinaryIO, exif: Exif) -> None:

@@ -1,5 +1,7 @@
 """HEIC pictures, by pi-heif (extra `heif`): a decoder of HEVC, which libvips' own build has not."""
 
+import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,21 @@ def open_heic(source: str | Path | bytes, name: str, left_out: str) -> pyvips.Im
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     beside = {"depth_images": "depth map", "aux": "auxiliary picture"}
     lost = [words for field, words in beside.items() if picture.info.get(field)]
+    if _has_video(source):
+        lost.append("moving part (a video)")
     if lost:
         image.set_type(pyvips.GValue.gstr_type, left_out, f"its {' and its '.join(lost)} was left out")
     return image
+
+
+def _has_video(source: str | Path | bytes) -> bool:
+    """Whether a box with a video stands beside the picture (motion photograph)."""
+    with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
+        while len(head := file.read(8)) == 8:
+            size, kind = struct.unpack(">I4s", head)
+            if kind == b"mpvd":
+                return True
+            if size < 8:
+                return False
+            file.seek(size - 8, 1)
+    return False

@@ -25,6 +25,11 @@ def as_records(block: bytes) -> bytes | None:
     return next((data for number, data in _resources(block.removeprefix(_PHOTOSHOP)) if number == _RECORDS), None)
 
 
+def has_more(block: bytes) -> bool:
+    """Whether it has other resources of Photoshop beside records."""
+    return any(number != _RECORDS for number, _ in _resources(block.removeprefix(_PHOTOSHOP)))
+
+
 def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:
     """Number and content of each resource."""
     offset = 0

@@ -17,6 +17,8 @@ Source = str | Path | bytes
 _FORMATS = {"jpeg": "jpeg", "png": "png", "tiff": "tiff", "webp": "webp", "heif": "avif", "gif": "gif"}
 LEFT_OUT = "safelight-left-out"
 """A field of an image: a warning of what its decoder leaves out."""
+MOST_BYTES_READ = 64 << 20
+"""Of a file that is read into memory. libvips maps larger ones, and one that is cut off meanwhile ends the process."""
 READ = (*_FORMATS.values(), "heic")
 """Containers of which pixels are read."""
 
@@ -48,8 +50,8 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error") -> pyvips.
         from safelight.picture.heif import open_heic
 
         return open_heic(source, name, LEFT_OUT)
-    if not isinstance(source, bytes) and name != str(source):
-        source = Path(source).read_bytes()  # libvips takes no names that are not UTF-8
+    if not isinstance(source, bytes) and (name != str(source) or size <= MOST_BYTES_READ):
+        source = Path(source).read_bytes()  # libvips takes no names that are not UTF-8, and maps files into memory
     # a file goes in as a source, not as a name, since libvips reads "[...]" in names as options
     try:
         if isinstance(source, bytes):
@@ -58,7 +60,9 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error") -> pyvips.
             vips_source = pyvips.Source.new_from_file(name)
         options = {"fail_on": fail_on, "access": "sequential", "revalidate": True} | ({"page": page} if page else {})
         if head.startswith(b"\xff\xd8"):  # a JPEG with a gain map would go to another loader
-            return pyvips.Image.jpegload_source(vips_source, **options)
+            image = pyvips.Image.jpegload_source(vips_source, **options)
+            image._references.append(vips_source)  # which pyvips forgets here: its memory would go before the pixels
+            return image
         return pyvips.Image.new_from_source(vips_source, "", **options)
     except pyvips.Error as error:
         otherwise = f"cannot be read ({reason(error)}); is it a picture, and whole?"

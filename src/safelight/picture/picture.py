@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import PictureError
-from safelight.picture import exif
+from safelight.picture.descriptions import of_one_page
 
 OVERSHOOT = 1.5
 """Float values up to here are white and a little more; beyond it they are on another scale than [0, 1]."""
@@ -33,7 +33,7 @@ class Metadata:
         """The same for one page of several, with a warning for a description that says more, and so is left out."""
         if self.exif is None:
             return self, []
-        block, is_left_out = exif.of_one_page(self.exif)
+        block, is_left_out = of_one_page(self.exif)
         return replace(self, exif=block), [DESCRIPTION_LEFT_OUT] if is_left_out else []
 
 

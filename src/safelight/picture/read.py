@@ -13,7 +13,8 @@ from safelight.picture import tiff
 from safelight.picture.causes import is_raw, tiff_cause
 from safelight.picture.collect import collect
 from safelight.picture.colours import colour_profile
-from safelight.picture.exif import LYING, planes_told
+from safelight.picture.descriptions import planes_told
+from safelight.picture.exif import LYING
 from safelight.picture.opening import READ, Source, cause_or, format_of_image, name_of, open_image, pages_of
 from safelight.picture.picture import Picture
 from safelight.picture.vips import from_vips, reason, supported
@@ -154,7 +155,7 @@ def _check_kind(image: pyvips.Image, name: str, container: str, page: tiff.Page 
     if page is not None and page.unknown_channels:
         raise PictureError(
             f"{name}: {image.bands} channels, and the file does not say that {page.unknown_channels} of them "
-            "are colours or transparency; save each channel as a grey page"
+            "are colours or its one transparency; save each channel as a grey page"
         )
 
 

@@ -5,7 +5,9 @@ in 16, a camera's counts above an offset, heights, decibels. Of pictures of 16 b
 
     low, high      the 0.1st and the 99.9th percentile of all values that are finite, not marked as missing, and not
                    one value, such as -9999, that is repeated far from all others
-    16 bits        the own scale low..high if high is below a quarter of the range, else the full scale
+    16 bits        the own scale low..high if high is below a quarter of the range, or if high - low is below an eighth
+                   of it; else the full scale. Hot pixels are left out: bright ones that have no bright neighbour, if
+                   almost all bright ones are such
     float          the full scale 0..1 if the picture looks like a photograph, else the own scale. In a photograph,
                    means of 8x8 pixels are mostly above -0.05, some are 0.25 or more (noise alone goes beyond), and at
                    most one value in a hundred is above 1.5
@@ -27,6 +29,10 @@ SAMPLE = 1_000_000
 PERCENTILES = (0.1, 99.0, 99.9)
 DARK = 0.25
 """A 99.9th percentile below this share of the range is not that of a photograph."""
+NARROW = 0.125
+"""A range of values below this share of the whole one is not that of a photograph."""
+HOT_SHARE, MOST_HOT = 0.9, 0.01
+"""Of the bright pixels those that stand alone, from which on they are hot pixels; and of all pixels, at most."""
 BELOW_BLACK = -0.05
 BLOCK_PX = 8
 FAR = 2.0
@@ -64,13 +70,15 @@ def measure_scale(picture: Picture, choice: ScaleChoice = "auto") -> Measured:
     values = picture.pixels if missing is None else picture.pixels[~missing]
     if not values.size:
         raise PictureError("holds no values, only missing ones; there is nothing to restore")
-    low, typical, high = (float(v) for v in np.percentile(_without_marks(_some(values)), PERCENTILES))
-    if picture.bits == 16 and high >= DARK * picture.full_scale:
+    seen = _some(values if missing is not None or picture.bits == 32 else _without_hot(picture.pixels))
+    low, typical, high = (float(v) for v in np.percentile(_without_marks(seen), PERCENTILES))
+    is_wide = high >= DARK * picture.full_scale and high - low >= NARROW * picture.full_scale
+    if picture.bits < 32 and is_wide:
         return Measured(full, missing)
     if picture.bits == 32 and typical <= OVERSHOOT and _is_photographic(picture.pixels, missing):
         return Measured(full, missing)
     if high <= low:  # one flat value
-        return Measured(full if picture.bits == 16 else Scale(low, low + 1.0), missing)
+        return Measured(Scale(low, low + 1.0), missing)
     scale = Scale(low, high)
     with np.errstate(invalid="ignore"):
         far = (picture.pixels < low - FAR * scale.width) | (picture.pixels > high + FAR * scale.width)
@@ -129,6 +137,16 @@ def _without_marks(values: NDArray[np.generic]) -> NDArray[np.float64]:
             low, high = np.percentile(others, PERCENTILES[::2])
             rest = others if gap > FAR * (high - low) > 0 else rest
     return rest
+
+
+def _without_hot(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """(H, W, C) of integers, or the values without hot pixels."""
+    bright = pixels.astype(np.int32) >= DARK * 65535
+    if not 0 < bright.mean() <= MOST_HOT:
+        return pixels
+    around = np.pad(bright, ((1, 1), (1, 1), (0, 0)))
+    beside = around[:-2, 1:-1] | around[2:, 1:-1] | around[1:-1, :-2] | around[1:-1, 2:]
+    return pixels if (bright & beside).sum() > (1 - HOT_SHARE) * bright.sum() else pixels[~bright]
 
 
 def _is_photographic(pixels: NDArray[np.generic], missing: NDArray[np.bool_] | None) -> bool:

@@ -15,7 +15,7 @@ DESCRIPTION, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 270, 277, 338, 339
 PLANES, TILE_WIDTH, LAB = 284, 322, (8, 9, 10)
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, IPTC, PHOTOSHOP = 282, 283, 296, 33723, 34377
 IPTC_START = b"\x1c"
-SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
 """Bytes of one item of each TIFF type."""
 _WORDS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "<u1", 3: "<u2", 4: "<u4", 6: "<i1", 8: "<i2", 9: "<i4", 13: "<u4", 16: "<u8", 17: "<i8", 18: "<u8"}

@@ -11,7 +11,7 @@ import pyvips
 
 from safelight.errors import OutputError
 from safelight.picture import avif, containers, exif, iptc, tiff, xmp
-from safelight.picture.picture import OVERSHOOT, Metadata, Picture
+from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.scale import Scale, measure_scale
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
@@ -28,7 +28,7 @@ SUFFIXES = {
 }
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif": "avif"}
 """How the name of a new file ends, without the dot."""
-READABLE = frozenset({*SUFFIXES, ".jfif", ".jpe", ".mpo", ".heic", ".heif", ".gif"})
+READABLE = frozenset({*SUFFIXES, ".jfif", ".jpe", ".mpo", ".heic", ".heif", ".hif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
@@ -36,7 +36,6 @@ _LITTLE_ROOM_BYTES = 65536
 UNDERSHOOT = 0.05
 """Float values down to here are black and a little less: noise of dark parts."""
 COLOUR_ONLY = ("webp", "avif")
-FULL = Scale(0.0, 1.0)
 HOLDS_IPTC = ("jpeg", "tiff")
 _NAMED_PAGES = 5
 MOST_COMMENT_BYTES = 65533
@@ -59,12 +58,15 @@ def write(
     container: str | None = None,
     metadata: Keep = "keep",
     quality: int = 95,
+    depth: int | None = None,
+    own_scale: bool = True,
     provenance: dict[str, str] | None = None,
     source: str = xmp.ENHANCED,
 ) -> list[str]:
     """Write one picture, or several of one size as the pages of a TIFF. Returns warnings.
 
-    The depth is the picture's, or the nearest that the container holds. `provenance` adds facts to
+    The depth in bits is the picture's, or `depth`, or the nearest that the container holds. For fewer bits, black
+    and white are those of the picture's own scale if `own_scale` is true. `provenance` adds facts to
     the XMP, and `source` as IPTC's DigitalSourceType.
     Raises OutputError, and leaves whatever was at `path` before as it was.
     """
@@ -72,14 +74,16 @@ def write(
     pages = [pictures] if isinstance(pictures, Picture) else list(pictures)
     container = container or container_of(path)
     _check_pages(pages, path, container)
-    first, warnings = _fitted(pages[0], container, metadata)
+    first, warnings = _fitted(pages[0], container, metadata, depth=depth, own_scale=own_scale)
     if provenance is not None:
         packet = xmp.with_provenance(first.metadata.xmp, provenance, source)
         if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
             first = first.with_(metadata=replace(first.metadata, xmp=packet))
     if metadata != "strip" and (others := _pages_of_their_own(pages)):
-        warnings.append(f"EXIF, XMP and IPTC of further pages were left out, since they differ: pages {others}")
-    pages = [first, *(_fitted(page, container, "strip")[0] for page in pages[1:])]
+        warnings.append(
+            f"profile, density, EXIF, XMP and IPTC are those of the first page; others have their own: pages {others}"
+        )
+    pages = [first, *(_fitted(page, container, "strip", depth=depth, own_scale=own_scale)[0] for page in pages[1:])]
     try:
         with replacing(path) as part:
             try:
@@ -116,22 +120,21 @@ def _check_pages(pages: Sequence[Picture], path: Path, container: str) -> None:
 def _pages_of_their_own(pages: Sequence[Picture]) -> str:
     """The numbers of pages whose metadata is not that of the first one, at most the first few."""
     first = pages[0].metadata
-    same = {first.exif, first.xmp, first.iptc, None}
-    own = [
-        k for k, page in enumerate(pages, 1) if not {page.metadata.exif, page.metadata.xmp, page.metadata.iptc} <= same
-    ]
+    same = {first.icc, first.exif, first.xmp, first.iptc, first.dpi, None}
+    told = [{of.icc, of.exif, of.xmp, of.iptc, of.dpi} for of in (page.metadata for page in pages)]
+    own = [number for number, blocks in enumerate(told, 1) if not blocks <= same]
     return ", ".join(map(str, own[:_NAMED_PAGES])) + (" and more" if len(own) > _NAMED_PAGES else "")
 
 
-def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, list[str]]:
+def _fitted(
+    picture: Picture, container: str, metadata: Keep, depth: int | None, own_scale: bool
+) -> tuple[Picture, list[str]]:
     """The picture as the container can hold it, and a warning for each thing that it cannot."""
-    warnings = []
-    depths = DEPTHS[container]
-    bits = min((b for b in depths if b >= picture.bits), default=max(depths))
-    if bits < picture.bits:
-        warnings.append(f"{picture.bits} bits were reduced to {bits}, the most that {container} holds here")
-    if picture.bits == 32 and bits < 32:
-        picture, more = _in_range(picture, container)
+    wanted, depths = depth or picture.bits, DEPTHS[container]
+    bits = min((b for b in depths if b >= wanted), default=max(depths))
+    warnings = [f"{wanted} bits were reduced to {bits}, the most that {container} holds here"] if bits < wanted else []
+    if bits < picture.bits and (own_scale or picture.bits == 32):
+        picture, more = _in_range(picture, f"{bits} bits")
         warnings += more
     picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":
@@ -144,23 +147,30 @@ def _fitted(picture: Picture, container: str, metadata: Keep) -> tuple[Picture, 
     return picture.with_(metadata=kept), warnings + more
 
 
-def _in_range(picture: Picture, container: str) -> tuple[Picture, list[str]]:
-    """Floats for a container of integers: black and white as they are, or those of the picture's own scale."""
+def _in_range(picture: Picture, target: str) -> tuple[Picture, list[str]]:
+    """For fewer bits: black and white as they are, or those of the picture's own scale, which uses few of its numbers.
+
+    The values are floats then, if the scale is not the full one.
+    """
     told: list[str] = []
     values, is_finite = picture.pixels, np.isfinite(picture.pixels)
     if not is_finite.all():
-        told.append(f"{np.count_nonzero(~is_finite)} values are not finite and became black, in {container}")
-    scale = measure_scale(picture).scale if is_finite.any() else FULL
-    if scale != FULL:
-        told.append(f"values from {scale.low:g} to {scale.high:g} became black to white, as {container} has no floats")
-        values = np.clip((values - np.float32(scale.low)) / np.float32(scale.width), 0, 1)
+        told.append(f"{np.count_nonzero(~is_finite)} values are not finite and became black, in {target}")
+    full = Scale(0.0, picture.full_scale)
+    scale = measure_scale(picture).scale if is_finite.any() else full
+    if scale != full:
+        told.append(f"values from {scale.low:g} to {scale.high:g} became black to white, for {target}")
+        values = np.clip((values.astype(np.float32) - np.float32(scale.low)) / np.float32(scale.width), 0, 1)
+    elif picture.bits < 32:
+        return picture, told
     values = np.where(is_finite, values, np.float32(0))
     if (top := float(values.max())) > OVERSHOOT:
         told.append(f"values up to {top:g} were scaled so that {top:g} is white")
         values = values / np.float32(top)
     if (least := float(values.min())) < -UNDERSHOOT:
-        told.append(f"values down to {least:g} were cut at 0, which is black in {container}")
-    return picture.with_(pixels=values), told
+        told.append(f"values down to {least:g} were cut at 0, which is black in {target}")
+    alpha = None if picture.alpha is None else convert(picture.alpha, np.float32)
+    return picture.with_(pixels=values, alpha=alpha, bits=32), told
 
 
 def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:
@@ -190,10 +200,14 @@ def _fitted_metadata(kept: Metadata, container: str, metadata: Keep) -> tuple[Me
     if container != "tiff" and kept.exif and exif.MEASURING_TAGS & exif.parse(kept.exif).main.keys():
         warnings.append(f"GeoTIFF's and GDAL's tags were left out, since {container} does not hold them")
         kept = replace(kept, exif=exif.serialise(exif.parse(kept.exif).without_measures()))
+    if container == "tiff" and kept.exif and (tags := exif.not_in_tiff(exif.parse(kept.exif))):
+        warnings.append(f"EXIF tags were left out, since tiff does not hold them here: {', '.join(map(str, tags))}")
     held = [(key, text) for key, text in kept.texts if container == "png" or _fits_jpeg(container, key, text)]
     if lost := sorted({key for key, text in kept.texts if (key, text) not in held}):
         warnings.append(f"text was left out, since {container} does not hold it here: {', '.join(lost)}")
     kept = replace(kept, texts=tuple(held))
+    if container != "jpeg" and kept.iptc and iptc.has_more(kept.iptc):
+        warnings.append("Photoshop's resources were left out, but for IPTC")
     if container not in HOLDS_IPTC and kept.iptc:
         beside = "; its XMP is kept" if kept.xmp else ""
         warnings.append(f"IPTC was left out, since {container} does not hold it here{beside}")
@@ -205,7 +219,8 @@ def _fits_jpeg(container: str, key: str, text: str) -> bool:
 
 
 def _without_gps(block: bytes | None) -> bytes | None:
-    return None if block is None else exif.serialise(replace(exif.parse(block), gps={}))
+    """Without GPS, and without GeoTIFF's place on Earth."""
+    return None if block is None else exif.serialise(replace(exif.parse(block), gps={}).without_measures())
 
 
 def _on_white(picture: Picture) -> np.ndarray[Any, Any]:

@@ -73,8 +73,10 @@ class Processes:
 
 
 def _prepare(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
-    """Ctrl-C in a terminal reaches every process; the one that drives the job alone decides what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C in a terminal, its end, and a stopped service reach every process; the driver alone decides what to do."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     if prepare is not None:
         prepare(*arguments)
 

@@ -40,7 +40,9 @@ class ClassSet:
         strange = [label for label in images.classes if not _is_a_folder(label)]
         if folder is None and not listed and strange:
             raise UsageError(f"{source}: class '{shown(strange[0])}' cannot be a folder; rename it, or use a list")
-        return ClassSet(images, folder, listed)
+        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in images.other_files.items())
+        remarks = [f"{shown(source)}: {kinds}: files that are not read stay out"] if kinds else []
+        return ClassSet(images, folder, listed, tuple(remarks))
 
     @cached_property
     def _base(self) -> str:

@@ -71,7 +71,8 @@ class RunLengths(_Entry):
         mask = values.reshape(self.size[::-1]).T
         wide = np.pad(np.ascontiguousarray(mask).repeat(2, 0).repeat(2, 1), 1)
         outlines, _ = cv2.findContours(wide, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        return [((outline.reshape(-1, 2) - 0.5) / 2).ravel().tolist() for outline in outlines if len(outline) > 2]
+        # with a border of 1, pixel k has the places 2k + 1 and 2k + 2: its sides are at k and at k + 1
+        return [(outline.reshape(-1, 2) // 2).ravel().tolist() for outline in outlines if len(outline) > 2]
 
 
 class Annotation(_Entry):
@@ -172,6 +173,7 @@ class Objects:
         self.wrong: Counter[str] = Counter()
         for number, given in enumerate(known.annotations):
             try:
+                self._check_mask(given)
                 self.right.append(self._checked(Annotation.model_validate(given)))
             except ValidationError as error:
                 first = error.errors()[0]
@@ -183,6 +185,15 @@ class Objects:
     def _drop(self, given: Any, number: int, reason: str) -> None:
         self.wrong[reason] += 1
         self.first = self.first or f"annotation {given.get('id', number) if isinstance(given, dict) else number}"
+
+    def _check_mask(self, given: Any) -> None:
+        """Raises ValueError for run lengths of another size than the picture's."""
+        outline = given.get("segmentation") if isinstance(given, dict) else None
+        told = outline.get("size") if isinstance(outline, dict) else None
+        number = given.get("image_id") if isinstance(given, dict) else None
+        size = self.sizes.get(number) if isinstance(number, Identifier) else None
+        if size is not None and isinstance(told, list) and len(told) == 2 and told != [size[1], size[0]]:
+            raise ValueError(f"its run lengths are of a picture of {told[1]}x{told[0]}")
 
     def _checked(self, found: Annotation) -> Annotation:
         """The object, its box within its picture. Raises ValueError."""

@@ -7,28 +7,47 @@ from safelight.augmentation.sets.classes import ClassSet
 from safelight.augmentation.sets.coco import CocoSet
 from safelight.augmentation.sets.masks import MASKS, MaskSet
 from safelight.augmentation.sets.yolo import LABELS, YoloSet
-from safelight.dataset import open_set
-from safelight.errors import UsageError
+from safelight.dataset import ImageSet, open_set
+from safelight.errors import UsageError, shown
 
 BESIDE = (".xml", ".txt")
 """Files that lie beside pictures and say what is in them, as Pascal VOC and Darknet write them."""
-_HEAD_BYTES, _MOST_JSON = 1 << 20, 50
+_PART_BYTES, _LONGEST_KEY, _MOST_JSON = 1 << 24, 16, 50
 LISTS = (".npz", ".csv", ".jsonl")
 """Ends of the files that `dataset.open_set` reads."""
 
 
 def _coco_files(folder: Path) -> list[Path]:
-    """Annotations of COCO in a folder or the folders in it, by their first and last bytes."""
-    found = []
-    for path in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")])[:_MOST_JSON]:
-        if path.is_file():
-            with path.open("rb") as file:
-                ends = file.read(_HEAD_BYTES)
-                file.seek(max(0, path.stat().st_size - _HEAD_BYTES))
-                ends += file.read(_HEAD_BYTES)
-            if all(f'"{key}"'.encode() in ends for key in ("images", "annotations", "categories")):
-                found.append(path)
-    return found
+    """Files in a folder, or at most two folders below, that name pictures as COCO does."""
+    patterns = ("*.json", "*/*.json", "*/*/*.json")
+    paths = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+    return [path for path in paths[:_MOST_JSON] if _names_pictures(path)]
+
+
+def _names_pictures(path: Path) -> bool:
+    """Whether the keys `images` and `file_name` stand in a file, in UTF-8 or wider, wherever they stand."""
+    wanted, kept = {b'"images"', b'"file_name"'}, b""
+    with path.open("rb") as file:
+        while wanted and (part := file.read(_PART_BYTES)):
+            seen = kept + part.replace(b"\0", b"")
+            wanted = {key for key in wanted if key not in seen}
+            kept = seen[-_LONGEST_KEY:]
+    return not wanted
+
+
+def _labels_beside(path: Path, images: ImageSet) -> list[Path]:
+    """Files that say what is in the pictures of a folder, and that no reader here would look at."""
+    stems = {str(Path(item.name).with_suffix("")) for item in images.items}
+    beside = [
+        file
+        for suffix in BESIDE
+        if images.other_files.get(suffix)
+        for file in sorted(path.rglob(f"*{suffix}"))
+        if str(file.relative_to(path).with_suffix("")) in stems
+    ]
+    is_one_folder = len(images.classes) == 1
+    lists = [file for end in (*LISTS[1:], ".json") for file in path.glob(f"*{end}")] if is_one_folder else []
+    return [*beside, *sorted(lists)]
 
 
 def open_augmentable(path: Path, soft_labels: bool = False, strict: bool = False) -> AugmentableSet:
@@ -54,11 +73,10 @@ def open_augmentable(path: Path, soft_labels: bool = False, strict: bool = False
         what = "is no set of pictures" if path.exists() else "does not exist"
         raise UsageError(f"{path}: {what}; name a folder, or a file that ends in {', '.join(LISTS)} or .json (COCO)")
     images = open_set(path)
-    beside = [suffix for suffix in BESIDE if 2 * images.other_files.get(suffix, 0) >= len(images)]
-    if path.is_dir() and beside:
+    if path.is_dir() and (beside := _labels_beside(path, images)):
         raise UsageError(
-            f"{path}: has {images.other_files[beside[0]]} {beside[0]} files, which would be lost; "
-            f"write labels as COCO or YOLO ({IMAGES}/ and {LABELS}/), or move these files elsewhere"
+            f"{path}: has {shown(beside[0].relative_to(path))}, and labels in it would be lost ({len(beside)} such "
+            f"files); name a list itself, write labels as COCO or YOLO ({IMAGES}/ and {LABELS}/), or move these files"
         )
     folder = None if path.suffix.lower() == ".npz" else path if path.is_dir() else path.parent
     return ClassSet.of(images, folder, soft_labels or (path.is_file() and folder is not None), path)

@@ -76,7 +76,9 @@ class MaskSet:
                 sizes = f"{mask[0]}x{mask[1]}, its picture {picture[0]}x{picture[1]}"
                 raise UsageError(f"{shown(path)}: is {sizes}; make them equally large")
             if not keeps_numbers(path):
-                raise UsageError(f"{shown(path)}: has a palette, 1 bit or float; save class numbers in 8 or 16 bits")
+                raise UsageError(
+                    f"{shown(path)}: holds a palette, 1 bit, 32 bits or floats; save class numbers in 8 or 16 bits"
+                )
 
     def load(self, number: int) -> SetPicture:
         name, name_of_mask = self.pairs[number]

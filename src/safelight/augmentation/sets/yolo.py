@@ -21,7 +21,7 @@ from safelight.augmentation.sets.base import (
     load_picture,
     variant_name,
 )  # fmt: skip
-from safelight.augmentation.sets.yolo_read import CONFIGS, check_config, count_classes, read_objects
+from safelight.augmentation.sets.yolo_read import CONFIGS, check_config, count_classes, read_objects, with_own_path
 from safelight.augmentation.shapes import Shape
 from safelight.errors import UsageError, shown
 from safelight.picture import READABLE
@@ -53,7 +53,11 @@ class YoloSet:
         """Raises UsageError for a set without pictures; if `strict` for an odd object or labels of no picture, too."""
         files = files_below(folder)
         pictures = [p for p in files if p.suffix.lower() in READABLE and is_in(p, IMAGES)]
-        labels = {label_file(p) for p in pictures}
+        by_label: dict[Path, Path] = {}
+        for p in pictures:
+            if (other := by_label.setdefault(label_file(p), p)) != p:
+                raise UsageError(f"{shown(folder / other)} and {shown(p.name)} have one label file; rename one of them")
+        labels = set(by_label)
         texts = {p for p in files if p.suffix.lower() == ".txt" and is_in(p, LABELS) and p.name != CLASSES}
         for config in files:
             check_config(folder / config, is_main=_is_config(str(config)))
@@ -120,7 +124,7 @@ class YoloSet:
         """data.yaml, whose path is that of the enlarged set."""
         for name in filter(_is_config, self.rest):
             text = read_text(self.folder / name, errors="surrogateescape")
-            adapted = _PATH.sub("path: .", text)
+            adapted = with_own_path(_PATH.sub("path: .", text))
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_whole(folder / name, adapted.encode("utf-8", "surrogateescape"))
 

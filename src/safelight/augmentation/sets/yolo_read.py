@@ -5,6 +5,7 @@ class x1 y1 x2 y2 x3 y3 …     a polygon
 """
 
 import math
+import ntpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,30 @@ def count_classes(path: Path) -> int | None:
         numbers = [int(key) for key in names if str(key).isdecimal()]
         return max(numbers) + 1 if numbers else None
     return len(names) if isinstance(names, list) and names else None
+
+
+def with_own_path(text: str) -> str:
+    """A data.yaml that leads nowhere else: with `path: .`, and parts as folders below it."""
+    try:
+        config = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+    if not isinstance(config, dict):
+        return text
+    parts = {part: _below(config[part]) for part in ("train", "val", "test") if part in config}
+    adapted = config | ({"path": "."} if "path" in config else {}) | parts
+    return text if adapted == config else str(yaml.safe_dump(adapted, sort_keys=False, allow_unicode=True))
+
+
+def _below(place: object) -> object:
+    """A whole path of pictures as one below the set: from its folder of images on."""
+    if isinstance(place, list):
+        return [_below(one) for one in place]
+    if not isinstance(place, str) or not ntpath.isabs(place):
+        return place
+    names = place.replace("\\", "/").split("/")
+    at = next((k for k, name in enumerate(names) if name.lower() == IMAGES), None)
+    return place if at is None else "/".join(names[at:])
 
 
 def read_objects(

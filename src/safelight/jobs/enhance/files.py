@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.errors import shown
+from safelight.errors import PictureError, shown
 from safelight.evaluation.uncertainty_view import with_scale
 from safelight.jobs.batch.plan import FileTask
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
@@ -59,7 +59,10 @@ class Steps:
             on_share((len(pages) + now.done / now.total) / len(pictures))
 
         for picture in pictures:
-            pages.append(self._restored(picture, on_tile))
+            try:
+                pages.append(self._restored(picture, on_tile))
+            except PictureError as error:
+                raise PictureError(f"{shown(task.source)}: {error}") from None
         return pages
 
     def _restored(self, picture: Picture, on_tile: OnProgress) -> Page:
@@ -156,11 +159,12 @@ class Steps:
         try:
             for path, pictures, is_drawn in batches:
                 more = write(
-                    [self._in_depth(picture) for picture in pictures],
+                    pictures,
                     path,
                     container=None if self.settings.format == "same" else self.settings.format,
                     metadata=self.settings.metadata,
                     quality=self.settings.quality,
+                    depth=None if self.settings.depth == "same" else _BITS[self.settings.depth],
                     provenance=self._provenance(is_drawn),
                 )
                 warnings += [warning for warning in more if warning not in warnings]
@@ -179,9 +183,6 @@ class Steps:
         first = pages[0]
         of_white = 1.0 if first.after.scale is None else first.before.full_scale / first.after.scale.width
         write(Picture(with_scale(deviations[0] * np.float32(of_white))), view)
-
-    def _in_depth(self, picture: Picture) -> Picture:
-        return picture if self.settings.depth == "same" else picture.with_depth(_BITS[self.settings.depth])
 
     def _provenance(self, is_drawn: bool) -> dict[str, str] | None:
         """What the XMP says; nothing if nothing was done."""

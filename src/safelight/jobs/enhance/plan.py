@@ -9,7 +9,15 @@ from safelight.picture import EXTENSIONS, READABLE, SUFFIXES, format_of
 
 NO_FOLDERS = frozenset({*READABLE, ".bmp", ".jp2", ".jxl", ".psd"})
 """An output that ends so is meant as a picture, not as a folder."""
-_STAND_INS = {".heic": "avif", ".heif": "avif", ".gif": "png", ".jfif": "jpg", ".jpe": "jpg", ".mpo": "jpg"}
+_STAND_INS = {
+    ".heic": "avif",
+    ".heif": "avif",
+    ".hif": "avif",
+    ".gif": "png",
+    ".jfif": "jpg",
+    ".jpe": "jpg",
+    ".mpo": "jpg",
+}
 """Readable, but not written: what stands in."""
 
 

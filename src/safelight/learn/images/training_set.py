@@ -57,7 +57,8 @@ def open_training_set(images: ImageSet, recipe: ImagesRecipe, settings: TrainSet
         different = len(set(identity) - {UNREADABLE})
         raise UsageError(
             f"{len(images)} pictures ({different} without copies) give {len(parts['train'])} to train on, "
-            f"{len(parts['validation'])} to validate; each needs one: add pictures or change data.validation_share"
+            f"{len(parts['validation'])} to validate; each needs one: "
+            + ("add pictures that differ" if different < 3 else "add pictures or change data.validation_share")
         )
     if recipe.model.conditional:
         _check_classes(images, parts["train"])

@@ -124,6 +124,7 @@ def loader(pairs: RestorationPairs, start: int, batch: int, workers: int) -> Dat
 def _leave_interrupts(worker: int) -> None:
     """Ctrl-C in a terminal reaches every process; the training loop alone decides what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # by which the loop ends its loaders
 
 
 def validation_batch(store: PixelStore, chain: Chain, seed: int, crop_px: int, grey: bool = False) -> Pair:

@@ -23,7 +23,8 @@ def check_plausible(before: Picture, after: Picture, name: str, scale: Scale | N
     if after.pixels.dtype == np.float32 and (np.isfinite(before.pixels) & ~np.isfinite(after.pixels)).any():
         raise OutputError(f"{name}: the result has values that are not finite; {mend}")
     scale = scale or Scale(0.0, before.full_scale)
-    old, new = _seen(before, scale), _seen(after, scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        old, new = _seen(before, scale), _seen(after, scale)
     if np.ptp(new, axis=(0, 1)).max() == 0 and old.std(axis=(0, 1)).max() > 0.01:
         raise OutputError(f"{name}: the result is one flat colour and the input was not; {mend}")
     if abs(new.mean() - old.mean()) > MEAN_SHIFT * max(1.0, old.max()):
