@@ -190,3 +190,39 @@ def test_parts_with_numbers_before_them(tmp_path, rng):
         picture(rng, tmp_path / "set" / part / "cat" / "1.png")
     images = open_set(tmp_path / "set")
     assert [item.part for item in images.items] == ["train", "validation", "test"] and images.classes == ("cat",)
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_yolo_pictures_that_are_not_read_take_their_labels_along(tmp_path, rng, is_alone):
+    folder = yolo(rng, tmp_path / "set", "0 0.5 0.5 0.2 0.2\n")
+    (folder / "images/z.bmp").write_bytes(b"BM")
+    (folder / "labels/z.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    if is_alone:
+        (folder / "images/a.png").unlink()
+        with pytest.raises(UsageError, match=r"but 1 \.bmp; convert them to PNG"):
+            open_augmentable(folder)
+        return
+    assert "1 pictures of kinds that are not read (images/z.bmp first) stay out" in open_augmentable(folder).remarks
+    (tmp_path / "r.toml").write_text(RECIPE)
+    made(augment(folder, "-o", "out", "--recipe", "r.toml", "--copies", 1, home=tmp_path))
+    assert not list((tmp_path / "out").rglob("z.*"))
+
+
+def test_masks_that_are_not_read_are_named(tmp_path, rng):
+    picture(rng, tmp_path / "set/images/a.png")
+    (tmp_path / "set/masks").mkdir()
+    (tmp_path / "set/masks/a.bmp").write_bytes(b"BM")
+    with pytest.raises(UsageError, match="its mask is of a kind that is not read; convert it to PNG"):
+        open_augmentable(tmp_path / "set")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_damaged_pictures_stay_out_of_the_new_set(tmp_path, rng, suffix):
+    for name in ("a/whole", "a/cut", "b/whole"):
+        picture(rng, tmp_path / "set" / f"{name}{suffix}")
+    cut = tmp_path / "set/a" / f"cut{suffix}"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 2 // 3])
+    (tmp_path / "r.toml").write_text(RECIPE)
+    done = augment(tmp_path / "set", "-o", "out", "--recipe", "r.toml", "--copies", 1, home=tmp_path)
+    assert done.returncode == 1 and f"cut{suffix}" in done.stderr
+    assert not (tmp_path / "out/a" / f"cut{suffix}").exists() and (tmp_path / "out/a" / f"whole{suffix}").exists()

@@ -212,3 +212,20 @@ def test_a_file_that_is_cut_off_while_it_is_read(tmp_path, pixels):
     image = open_image(path)
     path.write_bytes(path.read_bytes()[:100])
     assert image.write_to_memory() == np.tile(pixels, (4, 4, 1)).tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_pictures_whose_zero_is_white(tmp_path, rng, dtype):
+    values = rng.integers(1, 200, (40, 40)).astype(dtype)
+    values[3:9, 3:9] = 0
+    tags = [(42113, 2, 2, "0", True)]
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite", extratags=tags)
+    picture = read(tmp_path / "a.tif")
+    write(picture, tmp_path / "b.tif")
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        found, missing = file.asarray(), float(file.pages[0].tags[42113].value)
+    if dtype == np.float32:
+        assert any("its 0 is white" in words for words in picture.warnings) and (found == values).all()
+    else:
+        assert (found == np.iinfo(dtype).max - values).all() and not picture.warnings
+    assert missing == picture.missing and ((found == missing) == (values == 0)).all()

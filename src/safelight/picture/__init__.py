@@ -2,10 +2,11 @@
 
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
 from safelight.picture.read import format_of, keeps_numbers, lies, read, read_pages, upright_size
-from safelight.picture.write import EXTENSIONS, READABLE, SUFFIXES, container_of, filtered_metadata, write
+from safelight.picture.write import EXTENSIONS, NOT_READ, READABLE, SUFFIXES, container_of, filtered_metadata, write
 
 __all__ = [
     "EXTENSIONS",
+    "NOT_READ",
     "OVERSHOOT",
     "READABLE",
     "SUFFIXES",

@@ -13,7 +13,7 @@ from safelight.picture.picture import Metadata
 from safelight.picture.png import png_chunks, raw_profile, text_of
 from safelight.picture.tiff import Page
 
-GDAL_NO_DATA = 42113
+GDAL_NO_DATA, WHITE_IS_ZERO = 42113, 0
 JPEG_COMMENT = 0xFE
 MOST_JPEG_BYTES = 256 << 20
 """How much of a JPEG is looked at for what stands beside its picture."""
@@ -83,6 +83,8 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
         dpi = exif.Exif(page.ifd).dpi()
         _collect_tiff(page, found)
         found.missing = _missing(page)
+        if page.number(tiff.PHOTOMETRIC, 1) == WHITE_IS_ZERO:
+            tags = _of_inverted(page, found, tags)
     kept = found.metadata
     found.metadata = replace(
         kept,
@@ -128,6 +130,17 @@ def _collect_tiff(page: Page, found: Collected) -> None:
         found.warnings.append("Photoshop's resources were left out, but for IPTC")
     if lost := exif.left_out_tags(page):
         found.warnings.append(f"TIFF tags were left out: {', '.join(map(str, lost))}")
+
+
+def _of_inverted(page: Page, found: Collected, tags: exif.Exif | None) -> exif.Exif | None:
+    """Of a page whose 0 is white: libvips turns whole numbers over, and the result says that 0 is black."""
+    if page.number(tiff.SAMPLE_FORMAT, 1) != 1:
+        found.warnings.append("its 0 is white, and the result says that 0 is black; its numbers stay as they are")
+    elif found.missing is not None and tags is not None:
+        found.missing = 2 ** page.number(tiff.BITS, 8) - 1 - found.missing
+        text = f"{found.missing:g}".encode() + b"\0"
+        return replace(tags, main=tags.main | {GDAL_NO_DATA: tiff.Value(2, len(text), text)})
+    return tags
 
 
 def _turned(found: Collected, packet: bytes) -> bytes:

@@ -21,6 +21,7 @@ from safelight.picture.vips import from_vips, reason, supported
 
 MAX_MEGAPIXELS = 400.0
 """A file may declare any size in a few bytes; beyond this it is refused before memory is asked for."""
+DAMAGED = "is damaged in parts; look at the result"
 _RGB_LIKE = frozenset({"srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "multiband"})
 
 
@@ -103,7 +104,7 @@ def _read_page(source: Source, page: tuple[int, tiff.Page | None], max_megapixel
         return _decode(open_image(source, number, "warning"), source, tags, max_megapixels)
     except PictureError:
         picture = _decode(open_image(source, number), source, tags, max_megapixels)
-        return picture.with_(warnings=(*picture.warnings, "is damaged in parts; look at the result"))
+        return picture.with_(warnings=(*picture.warnings, DAMAGED))
 
 
 def _decode(image: pyvips.Image, source: Source, page: tiff.Page | None, max_megapixels: float) -> Picture:

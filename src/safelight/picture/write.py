@@ -30,6 +30,8 @@ EXTENSIONS = {"jpeg": "jpg", "png": "png", "tiff": "tif", "webp": "webp", "avif"
 """How the name of a new file ends, without the dot."""
 READABLE = frozenset({*SUFFIXES, ".jfif", ".jpe", ".mpo", ".heic", ".heif", ".hif", ".gif"})
 """What is picked up from folders; a file that is named is tried whatever its name."""
+NOT_READ = frozenset({".bmp", ".jp2", ".j2k", ".jxl", ".psd", ".tga", ".ico", ".ppm", ".pgm", ".pbm", ".exr", ".hdr"})
+"""How names of pictures end that are not read here."""
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
 _LITTLE_ROOM_BYTES = 65536

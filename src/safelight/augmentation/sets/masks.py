@@ -20,7 +20,7 @@ from safelight.augmentation.sets.base import (
     variant_name,
 )  # fmt: skip
 from safelight.errors import UsageError, shown
-from safelight.picture import READABLE, Picture, keeps_numbers, read, write
+from safelight.picture import NOT_READ, READABLE, Picture, keeps_numbers, read, write
 
 MASKS = "masks"
 
@@ -40,12 +40,16 @@ class MaskSet:
     @staticmethod
     def of(folder: Path) -> "MaskSet":
         """Raises UsageError for a picture without a mask, or a mask without a picture."""
-        files = [path for path in files_below(folder) if path.suffix.lower() in READABLE]
+        files = files_below(folder)
+        other_files = {path for path in files if path.suffix.lower() in NOT_READ}
+        files = [path for path in files if path.suffix.lower() in READABLE]
         pictures = [path for path in files if is_in(path, IMAGES)]
         masks = {path.with_suffix(""): path for path in files if is_in(path, MASKS)}
         pairs: dict[Path, tuple[str, str]] = {}
         for picture in pictures:
             place = beside_images(picture, MASKS).with_suffix("")
+            if any(place.with_suffix(suffix) in other_files for suffix in NOT_READ):
+                raise UsageError(f"{shown(folder / place)}: its mask is of a kind that is not read; convert it to PNG")
             if place not in masks or place in pairs:
                 what = "has no mask" if place not in masks else f"has a namesake, {pairs[place][0]}, with the same mask"
                 raise UsageError(f"{shown(folder / picture)}: {what}; add, rename or remove it")

@@ -24,7 +24,7 @@ from safelight.augmentation.sets.base import (
 from safelight.augmentation.sets.yolo_read import CONFIGS, check_config, count_classes, read_objects, with_own_path
 from safelight.augmentation.shapes import Shape
 from safelight.errors import UsageError, shown
-from safelight.picture import READABLE
+from safelight.picture import NOT_READ, READABLE
 from safelight.settings import read_text
 from safelight.work import write_whole
 
@@ -66,13 +66,18 @@ class YoloSet:
         if capitals:
             raise UsageError(f"{folder / capitals[0]}: label files end in .txt; rename {len(capitals)} of them")
         training = [p for p in pictures if is_augmented(p)]
+        others = [p for p in files if p.suffix.lower() in NOT_READ and is_in(p, IMAGES)]
         if not training:
-            raise UsageError(f"{folder}: has no pictures to train on; put some into {IMAGES}/ or {IMAGES}/train/")
+            kinds = f", but {len(others)} {others[0].suffix}; convert them to PNG" if others else "; put some there"
+            raise UsageError(f"{folder}: has no pictures that are read in {IMAGES}/ or {IMAGES}/train/{kinds}")
+        texts -= (of_others := {label_file(p) for p in others})
         remarks = [*_of_no_picture(folder, sorted(texts - labels), strict), *_odd(folder, training, classes, strict)]
         bare = [p for p in training if not (folder / label_file(p)).is_file()]
+        if others:
+            remarks.append(f"{len(others)} pictures of kinds that are not read ({shown(others[0])} first) stay out")
         if bare:
             remarks.append(f"{len(bare)} pictures have no label file ({shown(bare[0])} first): they have no objects")
-        own = {*training, *(label_file(p) for p in training), *(texts - labels)}
+        own = {*training, *(label_file(p) for p in training), *(texts - labels), *others, *of_others}
         rest = tuple(str(p) for p in files if p not in own)
         return YoloSet(folder, tuple(map(str, training)), rest, classes=classes, remarks=tuple(remarks))
 

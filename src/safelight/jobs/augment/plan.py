@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,9 @@ from safelight.augmentation.sets import Original
 from safelight.errors import PictureError, UsageError, shown
 from safelight.jobs.augment.prepare import Prepared
 from safelight.jobs.augment.replay import Replay, ReplayedVariant
-from safelight.picture import format_of
+from safelight.picture import read
+from safelight.picture.read import DAMAGED
+from safelight.runtime.machine import cores
 from safelight.work import MANIFEST
 
 
@@ -117,13 +120,17 @@ def _sources(prepared: Prepared, plan: Plan, output: str) -> list[str]:
 
 
 def _readable(originals: Sequence[Original]) -> tuple[list[Original], list[str]]:
-    """Those that are pictures by their first bytes, and what lies beside pictures; and why the others are none."""
-    kept, reasons = [], []
-    for original in originals:
-        try:
-            if original.role != "beside" and isinstance(original.content, Path):
-                format_of(original.content)
-            kept.append(original)
-        except PictureError as error:
-            reasons.append(str(error))
-    return kept, reasons
+    """Those that can be read as a whole, and what lies beside pictures; and why the others stay out."""
+    with ThreadPoolExecutor(cores()) as pool:
+        reasons = list(pool.map(_damage, originals))
+    kept = [original for original, reason in zip(originals, reasons, strict=True) if reason is None]
+    return kept, [reason for reason in reasons if reason is not None]
+
+
+def _damage(original: Original) -> str | None:
+    if original.role == "beside" or not isinstance(original.content, Path):
+        return None
+    try:
+        return f"{shown(original.content)}: {DAMAGED}" if DAMAGED in read(original.content).warnings else None
+    except PictureError as error:
+        return str(error)

@@ -5,9 +5,9 @@ from pathlib import Path
 from safelight.errors import PictureError, RefusedError, UsageError
 from safelight.jobs.batch.plan import Naming, Plan, make_plan
 from safelight.jobs.enhance.settings import EnhanceSettings
-from safelight.picture import EXTENSIONS, READABLE, SUFFIXES, format_of
+from safelight.picture import EXTENSIONS, NOT_READ, READABLE, SUFFIXES, format_of
 
-NO_FOLDERS = frozenset({*READABLE, ".bmp", ".jp2", ".jxl", ".psd"})
+NO_FOLDERS = READABLE | NOT_READ
 """An output that ends so is meant as a picture, not as a folder."""
 _STAND_INS = {
     ".heic": "avif",
