@@ -35,7 +35,7 @@ from safelight.bundle import CodecCard, find_bundle
 from safelight.evaluation.codec import SHOWN_BPP, at_rate, measure_codec, most_detailed
 from safelight.runtime.codec.curves import Encoder, by_codec, by_format
 from safelight.runtime.codec.encoding import Encoding
-from safelight.runtime.machine import processor
+from safelight.runtime.machine import kind_of_processor, processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "codec.json"
 GALLERY = ROOT / "benchmarks" / "results" / "vae_gallery.json"
@@ -76,7 +76,8 @@ def main() -> None:
         "digits": lambda: measure_digits(asked.data),
     }
     for part in asked.only:
-        results[part] = measures[part]()
+        found = measures[part]()
+        results[part] = results.get(part, {}) | {kind_of_processor(): found} if part == "speed" else found
         print(part, json.dumps({k: v for k, v in results[part].items() if not isinstance(v, dict | list)}), flush=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_page(results)

@@ -161,13 +161,15 @@ def _kind(title: str) -> str:
 def _resources(results: Results) -> list[str]:
     """Speed, memory and start-up, as far as they were measured."""
     lines: list[str] = []
-    if speed := results.get("Speed"):
-        rows = {
-            words: {"s": speed[f"{work}_s_per_mpx"], "ratio": speed.get(f"{work}_to_ffdnet", 1.0)}
-            for work, words in WORK.items()
-        }
+    if speeds := results.get("Speed"):
+        lines += SPEED.format(threads=next(iter(speeds.values()))["threads"]).splitlines()
         columns = {"s": "seconds per megapixel", "ratio": "divided by FFDNet's network"}
-        lines += [*SPEED.format(threads=speed["threads"]).splitlines(), "", *table("work", columns, rows, "g"), ""]
+        for kind, speed in speeds.items():
+            rows = {
+                words: {"s": speed[f"{work}_s_per_mpx"], "ratio": speed.get(f"{work}_to_ffdnet", 1.0)}
+                for work, words in WORK.items()
+            }
+            lines += ["", f"A processor {kind}:", "", *table("work", columns, rows, "g"), ""]
     if {"Memory", "Start-up"} <= results.keys():
         peak, start = results["Memory"]["peak_gb_48_mpx"], results["Start-up"]["help_s"]
         lines += ["## Memory and start", ""]
@@ -217,15 +219,17 @@ def quality_table(results: Results) -> str:
 
 def speed_table(results: Results) -> str:
     """Time and memory of the whole command."""
-    speed, memory = results["Speed"], results["Memory"]["peak_gb_48_mpx"]
-    machine = f"{results['measuring']['cpu']}, {speed['threads']} threads"
-    rows = [f"| a 12-megapixel JPEG on {machine} | seconds per megapixel |", "|---|---|"]
+    speeds, memory = results["Speed"], results["Memory"]["peak_gb_48_mpx"]
+    threads = next(iter(speeds.values()))["threads"]
+    kinds = "".join(f" {kind} |" for kind in speeds)
+    rows = [f"| seconds per megapixel, of a JPEG of 12, {results['measuring']['cpu']}, {threads} threads |{kinds}"]
+    rows.append("|---|" + "---|" * len(speeds))
     for name, key in (
         ("`safelight enhance`, int8", "ours_int8_call"),
         ("`safelight enhance`, float32", "ours_fp32_call"),
         ("FFDNet, network alone", "ffdnet_network"),
     ):
-        rows.append(f"| {name} | {speed[f'{key}_s_per_mpx']:.2f} |")
+        rows.append(f"| {name} |" + "".join(f" {speed[f'{key}_s_per_mpx']:.2f} |" for speed in speeds.values()))
     facts = [
         "The time of `safelight enhance` includes start, reading and writing.",
         "The default for a mean alone is int8, on processors with instructions for 8-bit dot products.",

@@ -33,7 +33,7 @@ from safelight.degrade import DegradeStep, draw, replay
 from safelight.metrics import mse, psnr_db
 from safelight.picture.vips import to_vips
 from safelight.runtime.graphs import open_graph
-from safelight.runtime.machine import cores, processor
+from safelight.runtime.machine import cores, kind_of_processor, processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "restore.json"
 RELIABILITY = ROOT / "docs" / "images" / "reliability.png"
@@ -115,8 +115,8 @@ def other_tables(judge: Judge, data: Path) -> Iterator[tuple[str, Table]]:
         yield f"{folder}, clean", table
 
 
-def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[str, float]]:
-    """The whole command on a 12-megapixel JPEG, and the networks alone, in turns with FFDNet's network."""
+def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[str, Any]]:
+    """By kind of processor: the command on a 12-megapixel JPEG, and the networks alone, in turns with FFDNet's network."""
     run_ffdnet = ffdnet_in_onnxruntime(peers)
     bundle = find_bundle("photo")
     expert = bundle.card.experts[0]  # all are of the same sizes
@@ -139,7 +139,9 @@ def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[s
     for name, some in times.items():
         if name.startswith("ours"):
             numbers[f"{name}_to_ffdnet"] = statistics.median(a / b for a, b in zip(some, theirs, strict=True))
-    return {"Speed": {name: round(number, 3) for name, number in numbers.items()} | {"threads": cores()}}
+    speeds = {name: round(number, 3) for name, number in numbers.items()} | {"threads": cores()}
+    known = json.loads(RESULTS.read_text()).get("Speed", {}) if RESULTS.exists() else {}
+    return {"Speed": known | {kind_of_processor(): speeds}}
 
 
 def network_seconds(graph: Any, side: int = 1024) -> float:

@@ -16,12 +16,14 @@ from rich.table import Table
 
 import safelight
 from safelight.degrade import Chain, DegradeStep, draw, replay
+from safelight.evaluation.codec import most_detailed
 from safelight.evaluation.compare_page import Compared, Numbers, compare_html
 from safelight.evaluation.uncertainty_view import glow
 from safelight.metrics import psnr_db
 
 HERE = Path(__file__).parent
 OUT = Path("demo")
+MEAN, SAMPLE = "restored (mean)", "one sample"
 WORDS = (
     "PSNR in dB. In 90 %: the share of pixel values that lie in their 90 % interval. High ISO means noise as a camera "
     "makes it: stronger in the shadows, and correlated between neighbours."
@@ -62,29 +64,40 @@ def make_bad(name: str, extension: str, chain: Chain) -> tuple[safelight.Picture
     return clean, safelight.read(path)
 
 
-def poster(halves: list[tuple[np.ndarray, np.ndarray]], path: Path) -> None:
-    """Two by two, the left half of each before and the right half after."""
-    panels = []
-    for before, after in halves:
-        before, after = (np.broadcast_to(v, (*v.shape[:2], 3)) for v in (before, after))
-        panel = np.concatenate([before[:, :288], after[:, 288:]], axis=1)
-        panel[:, 287:289] = 1
-        panels.append(panel)
-    whole = np.concatenate([np.concatenate(panels[k : k + 2], axis=1) for k in (0, 2)])
+def poster(pictures: list[Compared], path: Path) -> None:
+    """A row for each of the first two: before, restored, a sample, the uncertainty; each with a label. Needs Pillow."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font, side, bar = ImageFont.load_default(16), 256, 24
+    page = Image.new("RGB", (4 * (side + 6) - 6, 2 * (side + bar + 8) - 8), "white")
+    draw_on = ImageDraw.Draw(page)
+    for row, one in enumerate(pictures[:2]):
+        window = most_detailed(np.rint(255 * one.layers["original"]).astype(np.uint8))
+        panels = {
+            f"before: {one.what.partition(';')[0].replace('σ', 'sigma')}": one.before,
+            "restored: the mean": one.layers[MEAN],
+        }
+        panels |= {"one sample: its detail is a guess": one.layers[SAMPLE]}
+        panels |= {"uncertainty: bright is unsure": one.layers["uncertainty"]}
+        for column, (words, values) in enumerate(panels.items()):
+            seen = np.rint(255 * np.clip(values[window], 0, 1)).astype(np.uint8)
+            at = column * (side + 6), row * (side + bar + 8)
+            draw_on.text((at[0], at[1] + 2), words, "black", font)
+            page.paste(Image.fromarray(seen).resize((side, side), Image.Resampling.NEAREST), (at[0], at[1] + bar))
     path.parent.mkdir(parents=True, exist_ok=True)
-    safelight.write(safelight.Picture(np.rint(np.clip(whole, 0, 1) * 255).astype(np.uint8)), path, quality=88)
+    page.save(path, quality=90)
 
 
 def main() -> None:
     """Everything: bad pictures, restored ones, the table, the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--poster", type=Path, help="also write one picture of all four, half before, half after")
+    parser.add_argument("--poster", type=Path, help="also write one picture of two of them")
     ask = parser.parse_args()
     for folder in ("before", "after"):
         (OUT / folder).mkdir(parents=True, exist_ok=True)
     model = safelight.Restorer.load("photo")
     header = ["picture", "what happened", "before", "after", "gain", "in 90 %"]
-    pictures, rows, halves = [], [], []
+    pictures, rows = [], []
     for name, extension, what, chain in CASES:
         clean, bad = make_bad(name, extension, chain)
         out = model.enhance(bad, samples=1, seed=1)
@@ -94,15 +107,14 @@ def main() -> None:
         inside = np.mean((low_high[0] <= truth) & (truth <= low_high[1]))
         cells = (f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", f"{inside:.0%}")
         rows.append([name, what, *cells])
-        halves.append((bad.as_float(), out.mean.as_float()))
-        layers = {"restored (mean)": out.mean.as_float(), "one sample": out.samples[0].as_float()}
+        layers = {MEAN: out.mean.as_float(), SAMPLE: out.samples[0].as_float()}
         layers |= {"uncertainty": glow(out.std), "original": truth}
         words = f"{what}; PSNR {before:.1f} → {after:.1f} dB ({after - before:+.1f})"
         pictures.append(Compared(name.replace("_", " "), words, bad.as_float(), layers))
     page = compare_html("Safelight: before and after", pictures, Numbers(WORDS, header, rows))
     (OUT / "compare.html").write_text(page, encoding="utf-8")
     if ask.poster:
-        poster(halves, ask.poster)
+        poster(pictures, ask.poster)
     table = Table(*header, box=None)
     for row in rows:
         table.add_row(*row)

@@ -32,6 +32,17 @@ def multiplies_bfloat16_fast() -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_cpuinfo().split())
 
 
+def kind_of_processor() -> str:
+    """In words, what it is good at: processors of one name differ."""
+    fast = {"8 bits": multiplies_int8_fast(), "bfloat16": multiplies_bfloat16_fast()}
+    good_at = [name for name, is_fast in fast.items() if is_fast]
+    return (
+        f"with instructions for products of {' and '.join(good_at)}"
+        if good_at
+        else "without instructions for products of 8 bits"
+    )
+
+
 @cache
 def _cpuinfo() -> str:
     """Linux's description of the processors; empty elsewhere."""
