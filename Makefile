@@ -5,7 +5,7 @@ CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
-.PHONY: help demo docs test quick lint types unit core learning hostile clean
+.PHONY: help demo docs test quick lint types unit core learning hostile interrupted clean
 .DEFAULT_GOAL := help
 
 help: ## Print this list
@@ -17,7 +17,7 @@ demo: $(VENV)/core ## Set up without torch, restore the sample pictures, open de
 docs: $(VENV)/docs ## Build the documentation site without torch, open site/index.html afterwards
 	$(BIN)/python -m tools.make_site
 
-unit core learning hostile: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
+unit core learning hostile interrupted: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
 
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
 	@time $(MAKE) --no-print-directory lint types core unit
@@ -46,6 +46,9 @@ learning: $(VENV)/dev ## The fast tests of all that needs torch
 
 hostile: $(VENV)/dev ## 2,900 bundles, manifests, recipes, sets and pictures that mean harm; some minutes
 	$(BIN)/python -m tests.hostile
+
+interrupted: $(VENV)/dev ## Commands that are killed at 60 random moments, and run again; some minutes
+	$(BIN)/python -m tests.interrupted
 
 clean: ## Remove what these commands made; trained runs stay
 	rm -rf $(VENV) demo site build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

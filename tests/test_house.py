@@ -162,7 +162,7 @@ def test_everything_exported_is_there():
 
 
 def test_tests_stand_where_their_modules_do():
-    whole = {ROOT / "tests", ROOT / "tests" / "hostile"}  # of all commands
+    whole = {ROOT / "tests", ROOT / "tests" / "hostile", ROOT / "tests" / "interrupted"}  # of all commands
     folders = {path.parent for path in (ROOT / "tests").rglob("*.py")} - whole
     lost = [str(f.relative_to(ROOT)) for f in folders if not (PACKAGE / f.relative_to(ROOT / "tests")).is_dir()]
     assert not lost, f"{len(lost)} folders of tests have no folder of this name in src/safelight: {lost}"

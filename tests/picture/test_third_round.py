@@ -96,8 +96,13 @@ def test_densities_turn_with_the_picture(tmp_path, pixels, orientation):
     block = Image.Exif()
     block[274] = orientation
     Image.fromarray(pixels).save(tmp_path / "c.jpg", dpi=(100, 200), exif=block)
+    block[282], block[283], block[296] = 100.0, 200.0, 2
+    Image.fromarray(pixels).save(tmp_path / "d.webp", exif=block)
     expected = (200, 100) if orientation == 6 else (100, 200)
-    assert read(tmp_path / "a.tif").metadata.dpi == expected == read(tmp_path / "c.jpg").metadata.dpi
+    for name in ("a.tif", "c.jpg", "d.webp"):
+        assert read(tmp_path / name).metadata.dpi == expected
+    write(read(tmp_path / "d.webp"), tmp_path / "e.webp")
+    assert read(tmp_path / "e.webp").metadata.dpi == expected
     main = exif.parse(read(tmp_path / "b.tif").metadata.exif).main
     x, y = (struct.unpack("<II", main[tag].data)[0] / struct.unpack("<II", main[tag].data)[1] for tag in (282, 283))
     assert (x, y) == ((30, 15) if orientation == 6 else (15, 30))

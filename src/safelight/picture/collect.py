@@ -64,27 +64,15 @@ def collect(image: pyvips.Image, source: Source, container: str, page: Page | No
     tags = _exif(source, found, page, block)
     if image.get_typeof("orientation"):
         found.orientation = int(image.get("orientation"))
+    if image.get_typeof(LEFT_OUT):
+        found.warnings.append(str(image.get(LEFT_OUT)))
+    dpi = exif.Exif(page.ifd).dpi() if page else _density(source, container, found) or (tags.dpi() if tags else None)
+    if page is not None:
+        tags = _collect_tiff(page, found, tags)
     if tags is not None:
         if found.orientation != 1 and exif.PLACE_ON_EARTH & tags.main.keys():
             found.warnings.append("its place on Earth (GeoTIFF) was left out, since the picture was turned")
         tags = tags.turned(found.orientation)
-    if image.get_typeof(LEFT_OUT):
-        found.warnings.append(str(image.get(LEFT_OUT)))
-    dpi = tags.dpi() if tags else None
-    if container in ("jpeg", "png"):
-        with stream_of(source) as file:
-            density = containers.density(file, container)
-        dpi = (density and density.dpi) or dpi
-        if density and density.is_shape:
-            found.warnings.append(
-                f"its pixels are not square ({density.x:g}:{density.y:g}); the result does not say so"
-            )
-    if page is not None:
-        dpi = exif.Exif(page.ifd).dpi()
-        _collect_tiff(page, found)
-        found.missing = _missing(page)
-        if page.number(tiff.PHOTOMETRIC, 1) == WHITE_IS_ZERO:
-            tags = _of_inverted(page, found, tags)
     kept = found.metadata
     found.metadata = replace(
         kept,
@@ -122,14 +110,28 @@ def _collect_jpeg(source: Source, found: Collected) -> None:
     found.metadata = replace(found.metadata, xmp=packet, texts=texts)
 
 
-def _collect_tiff(page: Page, found: Collected) -> None:
-    """IPTC, bare or among Photoshop's resources, and which tags are left out."""
+def _density(source: Source, container: str, found: Collected) -> tuple[float, float] | None:
+    """What a JPEG or a PNG tells beside its EXIF, in dots per inch; pixels that are not square get a warning."""
+    if container not in ("jpeg", "png"):
+        return None
+    with stream_of(source) as file:
+        density = containers.density(file, container)
+    if density and density.is_shape:
+        shape = f"{density.x:g}:{density.y:g}"
+        found.warnings.append(f"its pixels are not square ({shape}); the result does not say so")
+    return density and density.dpi
+
+
+def _collect_tiff(page: Page, found: Collected, tags: exif.Exif | None) -> exif.Exif | None:
+    """IPTC, bare or among Photoshop's resources, which tags are left out, and what is missing; returns the EXIF."""
     bare, resources = page.ifd.get(tiff.IPTC), page.ifd.get(tiff.PHOTOSHOP)
     found.metadata = replace(found.metadata, iptc=bare.data if bare else resources and resources.data)
     if resources:
         found.warnings.append("Photoshop's resources were left out, but for IPTC")
     if lost := exif.left_out_tags(page):
         found.warnings.append(f"TIFF tags were left out: {', '.join(map(str, lost))}")
+    found.missing = _missing(page)
+    return _of_inverted(page, found, tags) if page.number(tiff.PHOTOMETRIC, 1) == WHITE_IS_ZERO else tags
 
 
 def _of_inverted(page: Page, found: Collected, tags: exif.Exif | None) -> exif.Exif | None:

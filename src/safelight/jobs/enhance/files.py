@@ -52,7 +52,7 @@ class Steps:
         return [read(task.source, self.settings.max_megapixels)]
 
     def work(self, task: FileTask, pictures: Sequence[Picture], on_share: Callable[[float], None]) -> list[Page]:
-        """All pages by the model. `on_share` is called with the share that is done, 0 to 1."""
+        """All pages by the model. `on_share` is called with the share that is done, 0 to 1. Raises PictureError."""
         pages: list[Page] = []
 
         def on_tile(now: Progress) -> None:
