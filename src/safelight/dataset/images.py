@@ -53,6 +53,11 @@ class ImageSet:
     other_files: dict[str, int] = field(default_factory=dict)
     """Suffix → files beside them that are no pictures, or none of a kind that can be read."""
 
+    @property
+    def others_in_words(self) -> str:
+        """How many files beside the pictures there are of each kind; empty if there are none."""
+        return ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.other_files.items())
+
     def __len__(self) -> int:
         return len(self.items)
 

@@ -40,8 +40,8 @@ class ClassSet:
         strange = [label for label in images.classes if not _is_a_folder(label)]
         if folder is None and not listed and strange:
             raise UsageError(f"{source}: class '{shown(strange[0])}' cannot be a folder; rename it, or use a list")
-        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in images.other_files.items())
-        remarks = [f"{shown(source)}: {kinds}: files that are not read stay out"] if kinds else []
+        others = images.others_in_words
+        remarks = [f"{shown(source)}: {others}: files that are not read stay out"] if others else []
         return ClassSet(images, folder, listed, tuple(remarks))
 
     @cached_property

@@ -47,9 +47,8 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
     table = pictures.train.table
     unreadable = [k for k, identity in enumerate(table.identities) if identity == UNREADABLE]
     _tell_names(job, [images.items[k].name for k in unreadable], "left out")
-    if images.other_files:
-        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in images.other_files.items())
-        job.tell(f"not looked at: {kinds}")
+    if others := images.others_in_words:
+        job.tell(f"not looked at: {others}")
     _tell_sizes(job, run, pictures, vae)
     task = ImageTask(recipe, model, pictures)
     done = run_stages(task, run, job)
