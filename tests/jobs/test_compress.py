@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from safelight.jobs.compress.compress import compress
 from safelight.jobs.compress.decompress import decompress
 from safelight.jobs.compress.settings import CompressSettings, DecompressSettings
 from safelight.picture import Metadata, Picture, read, write
-from tests.support import ROOT, XMP, run_cli
+from tests.support import ROOT, XMP, needs_exiftool, run_cli, tags_by_exiftool
 
 SAMPLE = ROOT / "examples" / "samples" / "roman_colosseum.webp"
 
@@ -52,6 +53,28 @@ def test_a_file_there_and_back(packed, photo, tmp_path):
     assert after.metadata.dpi == before.metadata.dpi and b"dc:source" in after.metadata.xmp
     error = np.mean((after.pixels.astype(float) - before.pixels) ** 2)
     assert outcome.psnr_db == pytest.approx(10 * np.log10(255**2 / error), abs=0.01)
+
+
+@needs_exiftool
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "avif"])
+def test_exiftool_finds_all_tags_again(packed, tmp_path, suffix):
+    Image.fromarray(read(SAMPLE).pixels[:64, :64]).save(tmp_path / "a.jpg")
+    said = {
+        "Artist": "A. Person",
+        "Make": "M",
+        "ISO": "400",
+        "XMP:Title": "Boat",
+        "GPSLatitude": "10",
+        "LensModel": "L",
+    }
+    options = [f"-{key}={value}" for key, value in said.items()]
+    subprocess.run(["exiftool", "-q", "-overwrite_original", *options, str(tmp_path / "a.jpg")], check=True)
+    compressed(packed, tmp_path / "a.jpg", tmp_path / "a.latent")
+    back = tmp_path / f"b.{suffix}"
+    decompress(packed(DecompressSettings, tmp_path / "a.latent", output=back))
+    before, after = tags_by_exiftool(tmp_path / "a.jpg"), tags_by_exiftool(back)
+    names = {name.removeprefix("XMP:") for name in said}
+    assert {name: after.get(name) for name in names} == {name: before[name] for name in names}
 
 
 def test_a_folder_is_mirrored_skipped_and_gone_on_with(packed, photo, tmp_path):

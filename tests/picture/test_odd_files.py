@@ -213,7 +213,7 @@ def test_another_gamma_is_told(tmp_path, pixels, chunks, told):
 
 @pytest.mark.slow
 @needs_exiftool
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "avif"])
 def test_exiftool_finds_all_tags_again(tmp_path, pixels, suffix):
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(pixels).save(path)
