@@ -13,6 +13,7 @@ from safelight.augmentation.sets import open_augmentable
 from safelight.augmentation.sets.coco_read import RunLengths
 from safelight.dataset import open_set
 from safelight.errors import UsageError
+from safelight.picture import Picture, write
 from safelight.settings import read_toml
 from tests.augmentation.augment_support import augment, made
 from tests.augmentation.odd_support import RECIPE, annotation, coco, objects_of, picture
@@ -226,3 +227,57 @@ def test_damaged_pictures_stay_out_of_the_new_set(tmp_path, rng, suffix):
     done = augment(tmp_path / "set", "-o", "out", "--recipe", "r.toml", "--copies", 1, home=tmp_path)
     assert done.returncode == 1 and f"cut{suffix}" in done.stderr
     assert not (tmp_path / "out/a" / f"cut{suffix}").exists() and (tmp_path / "out/a" / f"whole{suffix}").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["LABELS.CSV", "labels.tsv", "meta/labels.csv", "JPEGImages/_annotations.csv", "Annotations/1.xml", "1.XML"]
+)
+def test_labels_in_other_places_would_be_lost(tmp_path, rng, name):
+    for number in range(3):
+        picture(rng, tmp_path / "set/JPEGImages" / f"{number}.png")
+    (tmp_path / "set" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "set" / name).write_text("<annotation/>")
+    with pytest.raises(UsageError, match="labels in it would be lost"):
+        open_augmentable(tmp_path / "set")
+
+
+def test_labelme_beside_pictures_of_classes(tmp_path, rng):
+    for name in ("a/1", "a/2", "b/3"):
+        picture(rng, tmp_path / "set" / f"{name}.png")
+    (tmp_path / "set/a/1.json").write_text("{}")
+    with pytest.raises(UsageError, match="labels in it would be lost"):
+        open_augmentable(tmp_path / "set")
+
+
+def test_coco_among_many_other_files(tmp_path, rng):
+    picture(rng, tmp_path / "set/images/a.png")
+    for number in range(80):
+        (tmp_path / "set" / f"{number}.json").write_text("{}")
+    coco(tmp_path / "set/z/l.json", [annotation(1)], names=("../images/a.png",), ids=(1,))
+    assert len(open_augmentable(tmp_path / "set").names) == 1
+
+
+@pytest.mark.parametrize("damaged", ["images/1.png", "masks/1.png"])
+def test_a_damaged_picture_stays_out_with_its_mask(tmp_path, rng, damaged):
+    for number in range(3):
+        picture(rng, tmp_path / "set/images" / f"{number}.png")
+        mask = rng.integers(0, 3, (48, 64, 1), dtype=np.uint8)
+        (tmp_path / "set/masks").mkdir(exist_ok=True)
+        write(Picture(mask), tmp_path / "set/masks" / f"{number}.png")
+    cut = tmp_path / "set" / damaged
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    (tmp_path / "r.toml").write_text(RECIPE)
+    augment(tmp_path / "set", "-o", "out", "--recipe", "r.toml", "--copies", 1, home=tmp_path)
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.png")}
+    assert found == {f"{kind}/{k}{v}.png" for kind in ("images", "masks") for k in (0, 2) for v in ("", ".v1")}
+    assert len(open_augmentable(tmp_path / "out").names) == 4
+
+
+def test_masks_of_pictures_that_are_not_read(tmp_path, rng):
+    picture(rng, tmp_path / "set/images/a.png")
+    for name in ("a", "b"):
+        (tmp_path / "set/masks").mkdir(exist_ok=True)
+        write(Picture(rng.integers(0, 3, (48, 64, 1), dtype=np.uint8)), tmp_path / f"set/masks/{name}.png")
+    (tmp_path / "set/images/b.bmp").write_bytes(b"BM")
+    with pytest.raises(UsageError, match=r"b\.png: its picture is of a kind that is not read"):
+        open_augmentable(tmp_path / "set")

@@ -234,3 +234,55 @@ def test_pictures_whose_zero_is_white(tmp_path, rng, dtype):
     else:
         assert (found == np.iinfo(dtype).max - values).all() and not picture.warnings
     assert missing == picture.missing and ((found == missing) == (values == 0)).all()
+
+
+def test_a_scale_that_is_asked_for_is_that_of_the_file(tmp_path):
+    values = np.linspace(-80, -20, 64 * 64, dtype=np.float32).reshape(64, 64)
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    ask = ("--model", BUNDLES / "restore", "--strength", 0, "--depth", 16, "--scale=-90:0")
+    done = run_cli("enhance", "a.tif", "-o", "b.tif", *ask, cwd=tmp_path)
+    assert done.returncode == 0 and "values from -90 to 0 became black to white" in done.stderr
+    assert np.abs(tifffile.imread(tmp_path / "b.tif") - (values + 90) / 90 * 65535).max() < 2
+
+
+@pytest.mark.parametrize(("background", "hot"), [(1000, 50_000), (31_000, 60_000), (300, 60_000)])
+def test_hot_pixels_on_a_flat_picture(tmp_path, rng, background, hot):
+    values = np.full((150, 200), background, np.uint16)
+    where = np.zeros(values.shape, bool)
+    where[::2, ::2] = rng.random((75, 100)) < 0.012
+    values[where] = hot
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    done = run_cli("enhance", "a.tif", "-o", "b.tif", "--model", BUNDLES / "restore", cwd=tmp_path)
+    found = tifffile.imread(tmp_path / "b.tif").astype(int)
+    assert done.returncode == 0 and (found[where] == hot).all() and np.abs(found[~where] - background).max() <= 1
+
+
+def test_mild_hot_pixels(scene, rng):
+    counts = np.rint(100 + 1000 * scene).astype(np.uint16)
+    hot = np.zeros(counts.shape, bool)
+    hot[::2, ::2] = rng.random((128, 160)) < 0.012
+    damaged = np.where(hot, 2500, counts).astype(np.uint16)
+    assert measure_scale(Picture(damaged[..., None])).scale.high < 1200
+
+
+@pytest.mark.parametrize("value", [2e-5, 0.0, -7.0, 3e30])
+def test_flat_floats_stay_flat(tmp_path, value):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((64, 64), value, np.float32))
+    done = run_cli("enhance", "a.tif", "-o", "b.tif", "--model", BUNDLES / "restore", cwd=tmp_path)
+    assert done.returncode == 0 and "Warning" not in done.stderr, done.stderr
+    assert np.abs(tifffile.imread(tmp_path / "b.tif") - np.float32(value)).max() <= 1e-2 * abs(value) + 1e-11
+
+
+@pytest.mark.parametrize("spread", [0.4, 1, 4])
+def test_dark_frames_are_restored(tmp_path, rng, spread):
+    tifffile.imwrite(tmp_path / "a.tif", np.rint(1000 + rng.normal(0, spread, (150, 200))).astype(np.uint16))
+    done = run_cli("enhance", "a.tif", "-o", "b.tif", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert np.abs(tifffile.imread(tmp_path / "b.tif").astype(int) - 1000).max() <= 6 * spread
+
+
+def test_positions_in_texts_of_a_png(tmp_path, pixels):
+    texts = ((b"tEXt", b"exif:GPSLatitude\x0047"), (b"tEXt", b"Title\0Boat"))
+    picture = read(png_of(pixels, tmp_path / "a.png", *texts))
+    write(picture, tmp_path / "b.png", metadata="strip-gps")
+    assert read(tmp_path / "b.png").metadata.texts == (("Title", "Boat"),)

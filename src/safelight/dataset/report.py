@@ -50,7 +50,10 @@ class InspectReport:
         rare = [label for label, count in self.classes.items() if count == 1]
         lines = [
             (len(self.classes) == 1, "all pictures are of one class: nothing can be learned about classes"),
-            ([*self.classes] == ["images"], "is it COCO, YOLO or masks? Their labels are not looked at here"),
+            (
+                {name.lower() for name in self.classes} <= {"images", "masks", "labels"},
+                "is it COCO, YOLO or masks? Their labels are not looked at here",
+            ),
             (rare, f"classes of a single picture, which cannot be split: {', '.join(rare[:5])}"),
             (self.contradictions, f"groups of the same picture under several labels: {len(self.contradictions)}"),
             (

@@ -6,8 +6,8 @@ in 16, a camera's counts above an offset, heights, decibels. Of pictures of 16 b
     low, high      the 0.1st and the 99.9th percentile of all values that are finite, not marked as missing, and not
                    one value, such as -9999, that is repeated far from all others
     16 bits        the own scale low..high if high is below a quarter of the range, or if high - low is below an eighth
-                   of it; else the full scale. Hot pixels are left out: bright ones that have no bright neighbour, if
-                   almost all bright ones are such
+                   of it; else the full scale. Hot pixels are left out: those as far above the 99th percentile as that
+                   is above low, if they are few and almost none has such a neighbour
     float          the full scale 0..1 if the picture looks like a photograph, else the own scale. In a photograph,
                    means of 8x8 pixels are mostly above -0.05, some are 0.25 or more (noise alone goes beyond), and at
                    most one value in a hundred is above 1.5
@@ -33,6 +33,8 @@ NARROW = 0.125
 """A range of values below this share of the whole one is not that of a photograph."""
 HOT_SHARE, MOST_HOT = 0.9, 0.01
 """Of the bright pixels those that stand alone, from which on they are hot pixels; and of all pixels, at most."""
+FLAT_SHARE, SMALLEST_WIDTH = 1e-3, 1e-12
+"""The width of a scale around one flat float, in shares of it; and at least."""
 BELOW_BLACK = -0.05
 BLOCK_PX = 8
 FAR = 2.0
@@ -78,9 +80,9 @@ def measure_scale(picture: Picture, choice: ScaleChoice = "auto") -> Measured:
     if picture.bits == 32 and typical <= OVERSHOOT and _is_photographic(picture.pixels, missing):
         return Measured(full, missing)
     if high <= low:  # one flat value
-        return Measured(Scale(low, low + 1.0), missing)
+        high = low + (1.0 if picture.bits < 32 else max(FLAT_SHARE * abs(low), SMALLEST_WIDTH))
     scale = Scale(low, high)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         far = (picture.pixels < low - FAR * scale.width) | (picture.pixels > high + FAR * scale.width)
     holes = far if missing is None else far | missing
     return Measured(scale, holes if holes.any() else None)
@@ -141,7 +143,8 @@ def _without_marks(values: NDArray[np.generic]) -> NDArray[np.float64]:
 
 def _without_hot(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """(H, W, C) of integers, or the values without hot pixels."""
-    bright = pixels.astype(np.int32) >= DARK * 65535
+    low, typical = np.percentile(_some(pixels), PERCENTILES[:2])
+    bright = pixels > 2 * typical - low
     if not 0 < bright.mean() <= MOST_HOT:
         return pixels
     around = np.pad(bright, ((1, 1), (1, 1), (0, 0)))

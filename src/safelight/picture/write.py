@@ -12,7 +12,7 @@ import pyvips
 from safelight.errors import OutputError
 from safelight.picture import avif, containers, exif, iptc, tiff, xmp
 from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
-from safelight.picture.scale import Scale, measure_scale
+from safelight.picture.scale import Scale, ScaleChoice, measure_scale
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
 
@@ -61,14 +61,14 @@ def write(
     metadata: Keep = "keep",
     quality: int = 95,
     depth: int | None = None,
-    own_scale: bool = True,
+    scale: ScaleChoice = "auto",
     provenance: dict[str, str] | None = None,
     source: str = xmp.ENHANCED,
 ) -> list[str]:
     """Write one picture, or several of one size as the pages of a TIFF. Returns warnings.
 
     The depth in bits is the picture's, or `depth`, or the nearest that the container holds. For fewer bits, black
-    and white are those of the picture's own scale if `own_scale` is true. `provenance` adds facts to
+    and white are those of `scale` (`picture.scale`). `provenance` adds facts to
     the XMP, and `source` as IPTC's DigitalSourceType.
     Raises OutputError, and leaves whatever was at `path` before as it was.
     """
@@ -76,7 +76,7 @@ def write(
     pages = [pictures] if isinstance(pictures, Picture) else list(pictures)
     container = container or container_of(path)
     _check_pages(pages, path, container)
-    first, warnings = _fitted(pages[0], container, metadata, depth=depth, own_scale=own_scale)
+    first, warnings = _fitted(pages[0], container, metadata, depth=depth, scale=scale)
     if provenance is not None:
         packet = xmp.with_provenance(first.metadata.xmp, provenance, source)
         if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
@@ -85,7 +85,7 @@ def write(
         warnings.append(
             f"profile, density, EXIF, XMP and IPTC are those of the first page; others have their own: pages {others}"
         )
-    pages = [first, *(_fitted(page, container, "strip", depth=depth, own_scale=own_scale)[0] for page in pages[1:])]
+    pages = [first, *(_fitted(page, container, "strip", depth=depth, scale=scale)[0] for page in pages[1:])]
     try:
         with replacing(path) as part:
             try:
@@ -129,14 +129,14 @@ def _pages_of_their_own(pages: Sequence[Picture]) -> str:
 
 
 def _fitted(
-    picture: Picture, container: str, metadata: Keep, depth: int | None, own_scale: bool
+    picture: Picture, container: str, metadata: Keep, depth: int | None, scale: ScaleChoice
 ) -> tuple[Picture, list[str]]:
     """The picture as the container can hold it, and a warning for each thing that it cannot."""
     wanted, depths = depth or picture.bits, DEPTHS[container]
     bits = min((b for b in depths if b >= wanted), default=max(depths))
     warnings = [f"{wanted} bits were reduced to {bits}, the most that {container} holds here"] if bits < wanted else []
-    if bits < picture.bits and (own_scale or picture.bits == 32):
-        picture, more = _in_range(picture, f"{bits} bits")
+    if bits < picture.bits:
+        picture, more = _in_range(picture, f"{bits} bits", scale)
         warnings += more
     picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":
@@ -149,7 +149,7 @@ def _fitted(
     return picture.with_(metadata=kept), warnings + more
 
 
-def _in_range(picture: Picture, target: str) -> tuple[Picture, list[str]]:
+def _in_range(picture: Picture, target: str, choice: ScaleChoice) -> tuple[Picture, list[str]]:
     """For fewer bits: black and white as they are, or those of the picture's own scale, which uses few of its numbers.
 
     The values are floats then, if the scale is not the full one.
@@ -159,7 +159,7 @@ def _in_range(picture: Picture, target: str) -> tuple[Picture, list[str]]:
     if not is_finite.all():
         told.append(f"{np.count_nonzero(~is_finite)} values are not finite and became black, in {target}")
     full = Scale(0.0, picture.full_scale)
-    scale = measure_scale(picture).scale if is_finite.any() else full
+    scale = measure_scale(picture, choice).scale if is_finite.any() else full
     if scale != full:
         told.append(f"values from {scale.low:g} to {scale.high:g} became black to white, for {target}")
         values = np.clip((values.astype(np.float32) - np.float32(scale.low)) / np.float32(scale.width), 0, 1)
@@ -180,7 +180,9 @@ def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:
     if keep == "strip":
         return replace(blocks, exif=None, xmp=None, iptc=None, texts=())
     if keep == "strip-gps":
-        return replace(blocks, exif=_without_gps(blocks.exif), xmp=blocks.xmp and xmp.without_gps(blocks.xmp))
+        texts = tuple((key, text) for key, text in blocks.texts if "gps" not in key.lower())
+        packet = blocks.xmp and xmp.without_gps(blocks.xmp)
+        return replace(blocks, exif=_without_gps(blocks.exif), xmp=packet, texts=texts)
     return blocks
 
 

@@ -33,6 +33,8 @@ class Original:
     source: str | None = None
     """Name of the picture in the set, if it is augmented."""
     label: str | None = None
+    of: str | None = None
+    """Of what lies beside a picture: that picture's output. Neither goes along without the other."""
 
 
 class SetPicture(NamedTuple):

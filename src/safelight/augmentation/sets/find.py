@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from safelight.augmentation.sets.base import IMAGES, AugmentableSet
+from safelight.augmentation.sets.base import IMAGES, AugmentableSet, files_below
 from safelight.augmentation.sets.classes import ClassSet
 from safelight.augmentation.sets.coco import CocoSet
 from safelight.augmentation.sets.masks import MASKS, MaskSet
@@ -10,18 +10,20 @@ from safelight.augmentation.sets.yolo import LABELS, YoloSet
 from safelight.dataset import ImageSet, open_set
 from safelight.errors import UsageError, shown
 
-BESIDE = (".xml", ".txt")
-"""Files that lie beside pictures and say what is in them, as Pascal VOC and Darknet write them."""
+BESIDE, BY_NAME, TABLES = (".txt",), (".xml", ".json"), (".csv", ".tsv", ".jsonl", ".json")
+"""Ends of files that say what is in pictures: beside a picture (Darknet), by its name anywhere (Pascal VOC, LabelMe),
+or in all pictures.
+"""
 _PART_BYTES, _LONGEST_KEY, _MOST_JSON = 1 << 24, 16, 50
 LISTS = (".npz", ".csv", ".jsonl")
 """Ends of the files that `dataset.open_set` reads."""
 
 
 def _coco_files(folder: Path) -> list[Path]:
-    """Files in a folder, or at most two folders below, that name pictures as COCO does."""
-    patterns = ("*.json", "*/*.json", "*/*/*.json")
-    paths = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
-    return [path for path in paths[:_MOST_JSON] if _names_pictures(path)]
+    """Files below a folder that name pictures as COCO does: large ones, where there are many."""
+    paths = [folder / path for path in files_below(folder) if path.suffix.lower() == ".json"]
+    by_size = sorted(paths, key=lambda path: (-path.stat().st_size, path))
+    return sorted(path for path in by_size[:_MOST_JSON] if _names_pictures(path))
 
 
 def _names_pictures(path: Path) -> bool:
@@ -37,17 +39,18 @@ def _names_pictures(path: Path) -> bool:
 
 def _labels_beside(path: Path, images: ImageSet) -> list[Path]:
     """Files that say what is in the pictures of a folder, and that no reader here would look at."""
-    stems = {str(Path(item.name).with_suffix("")) for item in images.items}
-    beside = [
-        file
-        for suffix in BESIDE
-        if images.other_files.get(suffix)
-        for file in sorted(path.rglob(f"*{suffix}"))
-        if str(file.relative_to(path).with_suffix("")) in stems
-    ]
+    if not images.other_files.keys() & {*BESIDE, *BY_NAME, *TABLES}:
+        return []
+    stems = {Path(item.name).with_suffix("") for item in images.items}
+    names = {stem.name for stem in stems}
     is_one_folder = len(images.classes) == 1
-    lists = [file for end in (*LISTS[1:], ".json") for file in path.glob(f"*{end}")] if is_one_folder else []
-    return [*beside, *sorted(lists)]
+    return [
+        path / file
+        for file in files_below(path)
+        if (file.suffix.lower() in BESIDE and file.with_suffix("") in stems)
+        or (file.suffix.lower() in BY_NAME and file.stem in names)
+        or (file.suffix.lower() in TABLES and is_one_folder)
+    ]
 
 
 def open_augmentable(path: Path, soft_labels: bool = False, strict: bool = False) -> AugmentableSet:

@@ -55,6 +55,10 @@ class MaskSet:
                 raise UsageError(f"{shown(folder / picture)}: {what}; add, rename or remove it")
             pairs[place] = (str(picture), str(masks[place]))
         alone = sorted(masks.keys() - pairs.keys())
+        if alone and {path.stem for path in other_files} & {alone[0].name}:
+            raise UsageError(
+                f"{shown(folder / masks[alone[0]])}: its picture is of a kind that is not read; convert it"
+            )
         if alone:
             raise UsageError(f"{shown(folder / masks[alone[0]])}: has no picture; add or remove it")
         own = [pair for pair in pairs.values() if is_augmented(Path(pair[0]))]
@@ -95,13 +99,13 @@ class MaskSet:
     def originals(self) -> Sequence[Original]:
         files = []
         for name, mask in self.pairs:
-            files += [Original(name, self.folder / name, "training", name), self._beside(mask)]
+            files += [Original(name, self.folder / name, "training", name), self._beside(mask, name)]
         for name, mask in self.other_pairs:
-            files += [Original(name, self.folder / name, "other part"), self._beside(mask)]
+            files += [Original(name, self.folder / name, "other part"), self._beside(mask, name)]
         return files
 
-    def _beside(self, mask: str) -> Original:
-        return Original(mask, self.folder / mask, "beside")
+    def _beside(self, mask: str, picture: str) -> Original:
+        return Original(mask, self.folder / mask, "beside", of=picture)
 
     def write_beside(self, folder: Path, number: int, output: str, sample: Sample) -> list[Path]:
         """The variant's mask."""

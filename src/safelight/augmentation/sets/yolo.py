@@ -101,10 +101,14 @@ class YoloSet:
 
     def originals(self) -> Sequence[Original]:
         pictures = [Original(name, self.folder / name, "training", name) for name in self.pictures]
-        labels = [str(label_file(Path(name))) for name in self.pictures]
+        labels = {str(label_file(Path(name))): name for name in self.pictures}
         return [
             *pictures,
-            *(Original(name, self.folder / name, "beside") for name in labels if (self.folder / name).is_file()),
+            *(
+                Original(name, self.folder / name, "beside", of=picture)
+                for name, picture in labels.items()
+                if (self.folder / name).is_file()
+            ),
             *(Original(name, self.folder / name, _role(Path(name))) for name in self.rest if not _is_config(name)),
         ]
 

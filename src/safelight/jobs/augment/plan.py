@@ -10,7 +10,7 @@ from safelight.augmentation.sets import Original
 from safelight.errors import PictureError, UsageError, shown
 from safelight.jobs.augment.prepare import Prepared
 from safelight.jobs.augment.replay import Replay, ReplayedVariant
-from safelight.picture import read
+from safelight.picture import READABLE, read
 from safelight.picture.read import DAMAGED
 from safelight.runtime.machine import cores
 from safelight.work import MANIFEST
@@ -120,17 +120,21 @@ def _sources(prepared: Prepared, plan: Plan, output: str) -> list[str]:
 
 
 def _readable(originals: Sequence[Original]) -> tuple[list[Original], list[str]]:
-    """Those that can be read as a whole, and what lies beside pictures; and why the others stay out."""
+    """Those that can be read as a whole, and what lies beside them; and why the others stay out."""
     with ThreadPoolExecutor(cores()) as pool:
-        reasons = list(pool.map(_damage, originals))
-    kept = [original for original, reason in zip(originals, reasons, strict=True) if reason is None]
-    return kept, [reason for reason in reasons if reason is not None]
+        reasons = dict(zip((original.output for original in originals), pool.map(_damage, originals), strict=True))
+    damaged = {original.output for original in originals if reasons[original.output]}
+    out = damaged | {original.of for original in originals if original.output in damaged}
+    kept = [original for original in originals if original.output not in out and original.of not in out - {None}]
+    return kept, [reason for reason in reasons.values() if reason is not None]
 
 
 def _damage(original: Original) -> str | None:
-    if original.role == "beside" or not isinstance(original.content, Path):
+    """Why a picture, or a mask beside one, cannot be read as a whole."""
+    path = original.content
+    if not isinstance(path, Path) or path.suffix.lower() not in READABLE:
         return None
     try:
-        return f"{shown(original.content)}: {DAMAGED}" if DAMAGED in read(original.content).warnings else None
+        return f"{shown(path)}: {DAMAGED}" if DAMAGED in read(path).warnings else None
     except PictureError as error:
         return str(error)

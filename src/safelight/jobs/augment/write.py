@@ -86,7 +86,7 @@ def _write_picture(sample: Sample, record: VariantRecord, metadata: Metadata, ta
     made_by = {"Augmentation": " ".join(operations) or "none"}
     is_generated = any(OPERATIONS[operation].kind == "latent" for operation in operations)
     source = xmp.GENERATED if is_generated else xmp.ENHANCED
-    return write(Picture(sample.image, metadata=metadata), target, own_scale=False, provenance=made_by, source=source)
+    return write(Picture(sample.image, metadata=metadata), target, scale="full", provenance=made_by, source=source)
 
 
 def written_picture(line: Line) -> WrittenPicture | None:

@@ -60,7 +60,8 @@ class Steps:
 
         for picture in pictures:
             try:
-                pages.append(self._restored(picture, on_tile))
+                with np.errstate(over="ignore", invalid="ignore"):  # of floats near the largest ones
+                    pages.append(self._restored(picture, on_tile))
             except PictureError as error:
                 raise PictureError(f"{shown(task.source)}: {error}") from None
         return pages
@@ -165,6 +166,7 @@ class Steps:
                     metadata=self.settings.metadata,
                     quality=self.settings.quality,
                     depth=None if self.settings.depth == "same" else _BITS[self.settings.depth],
+                    scale=results[0].scale or self.settings.scale_choice,
                     provenance=self._provenance(is_drawn),
                 )
                 warnings += [warning for warning in more if warning not in warnings]
@@ -201,5 +203,6 @@ class Steps:
 
 def _rms(std: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, C) → (H, W, 1): root mean square over the channels."""
-    mean_square: NDArray[np.float32] = np.mean(np.square(std), axis=2, keepdims=True)
-    return np.sqrt(mean_square)
+    largest = max(float(std.max()), np.finfo(np.float32).tiny)  # whose square may have no number
+    mean_square: NDArray[np.float32] = np.mean(np.square(std / largest), axis=2, keepdims=True)
+    return largest * np.sqrt(mean_square)
