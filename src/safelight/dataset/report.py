@@ -51,7 +51,7 @@ class InspectReport:
         lines = [
             (len(self.classes) == 1, "all pictures are of one class: nothing can be learned about classes"),
             (
-                {name.lower() for name in self.classes} <= {"images", "masks", "labels"},
+                self.classes and {name.lower() for name in self.classes} <= {"images", "masks", "labels"},
                 "is it COCO, YOLO or masks? Their labels are not looked at here",
             ),
             (rare, f"classes of a single picture, which cannot be split: {', '.join(rare[:5])}"),

@@ -11,8 +11,9 @@ import pyvips
 
 from safelight.errors import OutputError
 from safelight.picture import avif, containers, exif, iptc, tiff, xmp
-from safelight.picture.picture import OVERSHOOT, Metadata, Picture, convert
-from safelight.picture.scale import Scale, ScaleChoice, measure_scale
+from safelight.picture.fewer_bits import in_range
+from safelight.picture.picture import Metadata, Picture
+from safelight.picture.scale import ScaleChoice
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
 
@@ -35,8 +36,6 @@ NOT_READ = frozenset({".bmp", ".jp2", ".j2k", ".jxl", ".psd", ".tga", ".ico", ".
 DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "avif": (8, 10, 12)}
 """Bits per value that each container holds."""
 _LITTLE_ROOM_BYTES = 65536
-UNDERSHOOT = 0.05
-"""Float values down to here are black and a little less: noise of dark parts."""
 COLOUR_ONLY = ("webp", "avif")
 HOLDS_IPTC = ("jpeg", "tiff")
 _NAMED_PAGES = 5
@@ -136,7 +135,7 @@ def _fitted(
     bits = min((b for b in depths if b >= wanted), default=max(depths))
     warnings = [f"{wanted} bits were reduced to {bits}, the most that {container} holds here"] if bits < wanted else []
     if bits < picture.bits:
-        picture, more = _in_range(picture, f"{bits} bits", scale)
+        picture, more = in_range(picture, f"{bits} bits", scale)
         warnings += more
     picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":
@@ -147,32 +146,6 @@ def _fitted(
         more.append(f"its profile of grey was left out, since {container} stores grey as colour")
         kept = replace(kept, icc=None)
     return picture.with_(metadata=kept), warnings + more
-
-
-def _in_range(picture: Picture, target: str, choice: ScaleChoice) -> tuple[Picture, list[str]]:
-    """For fewer bits: black and white as they are, or those of the picture's own scale, which uses few of its numbers.
-
-    The values are floats then, if the scale is not the full one.
-    """
-    told: list[str] = []
-    values, is_finite = picture.pixels, np.isfinite(picture.pixels)
-    if not is_finite.all():
-        told.append(f"{np.count_nonzero(~is_finite)} values are not finite and became black, in {target}")
-    full = Scale(0.0, picture.full_scale)
-    scale = measure_scale(picture, choice).scale if is_finite.any() else full
-    if scale != full:
-        told.append(f"values from {scale.low:g} to {scale.high:g} became black to white, for {target}")
-        values = np.clip((values.astype(np.float32) - np.float32(scale.low)) / np.float32(scale.width), 0, 1)
-    elif picture.bits < 32:
-        return picture, told
-    values = np.where(is_finite, values, np.float32(0))
-    if (top := float(values.max())) > OVERSHOOT:
-        told.append(f"values up to {top:g} were scaled so that {top:g} is white")
-        values = values / np.float32(top)
-    if (least := float(values.min())) < -UNDERSHOOT:
-        told.append(f"values down to {least:g} were cut at 0, which is black in {target}")
-    alpha = None if picture.alpha is None else convert(picture.alpha, np.float32)
-    return picture.with_(pixels=values, alpha=alpha, bits=32), told
 
 
 def filtered_metadata(blocks: Metadata, keep: Keep) -> Metadata:

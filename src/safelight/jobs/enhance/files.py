@@ -19,6 +19,8 @@ from safelight.picture import SUFFIXES, Picture, read, read_pages, write
 from safelight.runtime.restore import Restored, Restorer, check_plausible
 from safelight.work import OnProgress, Progress
 
+SMALLEST = 1e-30
+"""A standard deviation that is as good as none."""
 _BITS = {"8": 8, "10": 10, "12": 12, "16": 16, "float": 32}
 
 
@@ -203,6 +205,6 @@ class Steps:
 
 def _rms(std: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, C) → (H, W, 1): root mean square over the channels."""
-    largest = max(float(std.max()), np.finfo(np.float32).tiny)  # whose square may have no number
-    mean_square: NDArray[np.float32] = np.mean(np.square(std / largest), axis=2, keepdims=True)
-    return largest * np.sqrt(mean_square)
+    largest = np.float32(max(float(std.max()), SMALLEST))  # whose square may have no number
+    rms: NDArray[np.float32] = largest * np.sqrt(np.mean(np.square(std / largest), axis=2, keepdims=True))
+    return rms
