@@ -143,7 +143,7 @@ def _without_marks(values: NDArray[np.generic]) -> NDArray[np.float64]:
 
 def _without_hot(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """(H, W, C) of integers, or the values without hot pixels."""
-    low, typical = np.percentile(_some(pixels), PERCENTILES[:2])
+    low, typical = np.percentile(_some(pixels).astype(np.float64), PERCENTILES[:2])
     bright = pixels > 2 * typical - low
     if not 0 < bright.mean() <= MOST_HOT:
         return pixels
