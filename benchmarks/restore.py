@@ -28,7 +28,7 @@ from posterior import Judge, Table, draw_reliability
 from sets import DATA, ROOT, SHARED, pictures
 
 import safelight
-from safelight.bundle import find_bundle
+from safelight.bundle import RestorerCard, find_bundle
 from safelight.degrade import DegradeStep, draw, replay
 from safelight.metrics import mse, psnr_db
 from safelight.picture.vips import to_vips
@@ -118,7 +118,7 @@ def other_tables(judge: Judge, data: Path) -> Iterator[tuple[str, Table]]:
 def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[str, Any]]:
     """By kind of processor: the command on a 12-megapixel JPEG, and the networks alone, in turns with FFDNet's network."""
     run_ffdnet = ffdnet_in_onnxruntime(peers)
-    bundle = find_bundle("photo")
+    bundle = find_bundle("photo", RestorerCard)
     expert = bundle.card.experts[0]  # all are of the same sizes
     graphs = {
         precision: open_graph(bundle.path(f"{expert}/{file}"), "cpu", cores())
@@ -254,7 +254,11 @@ def measure_quality(data: Path, peers: Path | None, ask_peers: list[str]) -> dic
 def keep(measured: dict[str, dict[str, float]]) -> None:
     """Add to what earlier runs measured of the same bundle on such a machine, and write the pages anew."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    measuring = {"model": f"photo {find_bundle('photo').sha256[:12]}", "cpu": processor(), "threads": cores()}
+    measuring = {
+        "model": f"photo {find_bundle('photo', RestorerCard).sha256[:12]}",
+        "cpu": processor(),
+        "threads": cores(),
+    }
     results = (results if results.get("measuring") == measuring else {"measuring": measuring}) | measured
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
