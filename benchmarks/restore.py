@@ -116,7 +116,7 @@ def other_tables(judge: Judge, data: Path) -> Iterator[tuple[str, Table]]:
 
 
 def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[str, Any]]:
-    """By kind of processor: the command on a 12-megapixel JPEG, and the networks alone, in turns with FFDNet's network."""
+    """By kind of processor: the command on a 12-megapixel JPEG; the networks alone, in turns with FFDNet's."""
     run_ffdnet = ffdnet_in_onnxruntime(peers)
     bundle = find_bundle("photo", RestorerCard)
     expert = bundle.card.experts[0]  # all are of the same sizes
