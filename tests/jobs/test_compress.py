@@ -126,6 +126,12 @@ def test_float_pictures_are_refused_with_their_name(packed, tmp_path):
     assert outcome.status == "failed" and outcome.error.startswith(f"{tmp_path / 'f.tif'}: has values of 32-bit float")
 
 
+@pytest.mark.parametrize("value", [0, 777, 65535])
+def test_flat_pictures_of_16_bits(packed, tmp_path, value):
+    write(Picture(np.full((40, 50, 1), value, np.uint16)), tmp_path / "a.tif")
+    assert compressed(packed, tmp_path / "a.tif", tmp_path / "a.latent").status == "done"
+
+
 def test_restoring_first_is_written_into_the_file(packed, photo, tmp_path):
     noisy = read(photo).pixels + np.random.default_rng(0).normal(0, 20, (160, 200, 3))
     write(Picture(np.clip(noisy, 0, 255).astype(np.uint8)), tmp_path / "noisy.png")

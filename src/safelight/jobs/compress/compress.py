@@ -71,8 +71,9 @@ class CompressSteps:
     def load(self, task: FileTask) -> Picture:
         """The picture, with the metadata that is to be kept. Raises PictureError."""
         picture = read(task.source, self.settings.max_megapixels)
-        scale = measure_scale(picture).scale
-        if scale != (0.0, picture.full_scale):
+        is_flat = picture.pixels.min() == picture.pixels.max()
+        scale = measure_scale(picture).scale if picture.bits < 32 and not is_flat else None  # floats are refused later
+        if scale is not None and scale != (0.0, picture.full_scale):
             raise PictureError(
                 f"{shown(task.source)}: its values lie from {scale.low:g} to {scale.high:g}, not on the scale of a "
                 "photograph; most of them would be lost; stretch them to the full range first"
