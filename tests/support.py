@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
@@ -32,6 +33,11 @@ XMP = (
     b' xmlns:exif="http://ns.adobe.com/exif/1.0/" tiff:Orientation="6" exif:GPSLatitude="10,20.5N"'
     b' dc:source="J\xc3\xb6rg"/></rdf:RDF></x:xmpmeta>'
 )
+
+
+def hear_ctrl_c() -> None:
+    """For `preexec_fn`: a command in the background of a shell's script ignores Ctrl-C, and so do those it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def tags_by_exiftool(path: Path) -> dict[str, Any]:

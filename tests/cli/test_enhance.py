@@ -21,7 +21,7 @@ from safelight.bundle import Bundle
 from safelight.evaluation.uncertainty_view import glow
 from safelight.picture import read
 from safelight.picture.exif import parse
-from tests.support import XMP, run_cli
+from tests.support import XMP, hear_ctrl_c, run_cli
 
 
 @pytest.fixture
@@ -181,9 +181,8 @@ def test_ctrl_c_keeps_what_is_finished(tiny, inputs, tmp_path):
             inputs / f"k{k:02}.png"
         )
     command = [sys.executable, "-m", "safelight", "enhance", inputs, "-o", tmp_path / "out", "--samples", "8"]
-    process = subprocess.Popen(
-        [*command, "--model", tiny.folder], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "preexec_fn": hear_ctrl_c}
+    process = subprocess.Popen([*command, "--model", tiny.folder], text=True, **pipes)
     while not (tmp_path / "out" / "k01.png").exists():
         time.sleep(0.02)
         assert process.poll() is None

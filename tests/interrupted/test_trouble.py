@@ -1,5 +1,6 @@
 """What goes wrong around a command: signals, pipes, disks, folders, alphabets. A clear line, and nothing is lost."""
 
+import functools
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.interrupted.kills import VERBS, faults
-from tests.support import BUNDLES, ROOT
+from tests.support import BUNDLES, ROOT, hear_ctrl_c
 
 pytestmark = pytest.mark.slow
 GO_ON = "interrupted; what is finished is kept, run the same command again to go on"
@@ -30,9 +31,10 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def begun(home: Path, is_far: Callable[[], bool]) -> subprocess.Popen[str]:
+def begun(home: Path, is_far: Callable[[], bool], prepare: Callable[[], object] = hear_ctrl_c) -> subprocess.Popen[str]:
     """A run that has come so far."""
-    process = subprocess.Popen(COMMAND, cwd=home, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": prepare}
+    process = subprocess.Popen(COMMAND, cwd=home, text=True, **pipes)
     until = time.monotonic() + DEADLINE_S
     while not is_far() and time.monotonic() < until and process.poll() is None:
         time.sleep(0.02)
@@ -62,6 +64,15 @@ def test_signals_end_a_run_in_good_order(home, number):
     done = len(told(home))
     again = run(home)
     assert 1 <= done < 6 and f"{6 - done} done, {done} skipped, 0 failed" in again.stderr
+
+
+def test_a_background_command_that_ignores_ctrl_c_ends_by_sigterm(home):
+    deaf = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    process = begun(home, (home / "out" / "1.webp").exists, deaf)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130 and err.splitlines()[-1] == GO_ON
 
 
 def test_what_reads_the_results_may_leave(home):
