@@ -10,6 +10,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from safelight.picture import Metadata, Picture, exif, read, write
 from safelight.picture.exif import parse, serialise
+from safelight.picture.xmp import Provenance
 from tests.support import XMP
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -165,8 +166,8 @@ def test_no_resolution_is_made_up(tmp_path, rng, suffix):
 
 def test_provenance_keeps_what_was_there_and_replaces_itself(tmp_path, rng):
     picture = make(rng, 8, xmp=XMP)
-    write(picture, tmp_path / "a.png", provenance={"Model": "one"})
-    write(read(tmp_path / "a.png"), tmp_path / "b.png", provenance={"Model": 'two "2" <&>'})
+    write(picture, tmp_path / "a.png", provenance=Provenance({"Model": "one"}))
+    write(read(tmp_path / "a.png"), tmp_path / "b.png", provenance=Provenance({"Model": 'two "2" <&>'}))
     packet = read(tmp_path / "b.png").metadata.xmp
     import xml.etree.ElementTree as Tree
 

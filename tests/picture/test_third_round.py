@@ -10,6 +10,7 @@ from PIL import Image
 
 from safelight.errors import PictureError
 from safelight.picture import Picture, exif, read, read_pages, write
+from safelight.picture.fewer_bits import Depth
 from safelight.picture.scale import Scale, measure_scale
 from safelight.picture.tiff import Value
 from tests.picture.odd_support import jpeg_of, png_of
@@ -35,7 +36,7 @@ def pixels(rng) -> np.ndarray:
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize(("low", "width"), [(0, 255), (-3, 2), (1e-5, 1e-4)])
 def test_floats_on_another_scale_keep_their_picture_in_fewer_bits(tmp_path, scene, depth, low, width):
-    told = write(Picture((low + width * scene)[..., None].astype(np.float32)), tmp_path / "a.tif", depth=depth)
+    told = write(Picture((low + width * scene)[..., None].astype(np.float32)), tmp_path / "a.tif", depth=Depth(depth))
     assert len(told) == 1 and told[0].endswith(f"became black to white, for {depth} bits")
     found = read(tmp_path / "a.tif").as_float()[..., 0]
     low, high = np.percentile(scene, (0.1, 99.9))
@@ -45,7 +46,7 @@ def test_floats_on_another_scale_keep_their_picture_in_fewer_bits(tmp_path, scen
 @pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.png"])
 def test_low_counts_keep_their_picture_in_eight_bits(tmp_path, scene, name):
     counts = Picture(np.rint(100 + 400 * scene).astype(np.uint16)[..., None])
-    told = write(counts, tmp_path / name, depth=8)
+    told = write(counts, tmp_path / name, depth=Depth(8))
     assert any("became black to white, for 8 bits" in words for words in told)
     assert len(np.unique(read(tmp_path / name).pixels)) > 100
 

@@ -14,7 +14,9 @@ _FILE_OFFSET = 0
 """The way of saying where an item lies (`construction_method`) that counts from the file's start."""
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
+    """One of them."""
+
     kind: bytes
     start: int
     """Of its content."""
@@ -23,8 +25,8 @@ class _Box(NamedTuple):
 
 def with_exif(encoded: bytes, block: bytes) -> bytes:
     """The same AVIF with exactly this block, where it has some EXIF already. Raises ValueError for another file."""
-    meta = _only(_boxes(encoded, 0, len(encoded)), b"meta")
-    inner = list(_boxes(encoded, meta.start + 4, meta.end))
+    meta = _only(boxes(encoded, 0, len(encoded)), b"meta")
+    inner = list(boxes(encoded, meta.start + 4, meta.end))
     item = _item(encoded, _only(inner, b"iinf"), b"Exif")
     payload = PREFIX + block
     box = struct.pack(">I4s", 8 + len(payload), b"mdat")
@@ -33,33 +35,37 @@ def with_exif(encoded: bytes, block: bytes) -> bytes:
     return bytes(out)
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
+def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    """Those between two places. Raises ValueError for one that leads nowhere."""
     while start + 8 <= end:
         size, kind = struct.unpack(">I4s", data[start : start + 8])
+        head = 8
+        if size == 1 and start + 16 <= end:  # a long one
+            size, head = int.from_bytes(data[start + 8 : start + 16], "big"), 16
         size = size or end - start  # 0: to the end
-        if size < 8 or start + size > end:
+        if size < head or start + size > end:
             raise ValueError("a box that leads nowhere")
-        yield _Box(kind, start + 8, start + size)
+        yield Box(kind, start + head, start + size)
         start += size
 
 
-def _only(boxes: Iterator[_Box] | list[_Box], kind: bytes) -> _Box:
-    found = next((box for box in boxes if box.kind == kind), None)
+def _only(found_boxes: Iterator[Box] | list[Box], kind: bytes) -> Box:
+    found = next((box for box in found_boxes if box.kind == kind), None)
     if found is None:
         raise ValueError(f"no box {kind.decode()}")
     return found
 
 
-def _item(data: bytes, iinf: _Box, kind: bytes) -> int:
+def _item(data: bytes, iinf: Box, kind: bytes) -> int:
     """The number of the item of a kind."""
     entries = iinf.start + (6 if data[iinf.start] == 0 else 8)
-    for entry in _boxes(data, entries, iinf.end):
+    for entry in boxes(data, entries, iinf.end):
         if entry.kind == b"infe" and data[entry.start] == 2 and data[entry.start + 8 : entry.start + 12] == kind:
             return int(struct.unpack(">H", data[entry.start + 4 : entry.start + 6])[0])
     raise ValueError(f"no item {kind.decode()}")
 
 
-def _point(data: bytearray, iloc: _Box, item: int, place: tuple[int, int]) -> None:
+def _point(data: bytearray, iloc: Box, item: int, place: tuple[int, int]) -> None:
     """Overwrite where an item of one extent lies: (offset, size)."""
     version, sizes, base_size = data[iloc.start], data[iloc.start + 4], data[iloc.start + 5] >> 4
     offset_size, length_size = sizes >> 4, sizes & 15

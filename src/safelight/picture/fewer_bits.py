@@ -1,5 +1,7 @@
 """Values of a measurement in fewer bits: which numbers become black and white."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from safelight.picture.picture import OVERSHOOT, Picture, convert
@@ -7,6 +9,15 @@ from safelight.picture.scale import Scale, ScaleChoice, measure_scale
 
 UNDERSHOOT = 0.05
 """Float values down to here are black and a little less: noise of dark parts."""
+
+
+class Depth(NamedTuple):
+    """How many bits a file gets, and how values get there."""
+
+    bits: int | None = None
+    """8, 10, 12, 16, or 32 for float; None: those of the picture."""
+    scale: ScaleChoice = "auto"
+    """Which numbers become black and white, where there are fewer bits (`picture.scale`)."""
 
 
 def in_range(picture: Picture, target: str, choice: ScaleChoice) -> tuple[Picture, list[str]]:

@@ -1,13 +1,12 @@
 """HEIC pictures, by pi-heif (extra `heif`): a decoder of HEVC, which libvips' own build has not."""
 
-import io
-import struct
 from pathlib import Path
 
 import numpy as np
 import pyvips
 
 from safelight.errors import PictureError
+from safelight.picture.avif import boxes
 from safelight.picture.causes import HEIC_MEND
 from safelight.picture.vips import to_vips
 
@@ -47,12 +46,8 @@ def open_heic(source: str | Path | bytes, name: str, left_out: str) -> pyvips.Im
 
 def _has_video(source: str | Path | bytes) -> bool:
     """Whether a box with a video stands beside the picture (motion photograph)."""
-    with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
-        while len(head := file.read(8)) == 8:
-            size, kind = struct.unpack(">I4s", head)
-            if kind == b"mpvd":
-                return True
-            if size < 8:
-                return False
-            file.seek(size - 8, 1)
-    return False
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    try:
+        return any(box.kind == b"mpvd" for box in boxes(data, 0, len(data)))
+    except ValueError:
+        return False

@@ -69,14 +69,18 @@ def format_of(source: Source) -> str:
 
 def upright_size(source: Source) -> tuple[int, int]:
     """Width and height as `read` gives them; only the header is read. Raises PictureError."""
-    image, _ = _main_page(source)
+    image, page = _main_page(source)
     width, height = int(image.width), int(image.height)
-    return (height, width) if lies(source) else (width, height)
+    return (height, width) if _lies(image, source, page) else (width, height)
 
 
 def lies(source: Source) -> bool:
     """Whether the file's pixels lie on their side, and its orientation turns them. Raises PictureError."""
     image, page = _main_page(source)
+    return _lies(image, source, page)
+
+
+def _lies(image: pyvips.Image, source: Source, page: tiff.Page | None) -> bool:
     return collect(image, source, format_of_image(image), page).orientation in LYING
 
 

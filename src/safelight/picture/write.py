@@ -11,9 +11,8 @@ import pyvips
 
 from safelight.errors import OutputError
 from safelight.picture import avif, containers, exif, iptc, tiff, xmp
-from safelight.picture.fewer_bits import in_range
+from safelight.picture.fewer_bits import Depth, in_range
 from safelight.picture.picture import Metadata, Picture
-from safelight.picture.scale import ScaleChoice
 from safelight.picture.vips import reason, to_vips
 from safelight.work import replacing
 
@@ -39,6 +38,7 @@ _LITTLE_ROOM_BYTES = 65536
 COLOUR_ONLY = ("webp", "avif")
 HOLDS_IPTC = ("jpeg", "tiff")
 _NAMED_PAGES = 5
+AS_IT_IS = Depth()
 MOST_COMMENT_BYTES = 65533
 """Of a JPEG."""
 _PLACEHOLDER = exif.serialise(exif.Exif(main={exif.ORIENTATION: tiff.Value(3, 1, b"\1\0")}))
@@ -59,32 +59,28 @@ def write(
     container: str | None = None,
     metadata: Keep = "keep",
     quality: int = 95,
-    depth: int | None = None,
-    scale: ScaleChoice = "auto",
-    provenance: dict[str, str] | None = None,
-    source: str = xmp.ENHANCED,
+    depth: Depth = AS_IT_IS,
+    provenance: xmp.Provenance | None = None,
 ) -> list[str]:
     """Write one picture, or several of one size as the pages of a TIFF. Returns warnings.
 
-    The depth in bits is the picture's, or `depth`, or the nearest that the container holds. For fewer bits, black
-    and white are those of `scale` (`picture.scale`). `provenance` adds facts to
-    the XMP, and `source` as IPTC's DigitalSourceType.
+    The file gets the depth that is asked for, or the nearest one that the container holds; its XMP gets `provenance`.
     Raises OutputError, and leaves whatever was at `path` before as it was.
     """
     path = Path(path)
     pages = [pictures] if isinstance(pictures, Picture) else list(pictures)
     container = container or container_of(path)
     _check_pages(pages, path, container)
-    first, warnings = _fitted(pages[0], container, metadata, depth=depth, scale=scale)
+    first, warnings = _fitted(pages[0], container, metadata, depth)
     if provenance is not None:
-        packet = xmp.with_provenance(first.metadata.xmp, provenance, source)
+        packet = xmp.with_provenance(first.metadata.xmp, provenance)
         if container != "jpeg" or len(packet) <= containers.JPEG_XMP_LIMIT:
             first = first.with_(metadata=replace(first.metadata, xmp=packet))
     if metadata != "strip" and (others := _pages_of_their_own(pages)):
         warnings.append(
             f"profile, density, EXIF, XMP and IPTC are those of the first page; others have their own: pages {others}"
         )
-    pages = [first, *(_fitted(page, container, "strip", depth=depth, scale=scale)[0] for page in pages[1:])]
+    pages = [first, *(_fitted(page, container, "strip", depth)[0] for page in pages[1:])]
     try:
         with replacing(path) as part:
             try:
@@ -127,15 +123,13 @@ def _pages_of_their_own(pages: Sequence[Picture]) -> str:
     return ", ".join(map(str, own[:_NAMED_PAGES])) + (" and more" if len(own) > _NAMED_PAGES else "")
 
 
-def _fitted(
-    picture: Picture, container: str, metadata: Keep, depth: int | None, scale: ScaleChoice
-) -> tuple[Picture, list[str]]:
+def _fitted(picture: Picture, container: str, metadata: Keep, depth: Depth) -> tuple[Picture, list[str]]:
     """The picture as the container can hold it, and a warning for each thing that it cannot."""
-    wanted, depths = depth or picture.bits, DEPTHS[container]
+    wanted, depths = depth.bits or picture.bits, DEPTHS[container]
     bits = min((b for b in depths if b >= wanted), default=max(depths))
     warnings = [f"{wanted} bits were reduced to {bits}, the most that {container} holds here"] if bits < wanted else []
     if bits < picture.bits:
-        picture, more = in_range(picture, f"{bits} bits", scale)
+        picture, more = in_range(picture, f"{bits} bits", depth.scale)
         warnings += more
     picture = picture.with_depth(bits)
     if picture.alpha is not None and container == "jpeg":

@@ -1,6 +1,7 @@
 """XMP packets: small edits of the text, so that everything else stays as its author wrote it."""
 
 import re
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 _EMPTY = (
@@ -77,18 +78,28 @@ def _prefixes(packet: bytes, namespace: bytes) -> set[bytes]:
     return {re.escape(prefix) for prefix in prefixes}
 
 
-def with_provenance(packet: bytes | None, facts: dict[str, str], source: str = ENHANCED) -> bytes:
+class Provenance(NamedTuple):
+    """How a picture came to be."""
+
+    facts: dict[str, str]
+    source: str = ENHANCED
+    """IPTC's DigitalSourceType."""
+
+
+def with_provenance(packet: bytes | None, told: Provenance) -> bytes:
     """Add IPTC's DigitalSourceType and our own facts as one more rdf:Description.
 
     What an earlier run of ours said is replaced; a DigitalSourceType that is there already stays the only
     one. A packet without rdf:RDF is left as it is.
     """
-    properties = "".join(f' safelight:{name}="{escape(value, {chr(34): "&quot;"})}"' for name, value in facts.items())
+    properties = "".join(
+        f' safelight:{name}="{escape(value, {chr(34): "&quot;"})}"' for name, value in told.facts.items()
+    )
     earlier = re.compile(rb'<rdf:Description rdf:about="" xmlns:safelight=[^>]*/>')
     head, end, tail = earlier.sub(b"", packet or _EMPTY).rpartition(b"</rdf:RDF>")
     source_type = (
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-        f' Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{source}"'
+        f' Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{told.source}"'
     )
     description = (
         '<rdf:Description rdf:about="" xmlns:safelight="https://safelight.invalid/ns/1.0/"'

@@ -14,6 +14,7 @@ from safelight.jobs.augment.replay import read_replay
 from safelight.jobs.augment.request import request_of
 from safelight.jobs.augment.settings import AugmentSettings
 from safelight.picture import Picture, write
+from safelight.picture.xmp import Provenance
 from safelight.work import OnProgress, Progress, silent
 
 MARK = b"contact sheet of variants"
@@ -46,7 +47,7 @@ def preview(settings: AugmentSettings, on_progress: OnProgress = silent) -> int:
         on_progress(Progress(len(done), len(rows), "rows"))
         done.append(_row(prepared, number, tasks))
     pixels = stacked(done)
-    write(Picture(pixels), path, provenance={"Kind": MARK.decode()})
+    write(Picture(pixels), path, provenance=Provenance({"Kind": MARK.decode()}))
     return sum(map(len, rows.values()))
 
 

@@ -16,6 +16,7 @@ from safelight.errors import OutputError, shown
 from safelight.jobs.augment.make import Variant
 from safelight.jobs.augment.prepare import Prepared
 from safelight.picture import Picture, write, xmp
+from safelight.picture.fewer_bits import Depth
 from safelight.picture.picture import Metadata
 from safelight.work import Line, replacing
 
@@ -85,8 +86,8 @@ def _write_picture(sample: Sample, record: VariantRecord, metadata: Metadata, ta
     operations = [step.op for step in record.steps]
     made_by = {"Augmentation": " ".join(operations) or "none"}
     is_generated = any(OPERATIONS[operation].kind == "latent" for operation in operations)
-    source = xmp.GENERATED if is_generated else xmp.ENHANCED
-    return write(Picture(sample.image, metadata=metadata), target, scale="full", provenance=made_by, source=source)
+    told = xmp.Provenance(made_by, xmp.GENERATED if is_generated else xmp.ENHANCED)
+    return write(Picture(sample.image, metadata=metadata), target, depth=Depth(scale="full"), provenance=told)
 
 
 def written_picture(line: Line) -> WrittenPicture | None:

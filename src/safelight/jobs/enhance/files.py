@@ -16,6 +16,8 @@ from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.jobs.enhance.outcome import EnhanceOutcome
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import SUFFIXES, Picture, read, read_pages, write
+from safelight.picture.fewer_bits import Depth
+from safelight.picture.xmp import Provenance
 from safelight.runtime.restore import Restored, Restorer, check_plausible
 from safelight.work import OnProgress, Progress
 
@@ -167,8 +169,7 @@ class Steps:
                     container=None if self.settings.format == "same" else self.settings.format,
                     metadata=self.settings.metadata,
                     quality=self.settings.quality,
-                    depth=None if self.settings.depth == "same" else _BITS[self.settings.depth],
-                    scale=results[0].scale or self.settings.scale_choice,
+                    depth=Depth(_BITS.get(self.settings.depth), results[0].scale or self.settings.scale_choice),
                     provenance=self._provenance(is_drawn),
                 )
                 warnings += [warning for warning in more if warning not in warnings]
@@ -188,19 +189,20 @@ class Steps:
         of_white = 1.0 if first.after.scale is None else first.before.full_scale / first.after.scale.width
         write(Picture(with_scale(deviations[0] * np.float32(of_white))), view)
 
-    def _provenance(self, is_drawn: bool) -> dict[str, str] | None:
+    def _provenance(self, is_drawn: bool) -> Provenance | None:
         """What the XMP says; nothing if nothing was done."""
         settings = self.settings
         if not settings.provenance or (settings.strength == 0 and not settings.operations):
             return None
         temperature = 1.0 if settings.temperature is None else settings.temperature
-        return {
+        facts = {
             "Model": f"{self.restorer.card.name} {self.restorer.bundle.sha256[:12]}",
             "Strength": f"{settings.strength:g}",
             "Temperature": f"{temperature if is_drawn else 0:g}",
             "Seed": str(settings.seed),
             **({"Operations": " ".join(settings.operations)} if settings.operations else {}),
         }
+        return Provenance(facts)
 
 
 def _rms(std: NDArray[np.float32]) -> NDArray[np.float32]:

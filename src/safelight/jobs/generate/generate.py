@@ -13,7 +13,7 @@ from safelight.errors import OutputError, UsageError
 from safelight.jobs.generate.latents import chosen_classes, draw
 from safelight.jobs.generate.settings import OTHER_PICTURES, GenerateReport, GenerateSettings
 from safelight.picture import Picture, write
-from safelight.picture.xmp import GENERATED
+from safelight.picture.xmp import GENERATED, Provenance
 from safelight.runtime.images.vae import Array, Vae
 from safelight.work import Line, Manifest, OnProgress, Progress, silent
 
@@ -89,7 +89,7 @@ def _whole_folder(target: Path) -> Iterator[Path]:
 
 def _save(pixels: Array, path: Path, facts: dict[str, Any]) -> None:
     known = {name: str(value) for name, value in facts.items() if value is not None}
-    write(Picture(np.rint(255 * pixels).astype(np.uint8)), path, provenance=known, source=GENERATED)
+    write(Picture(np.rint(255 * pixels).astype(np.uint8)), path, provenance=Provenance(known, GENERATED))
 
 
 def _grid(pictures: Array) -> Array:
