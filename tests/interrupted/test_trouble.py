@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,23 +111,3 @@ def test_without_a_home_and_with_few_files(home):
 
     done = run(home, env={"PATH": os.environ["PATH"]}, preexec_fn=few)
     assert done.returncode == 0 and "6 done, 0 skipped, 0 failed" in done.stderr
-
-
-@pytest.fixture
-def small_disk(home: Path) -> Iterator[Path]:
-    (home / "out").mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(home / "out")]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("small disks can be mounted by root alone")
-    yield home / "out"
-    subprocess.run(["umount", str(home / "out")], check=True)
-
-
-def test_a_full_disk(home, small_disk):
-    done = subprocess.run([*COMMAND, "--format", "png"], cwd=home, text=True, capture_output=True, check=False)
-    failed = [line for line in done.stderr.splitlines() if line.startswith("failed")]
-    assert done.returncode == 1 and failed and "Traceback" not in done.stderr
-    assert all("cannot be written (no space left on the disk)" in line for line in failed)
-    assert {path.name for path in small_disk.iterdir()} <= {"manifest.jsonl", "0.png", "1.png"}, (
-        "no half a file is left"
-    )
