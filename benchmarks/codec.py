@@ -77,7 +77,9 @@ def main() -> None:
     }
     for part in asked.only:
         found = measures[part]()
-        results[part] = results.get(part, {}) | {kind_of_processor(): found} if part == "speed" else found
+        if part == "speed":
+            found = results.get(part, {}) | {kind_of_processor(): found | {"model": results["about"]["model"]}}
+        results[part] = found
         print(part, json.dumps({k: v for k, v in results[part].items() if not isinstance(v, dict | list)}), flush=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_page(results)
