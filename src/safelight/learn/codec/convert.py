@@ -20,7 +20,7 @@ from safelight.learn.codec.forms import RELU, Form, Kernel, Value
 from safelight.learn.codec.levels import MEAN_UNIT, STEP_UNITS, Levels, fixed
 
 TRANSFORM_WEIGHT = 511
-"""The largest weights of analysis and synthesis: with 8 bits the pixels would lose up to 0.05 dB more."""
+"""The largest weights of analysis and synthesis: with 8 bits the pixels would lose up to 0.03 dB more."""
 LINEAR_UNITS, LINEAR_LIMIT, LINEAR_REACH = 2, 4095, 4.0
 """The linear transform reads latents in so many fine units or more, of at most this magnitude, and up to so many times
 the largest ones seen: what it reads in more digits, its weights have not.

@@ -11,6 +11,7 @@ from safelight.picture.scale import Scale
 
 LOOK_AT_PX = 500_000
 FEW_COUNTS = 16
+"""A picture of whole numbers that uses fewer may be noise alone, and becomes flat when it is restored."""
 MEAN_SHIFT = 0.1
 """Restoration may move the average brightness of what shows by this share of white at the most."""
 
@@ -24,7 +25,7 @@ def check_plausible(before: Picture, after: Picture, name: str, scale: Scale | N
     if after.pixels.dtype == np.float32 and (np.isfinite(before.pixels) & ~np.isfinite(after.pixels)).any():
         raise OutputError(f"{name}: the result has values that are not finite; {mend}")
     scale = scale or Scale(0.0, before.full_scale)
-    counts = scale.width if before.bits < 32 else np.inf  # a few counts are noise alone, and rounding decides
+    counts = scale.width if before.bits < 32 else np.inf  # rounding moves a mean by up to one
     with np.errstate(over="ignore", invalid="ignore"):
         old, new = _seen(before, scale), _seen(after, scale)
         flat = np.ptp(new, axis=(0, 1)).max() == 0 and old.std(axis=(0, 1)).max() > 0.01
