@@ -107,6 +107,10 @@ class ImageVae(nn.Module):
             stds=output.stds,
         )
 
+    def draw_latents(self, x: Tensor, noise: Sequence[Tensor], labels: Tensor | None = None) -> list[Tensor]:
+        """The latents that `forward` draws, of rungs that have some, fine to coarse; nothing is decoded for it."""
+        return self.ladder.draw_latents(self._framed(x), self.context(x.shape[0], labels), noise)
+
     @torch.no_grad()
     def initialise_from_data(self, x: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> None:
         """Before training: see `Rung.initialise_from_data`."""

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from safelight.ladder.layers import blocks, down, unreduced, up, zero_init
-from safelight.ladder.rung import PlainScale, Rung
+from safelight.ladder.rung import PlainScale, Rung, RungOutput
 
 
 class RungSpec(NamedTuple):
@@ -86,15 +86,26 @@ class Ladder(nn.Module):
 
     def forward(self, x: Tensor, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> LadderOutput:
         """One draw from the posterior at every rung, with N(0, 1) `noise` shaped as the latents."""
-        evidence = self._bottom_up(x)
-        passed = []
-        h = None
-        for k in reversed(range(len(self.rungs))):
-            passed.append(self.rungs[k](self._state(k, h, condition[k]), evidence[k], noise[k]))
-            h = passed[-1].h
-        passed.reverse()
+        passed = self._top_down(x, condition, noise, finest=0)
         _, kl_nats, log_ratio_nats, latents, stds = zip(*passed, strict=True)
-        return LadderOutput(self._decode(h), kl_nats=kl_nats, log_ratio_nats=log_ratio_nats, latents=latents, stds=stds)
+        decoded = self._decode(passed[0].h)
+        return LadderOutput(decoded, kl_nats=kl_nats, log_ratio_nats=log_ratio_nats, latents=latents, stds=stds)
+
+    def draw_latents(self, x: Tensor, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> list[Tensor]:
+        """The latents of `forward`, of rungs that have some, fine to coarse; nothing is decoded for it."""
+        finest = next(k for k, channels in enumerate(self.latents) if channels)
+        return [rung.latent for rung in self._top_down(x, condition, noise, finest) if rung.latent.shape[1]]
+
+    def _top_down(
+        self, x: Tensor, condition: Sequence[Tensor], noise: Sequence[Tensor], finest: int
+    ) -> list[RungOutput]:
+        """What each scale hands on, from the finest that is asked for to the coarsest."""
+        evidence = self._bottom_up(x)
+        passed: list[RungOutput] = []
+        for k in reversed(range(finest, len(self.rungs))):
+            coarser = passed[-1].h if passed else None
+            passed.append(self.rungs[k](self._state(k, coarser, condition[k]), evidence[k], noise[k]))
+        return passed[::-1]
 
     def sample(self, condition: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """What is decoded for one draw from the prior; `noise` is N(0, 1) times the temperature."""

@@ -59,7 +59,7 @@ def labels_of(prior: LatentPrior, images: Images) -> Tensor:
 def draw_latents(vae: ImageVae, images: Images, noise: Sequence[Tensor]) -> list[Tensor]:
     """Of every rung that has latents, fine to coarse."""
     labels = images.labels if vae.context.of_class is not None else None
-    return [z for z in vae(images.x, noise, labels).latents if z.shape[1]]
+    return vae.draw_latents(images.x, noise, labels)
 
 
 def flow_loss(

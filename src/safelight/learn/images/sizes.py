@@ -13,6 +13,8 @@ COARSEST_PX = 4
 PRIOR_WIDTHS = {24: 256, 96: 128, math.inf: 64}
 """Width of the prior's network at a scale of at most so many cells."""
 MOST_ATTENTIVE_CELLS = 64
+SMALLEST_CELLS = 24
+"""The prior has scales of its own below the model's, down to so many cells."""
 
 
 def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
@@ -48,8 +50,11 @@ def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -
 
 
 def build_prior(recipe: ImagesRecipe, vae: ImageVae, classes: int) -> LatentPrior:
-    """From random weights, over the scales from the finest with latents on; it knows the set's classes."""
-    latents, cells = vae.ladder.latents, vae.context.cells
+    """From random weights, from the finest scale with latents to one that is small; it knows the set's classes."""
+    latents, cells = list(vae.ladder.latents), list(vae.context.cells)
+    while math.prod(cells[-1]) > SMALLEST_CELLS and not any(side % 2 for side in cells[-1]):
+        latents.append(0)
+        cells.append((cells[-1][0] // 2, cells[-1][1] // 2))
     first = next(k for k, channels in enumerate(latents) if channels)
     specs = []
     for k in range(first, len(latents)):

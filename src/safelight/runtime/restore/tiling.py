@@ -32,6 +32,11 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
+    @property
+    def read(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns that are read."""
+        return (self.rows.start, self.rows.stop), (self.columns.start, self.columns.stop)
+
 
 def padded(length: int, multiple: int) -> int:
     """The next multiple."""
