@@ -23,6 +23,7 @@ VERBS = {
     "evaluate": "Measure a VAE of a set of pictures, or a codec, on pictures that it was not trained on.",
     "verdict": "Train classifiers with and without an augmentation, and say whether it helps.",
     "data": "Look at a set of pictures before training on it.",
+    "studio": "All of this in a browser, on this machine alone.",
     "model": "List, show, check and export bundles.",
     "doctor": "What this machine has, and what Safelight will do with it.",
 }

@@ -3,9 +3,13 @@
 No normalisation over space and no attention over space: global statistics would make the tiles of one picture disagree.
 """
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_Layer = TypeVar("_Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 class ResidualBlock(nn.Module):
@@ -38,12 +42,12 @@ def up(width_in: int, width_out: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(width_in, width_out, 2, stride=2)
 
 
-def zero_init(conv: nn.Conv2d) -> nn.Conv2d:
-    """The same convolution, with weights of 0: its output is 0 until it is trained."""
-    nn.init.zeros_(conv.weight)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+def zero_init(layer: _Layer) -> _Layer:
+    """The same convolution or matrix, with weights of 0: its output is 0 until it is trained."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def bounded(x: Tensor, limit: float) -> Tensor:

@@ -4,18 +4,18 @@
     v(x_t, t, c)                        is trained to be x_1 - x_0: the mean of ‖v - (x_1 - x_0)‖² is minimised
     dx/dt = v(x, t, c)                  from t = 0 to t = 1 leads from noise to latents of a new picture of class c
 
-The network is a small U-Net over the scales of the ladder. Latents of a rung enter and leave at their own scale:
+The network is a transformer over the places of a coarse grid. A place holds the latents of all rungs that lie in it:
 
-    rung 1 ──► blocks ─────────────────────────► blocks ──► v of rung 1
-                 ▼ down                       up ▲
-    rung 2 ──►   + ──► blocks, attention ───────────────► v of rung 2
+    rung 1 (8x8) ──► patches of 2x2 ──┐                                          ┌──► v of rung 1
+                                      + ──► 4x4 places ──► blocks ──► last norm ─┤
+    rung 2 (4x4) ──► patches of 1x1 ──┘                                          └──► v of rung 2
 
 Lipman et al., "Flow matching for generative modeling", ICLR 2023; Liu et al., "Rectified flow", ICLR 2023; Vahdat,
 Kreis & Kautz, "Score-based generative modeling in latent space", NeurIPS 2021 (all rungs together); Ho & Salimans,
-"Classifier-free diffusion guidance", 2021 (the class "any").
+"Classifier-free diffusion guidance", 2021 (the class "any"); Peebles & Xie, "Scalable diffusion models with
+transformers", ICCV 2023 (the blocks).
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,51 +24,62 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from safelight.ladder.layers import down, unreduced, up, zero_init
+from safelight.ladder.layers import unreduced, zero_init
 
-FREQUENCIES, EMBEDDING = 32, 256
+FREQUENCIES = 32
 HIGHEST_FREQUENCY = 100.0
-GROUPS, HEADS = 8, 4
+HEAD_WIDTH, WIDER = 64, 4
 SMALLEST_STD = 1e-3
 
 
 class PriorSpec(NamedTuple):
-    """One scale of the network."""
+    """The latents of one rung."""
 
-    width: int
     latents: int
-    """Channels of the rung's latents; 0 for a scale without."""
-    cells: tuple[int, int]
-    """Height and width."""
-    blocks: int
-    attention: bool
+    """Channels."""
+    patch: int
+    """A place of the grid has so many cells in each direction."""
+
+
+class PriorSize(NamedTuple):
+    """Of the network."""
+
+    grid: tuple[int, int]
+    """Places: rows and columns."""
+    width: int
+    """Of a place's state, a multiple of HEAD_WIDTH."""
+    depth: int
+    """Blocks."""
 
 
 class LatentPrior(nn.Module):
-    """`specs` go from the finest scale with latents to the coarsest. With 0 classes there is the class "any" alone."""
+    """`specs` go from the finest rung to the coarsest. With 0 classes there is the class "any" alone."""
 
-    def __init__(self, specs: Sequence[PriorSpec], classes: int) -> None:
+    def __init__(self, specs: Sequence[PriorSpec], size: PriorSize, classes: int) -> None:
         super().__init__()
-        steps = list(itertools.pairwise(specs))
-        self.specs, self.classes = tuple(specs), classes
-        with_latents = [spec for spec in specs if spec.latents]
+        self.specs, self.size, self.classes = tuple(specs), size, classes
+        (rows, columns), width, depth = size
         self.means, self.stds = (
             nn.ParameterList(
-                nn.Parameter(torch.full((1, spec.latents, 1, 1), value), requires_grad=False) for spec in with_latents
+                nn.Parameter(torch.full((1, spec.latents, 1, 1), value), requires_grad=False) for spec in specs
             )
             for value in (0.0, 1.0)
         )
-        self.of_time = nn.Sequential(nn.Linear(2 * FREQUENCIES, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
-        self.of_class = nn.Embedding(classes + 1, EMBEDDING)
-        self.read = nn.ModuleList(nn.Conv2d(spec.latents, spec.width, 3, padding=1) for spec in with_latents)
-        self.places = nn.ParameterList(nn.Parameter(torch.zeros(1, spec.width, *spec.cells)) for spec in specs)
-        self.down = nn.ModuleList(down(fine.width, coarse.width) for fine, coarse in steps)
-        self.up = nn.ModuleList(up(coarse.width, fine.width) for fine, coarse in steps)
-        self.before = nn.ModuleList(_blocks(spec) for spec in specs)
-        self.after = nn.ModuleList(_blocks(spec) for spec in specs[:-1])
+        self.of_time = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        self.of_class = nn.Parameter(torch.randn(1, classes + 1, width))
+        self.places = nn.Parameter(0.02 * torch.randn(1, rows * columns, width))
+        self.read = nn.ModuleList(nn.Conv2d(spec.latents, width, spec.patch, stride=spec.patch) for spec in specs)
+        self.blocks = nn.ModuleList(PriorBlock(width) for _ in range(depth))
+        self.last = Modulation(width, 2)
         self.write = nn.ModuleList(
-            zero_init(nn.Conv2d(spec.width, spec.latents, 3, padding=1)) for spec in with_latents
+            zero_init(nn.ConvTranspose2d(width, spec.latents, spec.patch, stride=spec.patch)) for spec in specs
         )
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Channels, height and width of the latents of each rung."""
+        rows, columns = self.size.grid
+        return [(spec.latents, spec.patch * rows, spec.patch * columns) for spec in self.specs]
 
     @property
     def any_class(self) -> int:
@@ -98,65 +109,63 @@ class LatentPrior(nn.Module):
 
     def forward(self, x: Sequence[Tensor], time: Tensor, label: Tensor) -> list[Tensor]:
         """The velocity of each rung, as `x`: (B, C, h, w), fine to coarse. `time` (B,) in [0, 1], `label` (B,)."""
-        about = self.of_time(_waves(time)) + self.of_class(label)
-        states = self._down_path(x, about)
-        h, *finer = reversed(states)
-        outputs, k = [h], len(states) - 1
-        for state in finer:
-            k -= 1
-            h = _run(self.after[k], state + self.up[k](h), about)
-            outputs.append(h)
-        outputs.reverse()
-        ends = [output for output, spec in zip(outputs, self.specs, strict=True) if spec.latents]
-        return [unreduced(write(F.silu(end))) for write, end in zip(self.write, ends, strict=True)]
+        about = F.silu(self.of_time(_waves(time)) + self.of_class[0][label])
+        h = self.places
+        for read, rung in zip(self.read, x, strict=True):
+            h = h + read(rung).flatten(2).transpose(1, 2)  # (B, places, width)
+        for block in self.blocks:
+            h = block(h, about)
+        scale, shift = self.last(about)
+        h = (normalised(h) * (1 + scale) + shift).transpose(1, 2).reshape(-1, self.size.width, *self.size.grid)
+        return [unreduced(write(h)) for write in self.write]
 
-    def _down_path(self, x: Sequence[Tensor], about: Tensor) -> list[Tensor]:
-        """The state of each scale, fine to coarse."""
-        given, reads = iter(x), iter(self.read)
-        states: list[Tensor] = []
-        for k, spec in enumerate(self.specs):
-            h = self.places[k] + (next(reads)(next(given)) if spec.latents else 0.0)
-            if states:
-                h = h + self.down[k - 1](states[-1])
-            states.append(_run(self.before[k], h, about))
-        return states
+
+class Modulation(nn.Module):
+    """Time and class, (B, width) → so many tensors (B, 1, width), 0 as built."""
+
+    def __init__(self, width: int, count: int) -> None:
+        super().__init__()
+        self.count, self.layer = count, zero_init(nn.Linear(width, count * width))
+
+    def forward(self, about: Tensor) -> tuple[Tensor, ...]:
+        return self.layer(about)[:, None].chunk(self.count, dim=2)  # type: ignore[no-any-return]
 
 
 class PriorBlock(nn.Module):
-    """h + conv(silu(conv(silu(norm(h) scaled and shifted by time and class)))), and attention; 0 as built."""
-
-    def __init__(self, width: int, attention: bool) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, width)
-        self.film = nn.Linear(EMBEDDING, 2 * width)
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = zero_init(nn.Conv2d(width, width, 3, padding=1))
-        self.attention = Attention(width) if attention else nn.Identity()
-
-    def forward(self, h: Tensor, about: Tensor) -> Tensor:
-        scale, shift = self.film(F.silu(about))[:, :, None, None].chunk(2, dim=1)
-        change = self.conv2(F.silu(self.conv1(F.silu(self.norm(h) * (1 + scale) + shift))))
-        result: Tensor = self.attention(h + change)
-        return result
-
-
-class Attention(nn.Module):
-    """h + attention of every place to all places (Vaswani et al., NIPS 2017); 0 as built."""
+    """h + gate · attention(h), then h + gate · layers(h), each on h scaled and shifted; gates are 0 as built."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, width)
-        self.query_key_value = nn.Conv2d(width, 3 * width, 1)
-        self.out = zero_init(nn.Conv2d(width, width, 1))
+        self.modulation = Modulation(width, 6)
+        self.attention = Attention(width)
+        self.layers = nn.Sequential(nn.Linear(width, WIDER * width), nn.GELU(), nn.Linear(WIDER * width, width))
+
+    def forward(self, h: Tensor, about: Tensor) -> Tensor:
+        scale, shift, gate, scale_2, shift_2, gate_2 = self.modulation(about)
+        h = h + gate * self.attention(normalised(h) * (1 + scale) + shift)
+        changed: Tensor = h + gate_2 * self.layers(normalised(h) * (1 + scale_2) + shift_2)
+        return changed
+
+
+class Attention(nn.Module):
+    """Of every place to all places: (B, places, width) → the same (Vaswani et al., NIPS 2017)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
-        width, rows, columns = h.shape[1:]
-        split = self.query_key_value(self.norm(h)).reshape((-1, 3, HEADS, width // HEADS, rows * columns))
-        query, key, value = split.transpose(3, 4).unbind(1)  # (B, heads, places, width/heads)
-        weights = (query @ key.transpose(2, 3) / math.sqrt(width // HEADS)).softmax(dim=3)
-        heads = (weights @ value).transpose(2, 3).reshape(-1, width, rows, columns)
-        changed: Tensor = h + self.out(heads)
-        return changed
+        places, width = h.shape[1:]
+        split = self.query_key_value(h).reshape(-1, places, 3, width // HEAD_WIDTH, HEAD_WIDTH)
+        query, key, value = split.permute(2, 0, 3, 1, 4)  # (B, heads, places, HEAD_WIDTH)
+        weights = (query @ key.transpose(2, 3) / math.sqrt(HEAD_WIDTH)).softmax(dim=3)
+        result: Tensor = self.out((weights @ value).transpose(1, 2).reshape(-1, places, width))
+        return result
+
+
+def normalised(h: Tensor) -> Tensor:
+    """Mean 0 and variance 1 over the last dimension."""
+    return F.layer_norm(h, h.shape[-1:])
 
 
 def flow_time(batch: int, generator: torch.Generator) -> Tensor:
@@ -176,14 +185,3 @@ def _waves(time: Tensor) -> Tensor:
     rates = torch.exp(-torch.arange(FREQUENCIES, device=time.device) * (math.log(HIGHEST_FREQUENCY) / FREQUENCIES))
     angles = HIGHEST_FREQUENCY * time[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)
-
-
-def _blocks(spec: PriorSpec) -> nn.ModuleList:
-    return nn.ModuleList(PriorBlock(spec.width, spec.attention) for _ in range(spec.blocks))
-
-
-def _run(stages: nn.Module, h: Tensor, about: Tensor) -> Tensor:
-    assert isinstance(stages, nn.ModuleList)
-    for block in stages:
-        h = block(h, about)
-    return h

@@ -25,7 +25,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 def is_hidden_kernel(parameter: nn.Parameter) -> bool:
     """Whether Muon is meant for it."""
-    return parameter.ndim == 4 and min(parameter.shape[:2]) >= SMALLEST_SIDE
+    return parameter.ndim in (2, 4) and min(parameter.shape[:2]) >= SMALLEST_SIDE
 
 
 class Muon(torch.optim.Optimizer):

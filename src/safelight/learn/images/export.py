@@ -110,8 +110,7 @@ def _export_prior(prior: LatentPrior, folder: Path) -> float:
 
 def _prior_example(prior: LatentPrior, batch: int) -> tuple[Any, ...]:
     generator = torch_generator(batch, "prior example")
-    shapes = [(spec.latents, *spec.cells) for spec in prior.specs if spec.latents]
-    x = [torch.randn(batch, *shape, generator=generator) for shape in shapes]
+    x = [torch.randn(batch, *shape, generator=generator) for shape in prior.shapes]
     return x, torch.rand(batch, generator=generator), torch.arange(batch) % (prior.classes + 1)
 
 

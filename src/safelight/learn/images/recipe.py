@@ -57,8 +57,10 @@ class ModelSettings(Settings):
 class PriorSettings(Settings):
     """The learned prior (`ladder.prior`), which a stage with `trains = "prior"` trains."""
 
-    blocks: Positive = 2
-    """At each scale and in both directions; the coarsest scale has twice as many in one."""
+    width: Annotated[int, Field(gt=0, multiple_of=64)] = 256
+    """Of the state of each place."""
+    depth: Positive = 6
+    """Blocks of attention and layers."""
     guidance: float = Field(0.5, ge=0)
     """How far samples of a class are moved away from those of any class. 0: honest samples; more: more typical ones."""
     steps: Positive = 8

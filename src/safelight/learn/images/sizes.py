@@ -5,16 +5,13 @@ import math
 from safelight.dataset import Form
 from safelight.errors import RecipeError
 from safelight.ladder.image_vae import ImageVae, Sizes, build_image_vae
-from safelight.ladder.prior import LatentPrior, PriorSpec
+from safelight.ladder.prior import LatentPrior, PriorSize, PriorSpec
 from safelight.learn.images.recipe import ImagesRecipe
 
 COARSEST_PX = 4
 """Cells of the coarsest scale along the shorter side, at least."""
-PRIOR_WIDTHS = {24: 256, 96: 128, math.inf: 64}
-"""Width of the prior's network at a scale of at most so many cells."""
-MOST_ATTENTIVE_CELLS = 64
-SMALLEST_CELLS = 24
-"""The prior has scales of its own below the model's, down to so many cells."""
+MOST_PLACES = 24
+"""Of the prior's grid, where the coarsest rung can be cut into patches."""
 
 
 def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
@@ -50,23 +47,12 @@ def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -
 
 
 def build_prior(recipe: ImagesRecipe, vae: ImageVae, classes: int) -> LatentPrior:
-    """From random weights, from the finest scale with latents to one that is small; it knows the set's classes."""
-    latents, cells = list(vae.ladder.latents), list(vae.context.cells)
-    while math.prod(cells[-1]) > SMALLEST_CELLS and not any(side % 2 for side in cells[-1]):
-        latents.append(0)
-        cells.append((cells[-1][0] // 2, cells[-1][1] // 2))
-    first = next(k for k, channels in enumerate(latents) if channels)
-    specs = []
-    for k in range(first, len(latents)):
-        area = math.prod(cells[k])
-        is_last = k == len(latents) - 1
-        specs.append(
-            PriorSpec(
-                width=next(width for most, width in PRIOR_WIDTHS.items() if area <= most),
-                latents=latents[k],
-                cells=cells[k],
-                blocks=recipe.prior.blocks * (1 + is_last),
-                attention=area <= MOST_ATTENTIVE_CELLS,
-            )
-        )
-    return LatentPrior(specs, classes)
+    """From random weights, for all rungs with latents; it knows the set's classes."""
+    settings, latents, cells = recipe.prior, vae.ladder.latents, vae.context.cells
+    finest = next(k for k, channels in enumerate(latents) if channels)
+    grid = cells[-1]
+    while math.prod(grid) > MOST_PLACES and not any(side % 2 for side in grid):
+        grid = grid[0] // 2, grid[1] // 2
+    rungs = [k for k in range(finest, len(latents)) if latents[k]]
+    specs = [PriorSpec(latents[k], patch=cells[k][0] // grid[0]) for k in rungs]
+    return LatentPrior(specs, PriorSize(grid, settings.width, settings.depth), classes)

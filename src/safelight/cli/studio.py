@@ -1,0 +1,21 @@
+"""safelight studio: all jobs in a browser."""
+
+import typer
+
+from safelight.cli.options import add_command
+from safelight.errors import RefusedError
+from safelight.studio.settings import StudioSettings
+
+
+def studio(settings: StudioSettings) -> None:
+    """Open a page on this machine that does what the commands do. Nothing leaves the machine."""
+    try:
+        from safelight.studio.serve import studio as serve
+    except ModuleNotFoundError as error:
+        raise RefusedError(f"the studio needs {error.name}; install it: pip install 'safelight[studio]'") from None
+    serve(settings, typer.echo)
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command."""
+    add_command(app, "studio", (StudioSettings,), studio)

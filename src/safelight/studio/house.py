@@ -1,0 +1,73 @@
+"""Everything that one running studio holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safelight.errors import UsageError
+from safelight.jobs.compress.settings import CompressSettings
+from safelight.jobs.enhance.settings import EnhanceSettings
+from safelight.studio.jobs import DiskFullError, Jobs, Verb, remove_old, used_bytes
+from safelight.studio.models import Models
+from safelight.studio.pictures import Pictures
+from safelight.studio.previews import Previews
+from safelight.studio.settings import StudioSettings
+from safelight.work import OnProgress
+
+DEFAULT_STATE = Path(".cache") / "safelight" / "studio"
+
+
+def _enhance(settings: Any, on_progress: OnProgress, on_outcome: Any) -> Any:
+    from safelight.jobs.enhance.enhance import enhance
+
+    return enhance(settings, on_progress, on_outcome)
+
+
+def _compress(settings: Any, on_progress: OnProgress, on_outcome: Any) -> Any:
+    from safelight.jobs.compress.compress import compress
+
+    return compress(settings, on_progress, on_outcome)
+
+
+VERBS = {
+    "enhance": Verb(EnhanceSettings, _enhance),
+    "compress": Verb(CompressSettings, _compress),
+}
+
+
+@dataclass(frozen=True)
+class House:
+    """The parts, which live as long as the server."""
+
+    settings: StudioSettings
+    state: Path
+    pictures: Pictures
+    models: Models
+    previews: Previews
+    jobs: Jobs
+
+    def check_room(self, more_bytes: int = 0) -> None:
+        """Raises DiskFullError if what is kept takes too much room."""
+        most = self.settings.max_disk_gb * 1e9
+        if used_bytes(self.state) + more_bytes > most:
+            raise DiskFullError(
+                f"dropped pictures and results may take {self.settings.max_disk_gb:g} GB; "
+                "remove some, or see --max-disk-gb"
+            )
+
+
+def open_house(settings: StudioSettings) -> House:
+    """Raises UsageError for a folder that is none, or a state folder that cannot be made."""
+    folder = settings.folder
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{folder}: is not a folder; name an existing one, or none")
+    state = settings.state or Path.home() / DEFAULT_STATE
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{state}: cannot be made ({error.strerror}); choose another --state") from None
+    remove_old(state, settings.keep_days)
+    root = folder.resolve() if folder is not None else None
+    pictures, models = Pictures(state, root, settings.max_megapixels), Models(root)
+    jobs = Jobs(state, VERBS, settings, root)
+    return House(settings, state, pictures, models, Previews(pictures, models), jobs)

@@ -1,0 +1,315 @@
+"""Jobs of the studio: a bounded queue with one worker, which calls the same functions as the command line.
+
+A job is a folder in the state folder. After a crash everything is read back from there, and a job that was cut off can
+go on: what is done already is known from the manifest beside the results.
+
+    jobs/<id>/job.json     what is asked for, and how it ended
+    jobs/<id>/inputs/      the pictures, by hard links
+    jobs/<id>/results/     what was made of them, with a manifest; or a folder that the person chose
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from safelight.errors import OutputError, SafelightError, UsageError, shown
+from safelight.settings import Settings
+from safelight.studio.settings import StudioSettings
+from safelight.work import Cancelled, OnProgress, Progress, replacing, write_whole
+
+State = Literal["waiting", "running", "done", "failed", "cancelled", "cut off"]
+OPEN: tuple[State, ...] = ("waiting", "running")
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+class QueueFullError(SafelightError):
+    """Too many jobs wait."""
+
+
+class DiskFullError(SafelightError):
+    """What is kept takes all the room that it may."""
+
+
+@dataclass
+class Job:
+    """One job, as the page sees it."""
+
+    id: str
+    verb: str
+    settings: dict[str, Any]
+    """What was chosen, without files and folders."""
+    names: list[str]
+    """Of the pictures."""
+    folder: str | None
+    """Where results go, below the studio's folder; None: they are kept by the studio."""
+    created: float
+    state: State = "waiting"
+    error: str | None = None
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+    done: float = 0.0
+    total: float = 0.0
+    what: str = ""
+    seconds: float = 0.0
+    seconds_left: float | None = None
+    version: int = 0
+    """Rises with every change."""
+    is_cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class Verb:
+    """How a verb of the command line is run as a job on pictures."""
+
+    settings: type[Settings]
+    run: Callable[[Any, OnProgress, Callable[[Any], None]], Any]
+    """(settings, on_progress, on_outcome)"""
+
+
+class Jobs:
+    """The queue. Raises FileNotFoundError for ids that there are none of."""
+
+    def __init__(self, state: Path, verbs: Mapping[str, Verb], limits: StudioSettings, root: Path | None) -> None:
+        self._folder, self._verbs, self._limits, self._root = state / "jobs", verbs, limits, root
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._changed = threading.Condition()
+        self._queue: deque[str] = deque()
+        self._jobs: dict[str, Job] = {}
+        for entry in sorted(os.scandir(self._folder), key=lambda one: one.name):
+            self._read_back(entry.name)
+        self._stopping = False
+        self._worker = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._worker.start()
+
+    def all(self) -> list[Job]:
+        """The newest first."""
+        return sorted(self._jobs.values(), key=lambda job: -job.created)
+
+    def find(self, job_id: str) -> Job:
+        """The one of that id."""
+        if job_id not in self._jobs:
+            raise FileNotFoundError(job_id)
+        return self._jobs[job_id]
+
+    def add(self, verb: str, settings: dict[str, Any], pictures: Sequence[tuple[str, Path]], folder: str | None) -> Job:
+        """A new job on pictures, which are names and files. Raises QueueFullError, OutputError, UsageError."""
+        with self._changed:
+            if sum(job.state in OPEN for job in self._jobs.values()) >= self._limits.max_jobs:
+                raise QueueFullError(f"{self._limits.max_jobs} jobs wait already; wait for one of them, or cancel it")
+        job = Job(secrets.token_hex(8), verb, settings, [], folder, time.time())
+        try:
+            job.names = self._link(job, pictures)
+            self._save(job)
+        except OSError as error:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            raise OutputError(f"the job cannot be kept ({error.strerror}); check the disk") from None
+        self._start(job)
+        return job
+
+    def resume(self, job_id: str) -> Job:
+        """Run a job that was cancelled, cut off or has failed files again: what is done stays."""
+        job = self.find(job_id)
+        if job.state in OPEN:
+            raise UsageError("the job is running; cancel it first")
+        if not (self._folder / job_id / "inputs").is_dir():
+            raise UsageError("its pictures are gone; drop them again")
+        job.outcomes, job.error, job.is_cancelling, job.done, job.seconds_left = [], None, False, 0.0, None
+        self._start(job)
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job after the part at hand: what is finished stays."""
+        job = self.find(job_id)
+        with self._changed:
+            if job.state == "waiting":
+                self._queue.remove(job_id)
+                self._end(job, "cancelled")
+            elif job.state == "running":
+                job.is_cancelling = True
+                self._touch(job)
+        return job
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job, with all results that are not in a folder of the person's own."""
+        if self.find(job_id).state in OPEN:
+            raise UsageError("the job is running; cancel it first")
+        del self._jobs[job_id]
+        shutil.rmtree(self._folder / job_id, ignore_errors=True)
+
+    def results(self, job: Job) -> Path:
+        """The folder of its results."""
+        if job.folder is not None and self._root is not None:
+            return self._root / job.folder
+        return self._folder / job.id / "results"
+
+    def files(self, job: Job) -> list[str]:
+        """Names of what it has made, below its folder."""
+        folder = self.results(job)
+        made = {Path(output) for outcome in job.outcomes for output in outcome.get("outputs", [])}
+        inside = (path for path in sorted(made) if path.is_relative_to(folder) and path.is_file())
+        return [path.relative_to(folder).as_posix() for path in inside]
+
+    def write_zip(self, job: Job) -> Path:
+        """All of what it has made as one zip, which stays beside the job. Raises OutputError."""
+        path, folder = self._folder / job.id / "results.zip", self.results(job)
+        try:
+            with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+                for name in self.files(job):
+                    archive.write(folder / name, name)
+        except OSError as error:
+            raise OutputError(f"the zip cannot be written ({error.strerror}); check the disk") from None
+        return path
+
+    def close(self) -> None:
+        """Cancel what runs, and wait for it."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._worker.join()
+
+    def _link(self, job: Job, pictures: Sequence[tuple[str, Path]]) -> list[str]:
+        """The inputs folder; returns the names there, which differ from each other."""
+        inputs, names = self._folder / job.id / "inputs", list[str]()
+        for name, source in pictures:
+            wanted = Path(name)
+            count = 1
+            while (inputs / wanted).exists():
+                count += 1
+                wanted = Path(name).with_stem(f"{Path(name).stem} ({count})")
+            target = inputs / wanted
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source, target)
+            except OSError:  # of another disk
+                shutil.copyfile(source, target)
+            names.append(wanted.as_posix())
+        return names
+
+    def _start(self, job: Job) -> None:
+        with self._changed:
+            job.state = "waiting"
+            self._jobs[job.id] = job
+            self._queue.append(job.id)
+            self._touch(job)
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        """The worker's whole life."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._stopping)
+                if self._stopping:
+                    return
+                job = self._jobs[self._queue.popleft()]
+                job.state = "running"
+            self._save(job)
+            self._run(job)
+
+    def _run(self, job: Job) -> None:
+        verb, began = self._verbs[job.verb], time.monotonic()
+
+        def on_progress(now: Progress) -> None:
+            if job.is_cancelling or self._stopping:
+                raise Cancelled
+            job.done, job.total, job.what = now.done, now.total, now.what
+            job.seconds = time.monotonic() - began
+            share = now.done / now.total if now.total else 0.0
+            job.seconds_left = job.seconds * (1 - share) / share if share > 0 else None
+            self._touch(job)
+
+        def on_outcome(outcome: Any) -> None:
+            job.outcomes.append(_outcome_for_page(asdict(outcome), self._folder / job.id / "inputs"))
+            self._touch(job)
+
+        try:
+            inputs, output = self._folder / job.id / "inputs", self.results(job)
+            output.mkdir(parents=True, exist_ok=True)
+            places = {"inputs": (inputs,), "output": output, "recursive": True}
+            settings = verb.settings.of(**job.settings, **places, max_megapixels=self._limits.max_megapixels)
+            verb.run(settings, on_progress, on_outcome)
+            failed = any(outcome["status"] == "failed" for outcome in job.outcomes)
+            self._end(job, "failed" if failed else "done")
+        except Cancelled:
+            self._end(job, "cut off" if self._stopping else "cancelled")
+        except SafelightError as error:
+            self._end(job, "failed", shown(str(error)))
+        except Exception as error:
+            self._end(job, "failed", f"internal error ({type(error).__name__}: {error}); please report it")
+
+    def _end(self, job: Job, state: State, error: str | None = None) -> None:
+        job.state, job.error, job.seconds_left, job.is_cancelling = state, error, None, False
+        self._touch(job)
+        try:
+            self._save(job)
+        except SafelightError as problem:
+            job.error = str(problem)
+
+    def _touch(self, job: Job) -> None:
+        job.version += 1
+
+    def _save(self, job: Job) -> None:
+        write_whole(self._folder / job.id / "job.json", json.dumps(asdict(job)))
+
+    def _read_back(self, job_id: str) -> None:
+        """A job of an earlier studio; one that ran when it ended was cut off."""
+        try:
+            if not _ID.fullmatch(job_id):
+                return
+            job = Job(**json.loads((self._folder / job_id / "job.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return
+        if job.verb not in self._verbs or job.id != job_id:
+            return
+        if job.state in OPEN:
+            job.state = "cut off"
+        job.is_cancelling, job.seconds_left = False, None
+        self._jobs[job_id] = job
+
+
+def _outcome_for_page(outcome: dict[str, Any], inputs: Path) -> dict[str, Any]:
+    """Without the place of the inputs, which means nothing to a person."""
+
+    def without(words: str) -> str:
+        return words.replace(f"{shown(inputs)}{os.sep}", "")
+
+    return outcome | {
+        "source": without(outcome["source"]),
+        "error": outcome["error"] and without(outcome["error"]),
+        "warnings": [without(words) for words in outcome["warnings"]],
+    }
+
+
+def used_bytes(folder: Path) -> int:
+    """Of all files below a folder; those with several names count once."""
+    seen = {}
+    for where, _, files in os.walk(folder):
+        for name in files:
+            try:
+                found = (Path(where) / name).lstat()
+            except OSError:
+                continue
+            seen[found.st_ino] = found.st_size
+    return sum(seen.values())
+
+
+def remove_old(state: Path, days: float) -> None:
+    """Pictures and jobs that nobody has touched for so long."""
+    limit = time.time() - 86400 * days
+    for kind in ("pictures", "jobs"):
+        for entry in _folders(state / kind):
+            if entry.stat().st_mtime < limit:
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.is_dir() and _ID.fullmatch(path.name))

@@ -1,0 +1,87 @@
+"""Bundles that the page offers: those with a name, and those in the studio's folder."""
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from safelight.bundle import Bundle, Card, available, find_bundle
+from safelight.errors import BundleError
+from safelight.runtime.restore import Restorer
+from safelight.studio.names import inside
+
+MOST_LOADED, MOST_FOUND, DEEPEST = 2, 100, 4
+
+
+class Models:
+    """By name. Raises FileNotFoundError for names that there are none of."""
+
+    def __init__(self, folder: Path | None, threads: int | None = None) -> None:
+        self._folder, self._threads = folder, threads
+        self._restorers: OrderedDict[str, Restorer] = OrderedDict()
+        self._lock = threading.Lock()
+        self.computing = threading.Lock()
+        """One computation at a time."""
+
+    def paths(self) -> dict[str, Path]:
+        """Shipped ones first; those of the folder are named by their path in it."""
+        found = dict(available())
+        for relative in self._of_folder():
+            found.setdefault(relative, (self._folder or Path()) / relative)
+        return found
+
+    def bundle(self, name: str) -> Bundle[Card]:
+        """Raises BundleError for one that is damaged."""
+        path = self.paths().get(name)
+        if path is None:
+            raise FileNotFoundError(name)
+        return find_bundle(path, Card)
+
+    def path(self, name: str) -> Path:
+        """Where it lies."""
+        path = self.paths().get(name)
+        if path is None:
+            raise FileNotFoundError(name)
+        return path
+
+    def restorer(self, name: str) -> Restorer:
+        """Ready to run. Raises BundleError for a model of another task."""
+        path = self.path(name)
+        with self._lock:
+            if name not in self._restorers:
+                self._restorers[name] = Restorer.load(path, threads=self._threads)
+                while len(self._restorers) > MOST_LOADED:
+                    self._restorers.popitem(last=False)
+            self._restorers.move_to_end(name)
+            return self._restorers[name]
+
+    def cards(self) -> list[dict[str, object]]:
+        """Name, task and summary of each; an error in words for a damaged one."""
+        shown: list[dict[str, object]] = []
+        for name, path in self.paths().items():
+            try:
+                card = find_bundle(path, Card).card
+                shown.append({"name": name, "task": card.task, "summary": card.summary})
+            except BundleError as error:
+                shown.append({"name": name, "task": "", "summary": "", "error": str(error)})
+        return shown
+
+    def _of_folder(self) -> list[str]:
+        found: list[str] = []
+        if self._folder is None:
+            return found
+        for where, folders, files in os.walk(self._folder):
+            here = Path(where)
+            depth = len(here.relative_to(self._folder).parts)
+            folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < DEEPEST else []
+            if "card.json" in files and "SHA256SUMS" in files and here != self._folder:
+                relative = here.relative_to(self._folder).as_posix()
+                try:
+                    inside(self._folder, relative)
+                except FileNotFoundError:
+                    continue
+                found.append(relative)
+                folders.clear()
+            if len(found) >= MOST_FOUND:
+                break
+        return found

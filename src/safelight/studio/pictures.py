@@ -1,0 +1,166 @@
+"""Pictures that the page shows: dropped ones, which lie in the state folder, and those of the studio's own folder."""
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safelight.errors import PictureError
+from safelight.picture import READABLE, Picture, read, upright_size
+from safelight.picture.scale import measure_scale
+from safelight.picture.screen import Pyramid
+from safelight.runtime.restore import Prepared, Restorer
+from safelight.studio.names import inside, relative_path
+
+OPEN_BYTES = 500_000_000
+"""Pixels of opened pictures that are held; the one that was used last is held in any case."""
+MOST_LISTED = 2000
+"""Pictures of the folder that are offered."""
+_DROPPED = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that the page knows of, before it is opened."""
+
+    id: str
+    name: str
+    """With the folders that it was dropped with."""
+    path: Path
+    is_dropped: bool
+
+
+@dataclass
+class Opened:
+    """A picture in memory, with what was computed of it."""
+
+    picture: Picture
+    pyramid: Pyramid
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    """By model."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def bytes(self) -> int:
+        """About so many: the smaller levels are a third."""
+        return self.picture.pixels.nbytes * 4 // 3
+
+    def prepared_for(self, model: str, restorer: Restorer) -> Prepared:
+        """The model's first look at it. Raises PictureError."""
+        with self.lock:
+            if model not in self.prepared:
+                self.prepared[model] = restorer.prepare(self.picture)
+            return self.prepared[model]
+
+
+class Pictures:
+    """All of them. Raises FileNotFoundError for ids that there are none of."""
+
+    def __init__(self, state: Path, folder: Path | None, max_megapixels: float) -> None:
+        self._dropped, self.folder, self._max_megapixels = state / "pictures", folder, max_megapixels
+        self._dropped.mkdir(parents=True, exist_ok=True)
+        self._opened: OrderedDict[str, Opened] = OrderedDict()
+        self._lock = threading.Lock()
+        self._opening: dict[str, threading.Lock] = {}
+
+    def all(self) -> list[Shown]:
+        """Dropped ones first, each part by name."""
+        dropped = [self.find(entry.name) for entry in os.scandir(self._dropped) if _DROPPED.fullmatch(entry.name)]
+        return [*sorted(dropped, key=lambda one: one.name), *self._of_folder()]
+
+    def find(self, picture_id: str) -> Shown:
+        """The one of that id."""
+        if _DROPPED.fullmatch(picture_id):
+            files = [path for path in (self._dropped / picture_id).rglob("*") if path.is_file()]
+            if len(files) == 1:
+                return Shown(
+                    picture_id, files[0].relative_to(self._dropped / picture_id).as_posix(), files[0], is_dropped=True
+                )
+            raise FileNotFoundError(picture_id)
+        known = next((one for one in self._of_folder() if one.id == picture_id), None)
+        if known is None:
+            raise FileNotFoundError(picture_id)
+        return known
+
+    def place_for(self, name: str) -> Path:
+        """Where the file of a dropped picture is to be written. Raises UsageError for a name that cannot be one."""
+        relative = relative_path(name)
+        path = self._dropped / secrets.token_hex(8) / relative
+        path.parent.mkdir(parents=True)
+        return path
+
+    def accept(self, path: Path) -> Shown:
+        """A file that was written to its place. Raises PictureError if it is no picture."""
+        try:
+            self.check(path)
+        except PictureError as error:
+            raise PictureError(str(error).replace(str(path), path.name)) from None
+        return self.find(path.relative_to(self._dropped).parts[0])
+
+    def discard(self, path: Path) -> None:
+        """Remove what was written to a place of `place_for`."""
+        shutil.rmtree(self._dropped / path.relative_to(self._dropped).parts[0], ignore_errors=True)
+
+    def check(self, path: Path) -> tuple[int, int]:
+        """Width and height. Raises PictureError for what is no picture, or a larger one than is allowed."""
+        width, height = upright_size(path)
+        if width * height > 1e6 * self._max_megapixels:
+            allowed = f"{self._max_megapixels:g}"
+            raise PictureError(f"{path.name}: has {width * height / 1e6:.0f} megapixels; at most {allowed} are allowed")
+        return width, height
+
+    def remove(self, picture_id: str) -> None:
+        """Forget a dropped picture, and its file."""
+        if not _DROPPED.fullmatch(picture_id) or not (self._dropped / picture_id).is_dir():
+            raise FileNotFoundError(picture_id)
+        with self._lock:
+            self._opened.pop(picture_id, None)
+        shutil.rmtree(self._dropped / picture_id)
+
+    def open(self, picture_id: str) -> Opened:
+        """In memory, read now if it was not. Raises PictureError."""
+        with self._lock:
+            if picture_id in self._opened:
+                self._opened.move_to_end(picture_id)
+                return self._opened[picture_id]
+            reading = self._opening.setdefault(picture_id, threading.Lock())
+        with reading:  # one thread reads it, the others wait
+            with self._lock:
+                if picture_id in self._opened:
+                    return self._opened[picture_id]
+            shown = self.find(picture_id)
+            self.check(shown.path)
+            picture = read(shown.path, self._max_megapixels)
+            opened = Opened(picture, Pyramid(picture, measure_scale(picture).scale))
+            with self._lock:
+                self._opened[picture_id] = opened
+                self._opening.pop(picture_id, None)
+                while len(self._opened) > 1 and sum(one.bytes for one in self._opened.values()) > OPEN_BYTES:
+                    self._opened.popitem(last=False)
+            return opened
+
+    def _of_folder(self) -> Iterator[Shown]:
+        """Pictures in the studio's folder and in the folders below, without hidden ones and without links outwards."""
+        if self.folder is None:
+            return
+        count = 0
+        for where, folders, files in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if Path(name).suffix.lower() not in READABLE or name.startswith("."):
+                    continue
+                relative = (Path(where) / name).relative_to(self.folder).as_posix()
+                try:
+                    path = inside(self.folder, relative)
+                except FileNotFoundError:
+                    continue
+                yield Shown("p" + hashlib.sha256(relative.encode()).hexdigest()[:15], relative, path, is_dropped=False)
+                count += 1
+                if count == MOST_LISTED:
+                    return

@@ -1,0 +1,1 @@
+"""Addresses under /api, a file for each place of the page."""

@@ -1,0 +1,193 @@
+"""Jobs: begun, watched, cancelled, gone on with; and their results."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, Field, create_model
+
+from safelight.errors import UsageError
+from safelight.jobs.compress.settings import CompressSettings
+from safelight.jobs.enhance.settings import EnhanceSettings
+from safelight.settings import Settings
+from safelight.studio.house import VERBS, House
+from safelight.studio.jobs import Job
+from safelight.studio.names import inside, relative_path
+from safelight.studio.routes.answers import JobId, ModelName, PictureId, TheHouse, problems
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+PLACES = {"inputs", "output", "model", "recursive", "compare", "on_error", "max_megapixels"}
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+MACHINE = {"workers", "threads", "device"}
+MOST_PICTURES = 2000
+POLLED_S = 0.15
+
+
+def _options(record: type[Settings]) -> Any:
+    """The settings of a verb without files and folders, under the same limits."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in record.model_fields.items() if name not in PLACES | MACHINE
+    }
+    return create_model(record.__name__.replace("Settings", "Options"), __base__=Settings, **fields)
+
+
+EnhanceOptions, CompressOptions = _options(EnhanceSettings), _options(CompressSettings)
+
+
+class Order(BaseModel):
+    """What every job is asked for with."""
+
+    pictures: list[PictureId] = Field(min_length=1, max_length=MOST_PICTURES)
+    model: ModelName | None = None
+    folder: str | None = Field(None, min_length=1, max_length=400)
+    """Below the studio's folder, made if it is not there. Without it the studio keeps the results."""
+
+
+class EnhanceOrder(Order):
+    """As `safelight enhance`."""
+
+    settings: EnhanceOptions = Field(default_factory=EnhanceOptions)  # type: ignore[valid-type]
+
+
+class CompressOrder(Order):
+    """As `safelight compress`."""
+
+    settings: CompressOptions = Field(default_factory=CompressOptions)  # type: ignore[valid-type]
+
+
+class JobState(BaseModel):
+    """A job, as the page shows it."""
+
+    id: str
+    verb: str
+    names: list[str]
+    settings: dict[str, Any]
+    folder: str | None
+    created: float
+    state: str
+    error: str | None
+    outcomes: list[dict[str, Any]]
+    files: list[str]
+    done: float
+    total: float
+    what: str
+    seconds: float
+    seconds_left: float | None
+    is_cancelling: bool
+
+
+@router.get("", responses=problems())
+def list_jobs(house: TheHouse) -> list[JobState]:
+    """The newest first."""
+    return [_state(house, job) for job in house.jobs.all()]
+
+
+@router.post("/enhance", status_code=202, responses=problems(429, 507))
+def enhance(house: TheHouse, order: EnhanceOrder) -> JobState:
+    """Restore pictures, with names and metadata as on the command line."""
+    return _begin(house, "enhance", order)
+
+
+@router.post("/compress", status_code=202, responses=problems(429, 507))
+def compress(house: TheHouse, order: CompressOrder) -> JobState:
+    """Compress pictures to .latent files."""
+    return _begin(house, "compress", order)
+
+
+@router.get("/{job_id}", responses=problems())
+def find(house: TheHouse, job_id: JobId) -> JobState:
+    """One job."""
+    return _state(house, house.jobs.find(job_id))
+
+
+@router.post("/{job_id}/cancel", status_code=202, responses=problems())
+def cancel(house: TheHouse, job_id: JobId) -> JobState:
+    """End a job. What is finished stays."""
+    return _state(house, house.jobs.cancel(job_id))
+
+
+@router.post("/{job_id}/resume", status_code=202, responses=problems(429, 507))
+def resume(house: TheHouse, job_id: JobId) -> JobState:
+    """Go on with a job that ended early. What is done is not done again."""
+    house.check_room()
+    return _state(house, house.jobs.resume(job_id))
+
+
+@router.delete("/{job_id}", status_code=204, responses=problems())
+def remove(house: TheHouse, job_id: JobId) -> None:
+    """Forget a job, with the results that the studio keeps."""
+    house.jobs.remove(job_id)
+
+
+@router.get(
+    "/{job_id}/events", responses=problems() | {200: {"content": {"text/event-stream": {}}}}, response_class=Response
+)
+async def events(request: Request, house: TheHouse, job_id: JobId) -> StreamingResponse:
+    """The job as server-sent events, one for each change, until it ends."""
+    job = house.jobs.find(job_id)
+
+    async def told() -> AsyncIterator[str]:
+        seen = -1
+        while not await request.is_disconnected():
+            if job.version != seen:
+                seen = job.version
+                state = _state(house, job)
+                yield f"data: {state.model_dump_json()}\n\n"
+                if state.state not in ("waiting", "running"):
+                    return
+            await asyncio.sleep(POLLED_S)
+
+    return StreamingResponse(told(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+@router.get("/{job_id}/files/{name:path}", responses=problems(), response_class=FileResponse)
+def result(house: TheHouse, job_id: JobId, name: str) -> FileResponse:
+    """A result, byte for byte."""
+    job = house.jobs.find(job_id)
+    if name not in house.jobs.files(job):
+        raise FileNotFoundError(name)
+    path = inside(house.jobs.results(job), name)
+    return FileResponse(path, filename=path.name, media_type="application/octet-stream")
+
+
+@router.get("/{job_id}/zip", responses=problems(507), response_class=FileResponse)
+def zipped(house: TheHouse, job_id: JobId) -> FileResponse:
+    """All results in one file."""
+    house.check_room()
+    path = house.jobs.write_zip(house.jobs.find(job_id))
+    return FileResponse(path, filename="safelight.zip", media_type="application/zip")
+
+
+def _begin(house: House, verb: str, order: Any) -> JobState:
+    house.check_room()
+    pictures = [house.pictures.find(one) for one in dict.fromkeys(order.pictures)]
+    chosen = order.settings.model_dump(mode="json", exclude_unset=True)
+    if order.model is not None:
+        chosen["model"] = str(house.models.path(order.model))
+    VERBS[verb].settings.of(**chosen, inputs=("a",))  # raises what the command line would
+    job = house.jobs.add(verb, chosen, [(one.name, one.path) for one in pictures], _folder(house, order.folder))
+    return _state(house, job)
+
+
+def _folder(house: House, name: str | None) -> str | None:
+    """Below the studio's folder. Raises UsageError for one that leads out of it."""
+    if name is None:
+        return None
+    root = house.pictures.folder
+    if root is None:
+        raise UsageError(
+            "the studio was started without a folder; download the results, or start: safelight studio FOLDER"
+        )
+    relative = relative_path(name)
+    path = root / relative
+    deepest = next(one for one in (path, *path.parents) if one.exists())
+    if not deepest.resolve().is_relative_to(root) or not deepest.is_dir():
+        raise UsageError(f"'{relative}' is no folder inside the studio's folder; choose another name")
+    return relative.as_posix()
+
+
+def _state(house: House, job: Job) -> JobState:
+    known = {name: getattr(job, name) for name in JobState.model_fields if name != "files"}
+    return JobState(**known, files=house.jobs.files(job))
