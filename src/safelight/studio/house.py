@@ -11,6 +11,7 @@ from safelight.studio.jobs import DiskFullError, Jobs, Verb, remove_old, used_by
 from safelight.studio.models import Models
 from safelight.studio.pictures import Pictures
 from safelight.studio.previews import Previews
+from safelight.studio.rates import Rates
 from safelight.studio.settings import StudioSettings
 from safelight.work import OnProgress
 
@@ -44,6 +45,7 @@ class House:
     pictures: Pictures
     models: Models
     previews: Previews
+    rates: Rates
     jobs: Jobs
 
     def check_room(self, more_bytes: int = 0) -> None:
@@ -70,4 +72,4 @@ def open_house(settings: StudioSettings) -> House:
     root = folder.resolve() if folder is not None else None
     pictures, models = Pictures(state, root, settings.max_megapixels), Models(root)
     jobs = Jobs(state, VERBS, settings, root)
-    return House(settings, state, pictures, models, Previews(pictures, models), jobs)
+    return House(settings, state, pictures, models, Previews(pictures, models), Rates(pictures, models), jobs)

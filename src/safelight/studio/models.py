@@ -7,8 +7,11 @@ from pathlib import Path
 
 from safelight.bundle import Bundle, Card, available, find_bundle
 from safelight.errors import BundleError
+from safelight.runtime.codec import Codec
+from safelight.runtime.images import Vae
 from safelight.runtime.restore import Restorer
 from safelight.studio.names import inside
+from safelight.studio.vaes import Explorer
 
 MOST_LOADED, MOST_FOUND, DEEPEST = 2, 100, 4
 
@@ -19,6 +22,8 @@ class Models:
     def __init__(self, folder: Path | None, threads: int | None = None) -> None:
         self._folder, self._threads = folder, threads
         self._restorers: OrderedDict[str, Restorer] = OrderedDict()
+        self._explorers: OrderedDict[str, Explorer] = OrderedDict()
+        self._codec: Codec | None = None
         self._lock = threading.Lock()
         self.computing = threading.Lock()
         """One computation at a time."""
@@ -54,6 +59,23 @@ class Models:
                     self._restorers.popitem(last=False)
             self._restorers.move_to_end(name)
             return self._restorers[name]
+
+    def codec(self) -> Codec:
+        """The shipped codec, ready to run."""
+        with self._lock:
+            self._codec = self._codec or Codec.load(threads=self._threads)
+            return self._codec
+
+    def explorer(self, name: str) -> Explorer:
+        """A VAE, ready to run. Raises BundleError for a model of another task."""
+        path = self.path(name)
+        with self._lock:
+            if name not in self._explorers:
+                self._explorers[name] = Explorer(Vae.load(path, threads=self._threads))
+                while len(self._explorers) > MOST_LOADED:
+                    self._explorers.popitem(last=False)
+            self._explorers.move_to_end(name)
+            return self._explorers[name]
 
     def cards(self) -> list[dict[str, object]]:
         """Name, task and summary of each; an error in words for a damaged one."""

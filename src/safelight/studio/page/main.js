@@ -2,9 +2,11 @@
 
 import { getJson } from "./api.js";
 import { guarded, make } from "./dom.js";
+import { compress } from "./compress.js";
+import { models } from "./models.js";
 import { restore } from "./restore.js";
 
-const PLACES = [["restore", "Restore", restore]];
+const PLACES = [["restore", "Restore", restore], ["compress", "Compress", compress], ["models", "Models", models]];
 const shown = new Map();
 
 function go() {

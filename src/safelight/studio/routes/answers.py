@@ -35,6 +35,7 @@ def house_of(request: Request) -> House:
 TheHouse = Annotated[House, Depends(house_of)]
 PictureId = Annotated[str, Field(pattern=r"^[p0-9a-f][0-9a-f]{15}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 ModelName = Annotated[str, Field(min_length=1, max_length=400)]
 
 

@@ -1,6 +1,6 @@
 """Pictures: dropped, listed, shown in tiles, restored tile by tile."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -11,10 +11,9 @@ from safelight.picture.screen import TILE_PX, png_thumbnail
 from safelight.studio.house import House
 from safelight.studio.pictures import Shown
 from safelight.studio.previews import MOST_SAMPLES, Asked, Layer
-from safelight.studio.routes.answers import ModelName, PictureId, TheHouse, problems
+from safelight.studio.routes.answers import PNG, ModelName, PictureId, TheHouse, problems
 
 router = APIRouter(prefix="/api", tags=["pictures"])
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 CACHED = {"Cache-Control": "private, max-age=3600"}
 Place = Annotated[int, Field(ge=0, le=100_000)]
 

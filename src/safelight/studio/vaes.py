@@ -1,0 +1,71 @@
+"""Pictures of a VAE for the page: samples, a walk through the latents, ways between pictures, reconstructions."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.errors import UsageError
+from safelight.evaluation.page import grid_picture
+from safelight.evaluation.uncertainty_view import glow
+from safelight.picture import Picture
+from safelight.picture.screen import png_of
+from safelight.runtime.images.aggregate import in_place_of, principal_directions
+from safelight.runtime.images.vae import Sampler, Vae
+
+COLUMNS, MOST_SAMPLES, MOST_STEPS, DIRECTIONS = 8, 64, 16, 8
+Array = NDArray[np.float32]
+
+
+class Explorer:
+    """One VAE, and what is computed of it once."""
+
+    def __init__(self, vae: Vae) -> None:
+        self.vae = vae
+
+    @cached_property
+    def _directions(self) -> tuple[Array, Array]:
+        return principal_directions(self.vae.aggregate_posterior, DIRECTIONS)
+
+    def samples(self, count: int, label: int | None, temperature: float, seed: int, sampler: Sampler) -> bytes:
+        """So many new pictures as one PNG, in rows of eight. Raises UsageError."""
+        labels = None if label is None else [label] * count
+        if labels is None and self.vae.card.conditional:
+            labels = [k % len(self.vae.card.classes) for k in range(count)]
+        return _sheet(list(self.vae.sample(count, labels, temperature, seed, sampler=sampler)))
+
+    def walk(self, places: Sequence[float], label: int | None) -> bytes:
+        """The picture so many deviations along each principal direction from the mean. Raises UsageError."""
+        centre, directions = self._directions
+        if len(places) > len(directions):
+            raise UsageError(f"there are {len(directions)} directions; give at most so many numbers")
+        point = centre + np.asarray(places, np.float32) @ directions[: len(places)]
+        still = tuple(np.zeros((1, *shape), np.float32) for shape in self.vae.card.latents)
+        return png_of(self.vae.decode(in_place_of(point[None], still), self._labels(label, 1))[0])
+
+    def between(self, first: Picture, last: Picture, steps: int, label: int | None) -> bytes:
+        """A row of pictures from one to the other. Raises UsageError."""
+        x = self.vae.prepare([first, last])
+        latents = self.vae.encode(x, self._labels(label, 2))
+        ends = [[rung[k : k + 1] for rung in latents] for k in (0, 1)]
+        row = self.vae.decode(self.vae.interpolate(ends[0], ends[1], steps), self._labels(label, steps))
+        return png_of(grid_picture(row[None]).astype(np.float32) / 255)
+
+    def reconstruction(self, picture: Picture, label: int | None) -> bytes:
+        """The picture as the model takes it, its reconstruction, and the error as a glow. Raises UsageError."""
+        x = self.vae.prepare([picture])
+        again = self.vae.reconstruct(x, self._labels(label, 1))
+        three = [np.broadcast_to(one, (*one.shape[:2], 3)) for one in (x[0], again[0], glow(np.abs(again[0] - x[0])))]
+        return png_of(np.concatenate(three, axis=1))
+
+    def _labels(self, label: int | None, count: int) -> list[int] | None:
+        return [label or 0] * count if self.vae.card.conditional else None
+
+
+def _sheet(pictures: list[Array]) -> bytes:
+    """Rows of eight; what is missing of the last row is left white."""
+    columns = min(COLUMNS, len(pictures))
+    missing = -len(pictures) % columns
+    whole = np.stack([*pictures, *[np.ones_like(pictures[0])] * missing])
+    return png_of(grid_picture(whole.reshape(-1, columns, *whole.shape[1:])).astype(np.float32) / 255)
