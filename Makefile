@@ -5,7 +5,7 @@ CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
-.PHONY: help demo docs test quick lint types unit core learning hostile interrupted clean
+.PHONY: help demo docs screenshots test quick lint types unit core learning hostile interrupted clean
 .DEFAULT_GOAL := help
 
 help: ## Print this list
@@ -18,6 +18,9 @@ docs: $(VENV)/docs ## Build the documentation site without torch, open site/inde
 	$(BIN)/python -m tools.make_site
 
 unit core learning hostile interrupted: export OMP_NUM_THREADS := 1 # small networks and arrays: more threads wait for each other
+
+screenshots: $(VENV)/dev ## Take the pictures of docs/studio.md again
+	$(BIN)/python -m tools.screenshots
 
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
 	@time $(MAKE) --no-print-directory lint types core unit

@@ -4,14 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from safelight.ladder.prior import LatentPrior, PriorSpec, flow_time, on_the_path  # noqa: E402
+from safelight.ladder.prior import LatentPrior, PriorSize, PriorSpec, flow_time, on_the_path  # noqa: E402
 from safelight.learn.images.prior import flow_loss, sample_latents  # noqa: E402
 
-SPECS = [
-    PriorSpec(width=16, latents=2, cells=(8, 8), blocks=1, attention=False),
-    PriorSpec(width=16, latents=0, cells=(4, 4), blocks=1, attention=True),
-    PriorSpec(width=16, latents=3, cells=(2, 2), blocks=1, attention=True),
-]
+SPECS, SIZE = [PriorSpec(latents=2, patch=4), PriorSpec(latents=3, patch=1)], PriorSize((2, 2), width=64, depth=1)
 SHAPES = [(2, 8, 8), (3, 2, 2)]
 
 
@@ -21,7 +17,8 @@ def drawn(batch: int, seed: int = 0) -> list[torch.Tensor]:
 
 
 def test_a_new_prior_moves_nothing_and_has_the_shapes_of_the_rungs():
-    prior = LatentPrior(SPECS, classes=3)
+    prior = LatentPrior(SPECS, SIZE, classes=3)
+    assert prior.shapes == SHAPES
     velocities = prior(drawn(5), torch.rand(5), torch.arange(5) % 4)
     assert [v.shape[1:] for v in velocities] == [*SHAPES] and not any(v.any() for v in velocities)
     start = drawn(5)
@@ -30,7 +27,7 @@ def test_a_new_prior_moves_nothing_and_has_the_shapes_of_the_rungs():
 
 
 def test_units_are_those_of_the_latents():
-    prior = LatentPrior(SPECS, classes=0)
+    prior = LatentPrior(SPECS, SIZE, classes=0)
     latents = [5 + 3 * z for z in drawn(400)]
     prior.fit_units(latents)
     for rung in prior.to_units(latents):
@@ -57,7 +54,7 @@ def test_the_path_leads_from_noise_to_latents():
 def test_it_learns_which_latents_belong_to_which_class():
     """Class 0 is at -2 in every latent, and class 1 at +2."""
     torch.manual_seed(0)
-    prior = LatentPrior(SPECS, classes=2)
+    prior = LatentPrior(SPECS, SIZE, classes=2)
     prior.learn()
     optimiser = torch.optim.AdamW([p for p in prior.parameters() if p.requires_grad], 3e-3)
     for step in range(150):

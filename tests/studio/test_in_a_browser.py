@@ -1,6 +1,7 @@
 """The page as a person uses it, in a real browser; and what screen readers and small screens find in it."""
 
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 
 from safelight import Picture, write
 from tests.studio.studio_support import served
+from tests.studio.test_sets import TRAINING
 from tests.support import BUNDLES, run_cli
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -18,7 +20,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe i
 CHROMIUM = shutil.which("chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not at hand")]
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-PLACES = ("restore", "compress", "models")
+PLACES = ("restore", "compress", "models", "data", "runs")
 LAYER_JS = """() => { const c = document.querySelector(".pane canvas"), d = c.getContext("2d").getImageData(
     Math.round(c.width * 0.75), Math.round(c.height / 2), 1, 1).data; return [...d].join(); }"""
 
@@ -34,8 +36,25 @@ def browser():
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     monkeypatch.setenv("SAFELIGHT_MODELS", str(BUNDLES))
-    with served(tmp_path / "state") as one:
+    with served(tmp_path / "state", with_sets(tmp_path / "folder")) as one:
         yield one
+
+
+def with_sets(folder: Path) -> Path:
+    """A folder with a set, a recipe and what a run leaves."""
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (folder / "set" / label).mkdir(parents=True)
+        for k in range(4):
+            pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+            write(Picture(pixels), folder / "set" / label / f"{k}.png")
+    (folder / "train.toml").write_text(TRAINING)
+    (folder / "runs" / "one" / "previews").mkdir(parents=True)
+    (folder / "runs" / "one" / "run.json").write_text("{}")
+    lines = [{"stage": 0, "step": k, "loss": 3 - k / 50, "val_mse": 1 / (1 + k)} for k in range(100)]
+    (folder / "runs" / "one" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write(Picture(rng.integers(0, 256, (24, 96, 3), dtype=np.uint8)), folder / "runs" / "one" / "previews" / "0.png")
+    return folder
 
 
 @pytest.fixture
@@ -181,6 +200,30 @@ def test_a_vae_is_looked_into(page, server, given):
     sync_api.expect(way).to_have_attribute("src", re.compile("blob:"), timeout=20_000)
 
 
+def test_a_set_is_looked_at_and_written_with_variants(page, server):
+    page.goto(f"{server.address}/#data")
+    page.get_by_role("button", name="Look at the set").click()
+    page.get_by_text("8 pictures of 2 classes").wait_for()
+    sheet = page.get_by_alt_text("contact sheet")
+    sync_api.expect(sheet).to_have_attribute("src", re.compile("blob:"), timeout=20_000)
+    before = sheet.get_attribute("src")
+    page.get_by_label("One more step").select_option("brightness")
+    page.get_by_role("button", name="Add this step").click()
+    sync_api.expect(sheet).not_to_have_attribute("src", before, timeout=20_000)
+    page.get_by_role("button", name="Remove step 1").click()
+    page.get_by_label("Folder, inside the studio's").fill("more")
+    page.get_by_role("button", name="Write", exact=True).click()
+    page.get_by_role("heading", name="Augment set → more: done").wait_for(timeout=30_000)
+    assert page.get_by_text("8 originals and 32 variants").is_visible()
+
+
+def test_a_run_is_shown(page, server):
+    page.goto(f"{server.address}/#runs")
+    page.get_by_role("img", name="Squared error of held-out pictures").wait_for()
+    assert page.get_by_alt_text("preview of the run").is_visible()
+    assert page.get_by_role("button", name="Train").is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", PLACES)
 def test_nothing_is_cut_and_screen_readers_find_their_way(browser, server, given, place, scheme):
@@ -190,7 +233,8 @@ def test_nothing_is_cut_and_screen_readers_find_their_way(browser, server, given
     for width in (390, 1280, 2560):
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.goto(f"{server.address}/#{place}")
-        page.locator("main li button").first.click()
+        if place != "data":
+            page.locator("main li button").first.click()
         page.wait_for_timeout(1500)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
         found = axe.Axe().run(page, options=WCAG)

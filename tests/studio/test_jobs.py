@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from safelight import Picture, write
-from safelight.studio.house import VERBS
-from safelight.studio.jobs import Verb
+from safelight.studio.job import Verb
+from safelight.studio.verbs import VERBS
 from safelight.work import Progress
 from tests.studio.studio_support import running, served
 from tests.support import BUNDLES, run_cli

@@ -14,6 +14,10 @@ EXAMPLES = {
         "safelight decompress small/ -r -o back/",
         "safelight decompress scan.latent -o scan.png",
     ),
+    "studio": (
+        "safelight studio",
+        "safelight studio photos/ --open",
+    ),
     "data": (
         "safelight data photos_by_class/",
         "safelight data pictures.npz --json",

@@ -1,5 +1,8 @@
 """safelight studio: all jobs in a browser."""
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 from safelight.cli.options import add_command
@@ -9,11 +12,16 @@ from safelight.studio.settings import StudioSettings
 
 def studio(settings: StudioSettings) -> None:
     """Open a page on this machine that does what the commands do. Nothing leaves the machine."""
+    _server()(settings, typer.echo)
+
+
+def _server() -> Callable[..., Any]:
+    """Raises RefusedError if the extra is not installed."""
     try:
         from safelight.studio.serve import studio as serve
     except ModuleNotFoundError as error:
         raise RefusedError(f"the studio needs {error.name}; install it: pip install 'safelight[studio]'") from None
-    serve(settings, typer.echo)
+    return serve
 
 
 def add_to(app: typer.Typer) -> None:

@@ -156,8 +156,8 @@ class Attention(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         places, width = h.shape[1:]
-        split = self.query_key_value(h).reshape(-1, places, 3, width // HEAD_WIDTH, HEAD_WIDTH)
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # (B, heads, places, HEAD_WIDTH)
+        split = self.query_key_value(h).reshape((-1, places, 3, width // HEAD_WIDTH, HEAD_WIDTH))
+        query, key, value = split.permute((2, 0, 3, 1, 4))  # (B, heads, places, HEAD_WIDTH)
         weights = (query @ key.transpose(2, 3) / math.sqrt(HEAD_WIDTH)).softmax(dim=3)
         result: Tensor = self.out((weights @ value).transpose(1, 2).reshape(-1, places, width))
         return result

@@ -79,6 +79,13 @@ def png_thumbnail(source: Source) -> bytes:
         raise PictureError(f"{name_of(source)}: cannot be shown ({reason(error)}); is it whole?") from None
 
 
+def png_thumbnail_of(picture: Picture) -> bytes:
+    """A picture in memory as a small PNG."""
+    small = to_vips(picture.with_depth(8).pixels).thumbnail_image(THUMBNAIL_PX, height=THUMBNAIL_PX, size="down")
+    data: bytes = small.pngsave_buffer(compression=COMPRESSION, keep="none")
+    return data
+
+
 def png_of(pixels: NDArray[np.floating]) -> bytes:
     """(H, W, 1 or 3) between 0 and 1, colours of sRGB already."""
     eight = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)

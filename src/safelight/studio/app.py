@@ -13,7 +13,7 @@ from safelight import __version__
 from safelight.errors import SafelightError
 from safelight.studio.guard import Application, Guard
 from safelight.studio.house import House
-from safelight.studio.routes import about, answers, jobs, pictures, rates, vaes
+from safelight.studio.routes import about, answers, jobs, pictures, rates, sets, vaes
 
 PAGE = Path(str(files("safelight.studio") / "page"))
 
@@ -29,7 +29,7 @@ def build_app(house: House) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.house = house
-    for routes in (about, pictures, rates, jobs, vaes):
+    for routes in (about, pictures, rates, sets, jobs, vaes):
         app.include_router(routes.router)
     app.add_exception_handler(SafelightError, answers.on_safelight_error)
     app.add_exception_handler(FileNotFoundError, answers.on_missing)

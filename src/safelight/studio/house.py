@@ -2,38 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from safelight.errors import UsageError
-from safelight.jobs.compress.settings import CompressSettings
-from safelight.jobs.enhance.settings import EnhanceSettings
-from safelight.studio.jobs import DiskFullError, Jobs, Verb, remove_old, used_bytes
+from safelight.studio.jobs import Jobs
 from safelight.studio.models import Models
 from safelight.studio.pictures import Pictures
 from safelight.studio.previews import Previews
 from safelight.studio.rates import Rates
+from safelight.studio.room import DiskFullError, remove_old, used_bytes
+from safelight.studio.sets import Sets
 from safelight.studio.settings import StudioSettings
-from safelight.work import OnProgress
+from safelight.studio.verbs import VERBS
 
 DEFAULT_STATE = Path(".cache") / "safelight" / "studio"
-
-
-def _enhance(settings: Any, on_progress: OnProgress, on_outcome: Any) -> Any:
-    from safelight.jobs.enhance.enhance import enhance
-
-    return enhance(settings, on_progress, on_outcome)
-
-
-def _compress(settings: Any, on_progress: OnProgress, on_outcome: Any) -> Any:
-    from safelight.jobs.compress.compress import compress
-
-    return compress(settings, on_progress, on_outcome)
-
-
-VERBS = {
-    "enhance": Verb(EnhanceSettings, _enhance),
-    "compress": Verb(CompressSettings, _compress),
-}
 
 
 @dataclass(frozen=True)
@@ -46,6 +27,7 @@ class House:
     models: Models
     previews: Previews
     rates: Rates
+    sets: Sets
     jobs: Jobs
 
     def check_room(self, more_bytes: int = 0) -> None:
@@ -72,4 +54,13 @@ def open_house(settings: StudioSettings) -> House:
     root = folder.resolve() if folder is not None else None
     pictures, models = Pictures(state, root, settings.max_megapixels), Models(root)
     jobs = Jobs(state, VERBS, settings, root)
-    return House(settings, state, pictures, models, Previews(pictures, models), Rates(pictures, models), jobs)
+    return House(
+        settings,
+        state,
+        pictures=pictures,
+        models=models,
+        previews=Previews(pictures, models),
+        rates=Rates(pictures, models),
+        sets=Sets(root, state),
+        jobs=jobs,
+    )

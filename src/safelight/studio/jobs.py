@@ -17,62 +17,21 @@ import threading
 import time
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from safelight.errors import OutputError, SafelightError, UsageError, shown
-from safelight.settings import Settings
+from safelight.studio.job import OPEN, Job, State, Verb
 from safelight.studio.settings import StudioSettings
-from safelight.work import Cancelled, OnProgress, Progress, replacing, write_whole
+from safelight.work import Cancelled, Progress, replacing, write_whole
 
-State = Literal["waiting", "running", "done", "failed", "cancelled", "cut off"]
-OPEN: tuple[State, ...] = ("waiting", "running")
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
 class QueueFullError(SafelightError):
     """Too many jobs wait."""
-
-
-class DiskFullError(SafelightError):
-    """What is kept takes all the room that it may."""
-
-
-@dataclass
-class Job:
-    """One job, as the page sees it."""
-
-    id: str
-    verb: str
-    settings: dict[str, Any]
-    """What was chosen, without files and folders."""
-    names: list[str]
-    """Of the pictures."""
-    folder: str | None
-    """Where results go, below the studio's folder; None: they are kept by the studio."""
-    created: float
-    state: State = "waiting"
-    error: str | None = None
-    outcomes: list[dict[str, Any]] = field(default_factory=list)
-    done: float = 0.0
-    total: float = 0.0
-    what: str = ""
-    seconds: float = 0.0
-    seconds_left: float | None = None
-    version: int = 0
-    """Rises with every change."""
-    is_cancelling: bool = False
-
-
-@dataclass(frozen=True)
-class Verb:
-    """How a verb of the command line is run as a job on pictures."""
-
-    settings: type[Settings]
-    run: Callable[[Any, OnProgress, Callable[[Any], None]], Any]
-    """(settings, on_progress, on_outcome)"""
 
 
 class Jobs:
@@ -100,14 +59,16 @@ class Jobs:
             raise FileNotFoundError(job_id)
         return self._jobs[job_id]
 
-    def add(self, verb: str, settings: dict[str, Any], pictures: Sequence[tuple[str, Path]], folder: str | None) -> Job:
-        """A new job on pictures, which are names and files. Raises QueueFullError, OutputError, UsageError."""
+    def add(
+        self, verb: str, settings: dict[str, Any], given: Sequence[tuple[str, Path]], folder: str | None = None
+    ) -> Job:
+        """A new job on pictures, or on a set: names and files. Raises QueueFullError, OutputError, UsageError."""
         with self._changed:
             if sum(job.state in OPEN for job in self._jobs.values()) >= self._limits.max_jobs:
                 raise QueueFullError(f"{self._limits.max_jobs} jobs wait already; wait for one of them, or cancel it")
-        job = Job(secrets.token_hex(8), verb, settings, [], folder, time.time())
+        job = Job(secrets.token_hex(8), verb, settings, names=[], folder=folder, created=time.time())
         try:
-            job.names = self._link(job, pictures)
+            job.names = self._link(job, given) if self._verbs[verb].is_on_pictures else [name for name, _ in given]
             self._save(job)
         except OSError as error:
             shutil.rmtree(self._folder / job.id, ignore_errors=True)
@@ -116,13 +77,23 @@ class Jobs:
         return job
 
     def resume(self, job_id: str) -> Job:
-        """Run a job that was cancelled, cut off or has failed files again: what is done stays."""
+        """Run a job that was cancelled, cut off or has failed files again: what is done stays.
+
+        Raises UsageError for one that runs, or whose pictures are gone.
+        """
         job = self.find(job_id)
         if job.state in OPEN:
             raise UsageError("the job is running; cancel it first")
-        if not (self._folder / job_id / "inputs").is_dir():
+        if self._verbs[job.verb].is_on_pictures and not (self._folder / job_id / "inputs").is_dir():
             raise UsageError("its pictures are gone; drop them again")
-        job.outcomes, job.error, job.is_cancelling, job.done, job.seconds_left = [], None, False, 0.0, None
+        job.outcomes, job.report, job.error, job.is_cancelling, job.done, job.seconds_left = (
+            [],
+            [],
+            None,
+            False,
+            0.0,
+            None,
+        )
         self._start(job)
         return job
 
@@ -139,7 +110,7 @@ class Jobs:
         return job
 
     def remove(self, job_id: str) -> None:
-        """Forget a job, with all results that are not in a folder of the person's own."""
+        """Forget a job, with all results that are not in a folder of the person's own. Raises UsageError if it runs."""
         if self.find(job_id).state in OPEN:
             raise UsageError("the job is running; cancel it first")
         del self._jobs[job_id]
@@ -231,11 +202,8 @@ class Jobs:
             self._touch(job)
 
         try:
-            inputs, output = self._folder / job.id / "inputs", self.results(job)
-            output.mkdir(parents=True, exist_ok=True)
-            places = {"inputs": (inputs,), "output": output, "recursive": True}
-            settings = verb.settings.of(**job.settings, **places, max_megapixels=self._limits.max_megapixels)
-            verb.run(settings, on_progress, on_outcome)
+            settings = self._places(job) if verb.is_on_pictures else {}
+            job.report = verb.run(verb.settings.of(**job.settings, **settings), on_progress, on_outcome)
             failed = any(outcome["status"] == "failed" for outcome in job.outcomes)
             self._end(job, "failed" if failed else "done")
         except Cancelled:
@@ -244,6 +212,13 @@ class Jobs:
             self._end(job, "failed", shown(str(error)))
         except Exception as error:
             self._end(job, "failed", f"internal error ({type(error).__name__}: {error}); please report it")
+
+    def _places(self, job: Job) -> dict[str, Any]:
+        """Where a job on pictures reads and writes."""
+        inputs, output = self._folder / job.id / "inputs", self.results(job)
+        output.mkdir(parents=True, exist_ok=True)
+        limit = self._limits.max_megapixels
+        return {"inputs": (inputs,), "output": output, "recursive": True, "max_megapixels": limit}
 
     def _end(self, job: Job, state: State, error: str | None = None) -> None:
         job.state, job.error, job.seconds_left, job.is_cancelling = state, error, None, False
@@ -286,30 +261,3 @@ def _outcome_for_page(outcome: dict[str, Any], inputs: Path) -> dict[str, Any]:
         "error": outcome["error"] and without(outcome["error"]),
         "warnings": [without(words) for words in outcome["warnings"]],
     }
-
-
-def used_bytes(folder: Path) -> int:
-    """Of all files below a folder; those with several names count once."""
-    seen = {}
-    for where, _, files in os.walk(folder):
-        for name in files:
-            try:
-                found = (Path(where) / name).lstat()
-            except OSError:
-                continue
-            seen[found.st_ino] = found.st_size
-    return sum(seen.values())
-
-
-def remove_old(state: Path, days: float) -> None:
-    """Pictures and jobs that nobody has touched for so long."""
-    limit = time.time() - 86400 * days
-    for kind in ("pictures", "jobs"):
-        for entry in _folders(state / kind):
-            if entry.stat().st_mtime < limit:
-                shutil.rmtree(entry, ignore_errors=True)
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (path for path in folder.iterdir() if path.is_dir() and _ID.fullmatch(path.name))

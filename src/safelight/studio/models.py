@@ -3,7 +3,9 @@
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from safelight.bundle import Bundle, Card, available, find_bundle
 from safelight.errors import BundleError
@@ -13,6 +15,7 @@ from safelight.runtime.restore import Restorer
 from safelight.studio.names import inside
 from safelight.studio.vaes import Explorer
 
+_Model = TypeVar("_Model")
 MOST_LOADED, MOST_FOUND, DEEPEST = 2, 100, 4
 
 
@@ -37,10 +40,7 @@ class Models:
 
     def bundle(self, name: str) -> Bundle[Card]:
         """Raises BundleError for one that is damaged."""
-        path = self.paths().get(name)
-        if path is None:
-            raise FileNotFoundError(name)
-        return find_bundle(path, Card)
+        return find_bundle(self.path(name), Card)
 
     def path(self, name: str) -> Path:
         """Where it lies."""
@@ -51,14 +51,7 @@ class Models:
 
     def restorer(self, name: str) -> Restorer:
         """Ready to run. Raises BundleError for a model of another task."""
-        path = self.path(name)
-        with self._lock:
-            if name not in self._restorers:
-                self._restorers[name] = Restorer.load(path, threads=self._threads)
-                while len(self._restorers) > MOST_LOADED:
-                    self._restorers.popitem(last=False)
-            self._restorers.move_to_end(name)
-            return self._restorers[name]
+        return self._loaded(self._restorers, name, lambda path: Restorer.load(path, threads=self._threads))
 
     def codec(self) -> Codec:
         """The shipped codec, ready to run."""
@@ -68,14 +61,18 @@ class Models:
 
     def explorer(self, name: str) -> Explorer:
         """A VAE, ready to run. Raises BundleError for a model of another task."""
+        return self._loaded(self._explorers, name, lambda path: Explorer(Vae.load(path, threads=self._threads)))
+
+    def _loaded(self, known: OrderedDict[str, _Model], name: str, load: Callable[[Path], _Model]) -> _Model:
+        """The latest few are kept."""
         path = self.path(name)
         with self._lock:
-            if name not in self._explorers:
-                self._explorers[name] = Explorer(Vae.load(path, threads=self._threads))
-                while len(self._explorers) > MOST_LOADED:
-                    self._explorers.popitem(last=False)
-            self._explorers.move_to_end(name)
-            return self._explorers[name]
+            if name not in known:
+                known[name] = load(path)
+                while len(known) > MOST_LOADED:
+                    known.popitem(last=False)
+            known.move_to_end(name)
+            return known[name]
 
     def cards(self) -> list[dict[str, object]]:
         """Name, task and summary of each; an error in words for a damaged one."""

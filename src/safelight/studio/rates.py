@@ -56,8 +56,8 @@ class Rates:
                 return known
             codec = by_codec(self._models.codec())
             data, decoded = codec(pixels, part.quality)
-            coded = [Coded("original", pixels.nbytes, 8.0 * pixels.shape[2], float("inf"), pixels)]
-            coded.append(_measured("latent", data, decoded, pixels))
+            raw = np.ascontiguousarray(pixels).tobytes()
+            coded = [_measured("original", raw, pixels, pixels), _measured("latent", data, decoded, pixels)]
             rate = bits_per_pixel(data, pixels)
             for name in OTHERS:
                 encoder: Encoder = by_format(name)  # type: ignore[arg-type]
@@ -85,4 +85,5 @@ class Rates:
 
 def _measured(name: str, data: bytes, decoded: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> Coded:
     decoded = decoded[..., : pixels.shape[2]]
-    return Coded(name, len(data), bits_per_pixel(data, pixels), psnr_db(decoded / 255, pixels / 255), decoded)
+    rate, error = bits_per_pixel(data, pixels), psnr_db(decoded / 255, pixels / 255)
+    return Coded(name, len(data), bits_per_pixel=rate, psnr_db=error, pixels=decoded)

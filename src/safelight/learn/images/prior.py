@@ -29,16 +29,19 @@ class PriorObjective(nn.Module):
         """`images` are this process's part of a batch, with classes if the set has some."""
         generator = torch_generator(self.recipe.seed, "prior", moment.stage, moment.step)
         vae, prior = self.trainee.vae, prior_of(self.trainee)
-        batch = self.group.size * len(images.x)
-        noise = [part_of(n, self.group) for n in vae.draw_noise(batch, generator)]
-        start = [part_of(torch.randn(batch, *z.shape[1:], generator=generator), self.group) for z in noise]
-        time = part_of(flow_time(batch, generator), self.group)
-        dropped = part_of(torch.rand(batch, generator=generator), self.group) < self.recipe.prior.drop_class_share
-        label = labels_of(prior, images).masked_fill(dropped, prior.any_class)
+        pictures, repeats = self.group.size * len(images.x), self.recipe.prior.repeats
+        batch = pictures * repeats
+        noise = [part_of(n, self.group) for n in vae.draw_noise(pictures, generator)]
+        start = [part_of(torch.randn(batch, *z.shape[1:], generator=generator), self.group, repeats) for z in noise]
+        time = part_of(flow_time(batch, generator), self.group, repeats)
+        lot = part_of(torch.rand(batch, generator=generator), self.group, repeats)
+        dropped = lot < self.recipe.prior.drop_class_share
+        label = labels_of(prior, images).repeat(repeats).masked_fill(dropped, prior.any_class)
         is_noisy = float(self.recipe.vae_stage.beta > 0)
         with autocast(self.stage.precision):
             with torch.no_grad():
                 latents = draw_latents(vae, images, [is_noisy * n for n in noise])
+            latents = [z.repeat(repeats, 1, 1, 1) for z in latents]
             loss = flow_loss(prior, latents, [n for n in start if n.shape[1]], time=time, label=label)
         return loss, {"flow_loss": loss}
 

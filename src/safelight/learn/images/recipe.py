@@ -61,6 +61,8 @@ class PriorSettings(Settings):
     """Of the state of each place."""
     depth: Positive = 6
     """Blocks of attention and layers."""
+    repeats: Positive = 2
+    """Places on the path that are learned from each picture of a batch: encoding it costs time, too."""
     guidance: float = Field(0.5, ge=0)
     """How far samples of a class are moved away from those of any class. 0: honest samples; more: more typical ones."""
     steps: Positive = 8

@@ -8,27 +8,27 @@ from safelight.ladder.image_vae import ImageVae, Sizes, build_image_vae
 from safelight.ladder.prior import LatentPrior, PriorSize, PriorSpec
 from safelight.learn.images.recipe import ImagesRecipe
 
-COARSEST_PX = 4
-"""Cells of the coarsest scale along the shorter side, at least."""
+SMALL_PX = 64
+"""Pictures up to this side have 8 cells or less along it at the coarsest scale; larger ones have up to 16."""
 MOST_PLACES = 24
 """Of the prior's grid, where the coarsest rung can be cut into patches."""
 
 
 def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
-    """tiny: one rung, at the coarsest scale. small: two rungs. base: up to five, at all scales but the finest.
+    """One rung, at 1/8 of the size for 64 and 128 px; docs/lab-notebook.md has the trials.
 
+    tiny and small differ in blocks; base is wider, with more channels of latents.
     auto: tiny under 5,000 pictures, small under 50,000, else base.
     """
     if name == "auto":
         name = "tiny" if pictures < 5_000 else "small" if pictures < 50_000 else "base"
-    scales = max(2, math.ceil(math.log2(min(form.height, form.width) / COARSEST_PX)))
-    coarse = 2 if form.values < 32 * 32 else 8
-    wide = {"tiny": (32, 64), "small": (32, 64), "base": (32, 96)}[name]
-    widths = tuple(min(wide[1], wide[0] << k) for k in range(scales))
-    rungs = {"tiny": 1, "small": 2, "base": min(5, scales - 1)}[name]
-    latents = tuple(coarse if k >= scales - rungs else 0 for k in range(scales))
-    blocks = tuple({"tiny": 1, "small": 1, "base": 2}[name] for _ in range(scales))
-    return Sizes(widths, latents, blocks)
+    side = min(form.height, form.width)
+    scales = max(2, math.ceil(math.log2(side / (8 if side <= SMALL_PX else 16))))
+    wide = 1.5 if name == "base" else 1
+    widths = tuple(int(wide * min(128, 32 << k)) for k in range(scales))
+    channels = (2 if form.values < 32 * 32 else 4 if side <= 2 * SMALL_PX else 8) * (2 if name == "base" else 1)
+    blocks = (*([1 if name == "tiny" else 2] * (scales - 1)), 2)
+    return Sizes(widths, (*[0] * (scales - 1), channels), blocks)
 
 
 def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -> ImageVae:

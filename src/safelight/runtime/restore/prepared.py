@@ -82,7 +82,8 @@ class Prepared:
             noise = [n[None] for n in self._noise(request.seed, sample, read)]
             restored.append(self.networks.draw(estimate, draw_factor, noise, request.temperature)[0])
         scale = None if estimate.scale is None else estimate.scale[0]
-        return Window(self, _Region(rows, columns, read), degraded, tuple(restored), scale)
+        region = _Region(rows, columns, read)
+        return Window(self, region, degraded=degraded, restored=tuple(restored), scale=scale)
 
     def _noise(self, seed: int, sample: int, read: tuple[Range, Range]) -> list[Array]:
         rows, columns = read

@@ -5,6 +5,8 @@ import { guarded, make, seconds } from "./dom.js";
 
 const WORDS = { waiting: "waits", running: "running", done: "done", failed: "ended with failures", cancelled: "cancelled", "cut off": "cut off" };
 
+const VERBS = { enhance: "Restore", compress: "Compress" }, OTHERS = { augment: "Augment", verdict: "Verdict on", train: "Train" };
+
 export function jobList() {
   const list = make("div", {}, make("p", { class: "quiet" }, "No batch yet."));
   const element = make("section", { class: "card", "aria-label": "Batches" }, make("h2", {}, "Batches"), list);
@@ -25,12 +27,14 @@ export function jobList() {
     const act = (what, words, kind = "") => make("button", { type: "button", class: `small ${kind}`, onclick: guarded(async () => { cardOf(await post(`/api/jobs/${job.id}/${what}`)); }) }, words);
     const failed = job.outcomes.filter(one => one.status === "failed"), warned = job.outcomes.filter(one => one.warnings.length);
     const isOpen = ["waiting", "running"].includes(job.state);
-    const head = `${job.verb === "compress" ? "Compress" : "Restore"} ${job.names.length} picture${job.names.length > 1 ? "s" : ""}: ${job.is_cancelling ? "is being cancelled" : WORDS[job.state]}`;
+    const what = VERBS[job.verb] ? `${VERBS[job.verb]} ${job.names.length} picture${job.names.length > 1 ? "s" : ""}` : `${OTHERS[job.verb]} ${job.names[0]}`;
+    const head = `${what}: ${job.is_cancelling ? "is being cancelled" : WORDS[job.state]}`;
     const left = job.state === "running" && job.seconds_left ? `, about ${seconds(job.seconds_left)} left` : "";
     card.element.replaceChildren(...[
       make("h3", {}, head),
-      isOpen && make("progress", { max: job.total || 1, value: job.done, "aria-label": "Progress of the batch" }),
+      isOpen && make("progress", { max: job.total || 1, value: job.total ? job.done : 0, "aria-label": "Progress of the batch" }),
       isOpen && make("p", { class: "quiet" }, job.what ? `${job.what}${left}` : "waits for its turn"),
+      job.report.length > 0 && make("ul", {}, job.report.map(line => make("li", {}, line))),
       job.error && make("p", { class: "bad" }, job.error),
       failed.length > 0 && make("div", {}, make("p", { class: "bad" }, `${failed.length} failed:`), make("ul", {}, failed.map(one => make("li", {}, one.error)))),
       warned.length > 0 && make("details", {}, make("summary", {}, `${warned.length} with a note`), make("ul", {}, warned.map(one => make("li", {}, `${one.source}: ${one.warnings.join("; ")}`)))),

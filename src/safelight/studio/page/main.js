@@ -1,12 +1,14 @@
 // The frame of the page: which place is shown.
 
 import { getJson } from "./api.js";
-import { guarded, make } from "./dom.js";
 import { compress } from "./compress.js";
+import { data } from "./data.js";
+import { guarded, make } from "./dom.js";
 import { models } from "./models.js";
 import { restore } from "./restore.js";
+import { runs } from "./runs.js";
 
-const PLACES = [["restore", "Restore", restore], ["compress", "Compress", compress], ["models", "Models", models]];
+const PLACES = [["restore", "Restore", restore], ["compress", "Compress", compress], ["models", "Models", models], ["data", "Data sets", data], ["runs", "Runs", runs]];
 const shown = new Map();
 
 function go() {

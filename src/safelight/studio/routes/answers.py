@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 
 from safelight.errors import OutputError, SafelightError, on_one_line, shown
 from safelight.studio.house import House
-from safelight.studio.jobs import DiskFullError, QueueFullError
+from safelight.studio.jobs import QueueFullError
+from safelight.studio.room import DiskFullError
 
 LONGEST = 2000
 

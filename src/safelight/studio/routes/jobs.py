@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field, create_model
 
-from safelight.errors import UsageError
 from safelight.jobs.compress.settings import CompressSettings
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.settings import Settings
-from safelight.studio.house import VERBS, House
-from safelight.studio.jobs import Job
-from safelight.studio.names import inside, relative_path
+from safelight.studio.house import House
+from safelight.studio.job import Job
+from safelight.studio.names import inside
 from safelight.studio.routes.answers import JobId, ModelName, PictureId, TheHouse, problems
+from safelight.studio.verbs import VERBS
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 PLACES = {"inputs", "output", "model", "recursive", "compare", "on_error", "max_megapixels"}
@@ -70,6 +70,7 @@ class JobState(BaseModel):
     error: str | None
     outcomes: list[dict[str, Any]]
     files: list[str]
+    report: list[str]
     done: float
     total: float
     what: str
@@ -81,7 +82,7 @@ class JobState(BaseModel):
 @router.get("", responses=problems())
 def list_jobs(house: TheHouse) -> list[JobState]:
     """The newest first."""
-    return [_state(house, job) for job in house.jobs.all()]
+    return [state_of(house, job) for job in house.jobs.all()]
 
 
 @router.post("/enhance", status_code=202, responses=problems(429, 507))
@@ -99,20 +100,20 @@ def compress(house: TheHouse, order: CompressOrder) -> JobState:
 @router.get("/{job_id}", responses=problems())
 def find(house: TheHouse, job_id: JobId) -> JobState:
     """One job."""
-    return _state(house, house.jobs.find(job_id))
+    return state_of(house, house.jobs.find(job_id))
 
 
 @router.post("/{job_id}/cancel", status_code=202, responses=problems())
 def cancel(house: TheHouse, job_id: JobId) -> JobState:
     """End a job. What is finished stays."""
-    return _state(house, house.jobs.cancel(job_id))
+    return state_of(house, house.jobs.cancel(job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202, responses=problems(429, 507))
 def resume(house: TheHouse, job_id: JobId) -> JobState:
     """Go on with a job that ended early. What is done is not done again."""
     house.check_room()
-    return _state(house, house.jobs.resume(job_id))
+    return state_of(house, house.jobs.resume(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, responses=problems())
@@ -133,7 +134,7 @@ async def events(request: Request, house: TheHouse, job_id: JobId) -> StreamingR
         while not await request.is_disconnected():
             if job.version != seen:
                 seen = job.version
-                state = _state(house, job)
+                state = state_of(house, job)
                 yield f"data: {state.model_dump_json()}\n\n"
                 if state.state not in ("waiting", "running"):
                     return
@@ -167,27 +168,23 @@ def _begin(house: House, verb: str, order: Any) -> JobState:
     if order.model is not None:
         chosen["model"] = str(house.models.path(order.model))
     VERBS[verb].settings.of(**chosen, inputs=("a",))  # raises what the command line would
-    job = house.jobs.add(verb, chosen, [(one.name, one.path) for one in pictures], _folder(house, order.folder))
-    return _state(house, job)
+    job = house.jobs.add(
+        verb,
+        chosen,
+        [(one.name, one.path) for one in pictures],
+        None if order.folder is None else _below(house, order.folder),
+    )
+    return state_of(house, job)
 
 
-def _folder(house: House, name: str | None) -> str | None:
-    """Below the studio's folder. Raises UsageError for one that leads out of it."""
-    if name is None:
-        return None
-    root = house.pictures.folder
-    if root is None:
-        raise UsageError(
-            "the studio was started without a folder; download the results, or start: safelight studio FOLDER"
-        )
-    relative = relative_path(name)
-    path = root / relative
-    deepest = next(one for one in (path, *path.parents) if one.exists())
-    if not deepest.resolve().is_relative_to(root) or not deepest.is_dir():
-        raise UsageError(f"'{relative}' is no folder inside the studio's folder; choose another name")
-    return relative.as_posix()
+def _below(house: House, name: str) -> str:
+    """A folder below the studio's. Raises UsageError for one that leads out of it."""
+    path = house.sets.new_path(name)
+    assert house.sets.folder is not None
+    return path.relative_to(house.sets.folder).as_posix()
 
 
-def _state(house: House, job: Job) -> JobState:
+def state_of(house: House, job: Job) -> JobState:
+    """What the page shows of a job."""
     known = {name: getattr(job, name) for name in JobState.model_fields if name != "files"}
     return JobState(**known, files=house.jobs.files(job))

@@ -152,7 +152,7 @@ def restored(
         sigma=wanted.sigma,
         uncertainty=needs_scale,
     )
-    data = house.previews.png(asked, wanted.strength, wanted.layer, wanted.sample, wanted.level)
+    data = house.previews.png(asked, wanted.strength, wanted.layer, sample=wanted.sample, level=wanted.level)
     return Response(data, media_type="image/png", headers=CACHED)
 
 

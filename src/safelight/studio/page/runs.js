@@ -1,0 +1,57 @@
+// Runs: training that is begun, watched, stopped and gone on with.
+
+import { getJson, post, query } from "./api.js";
+import { choice, guarded, make, number } from "./dom.js";
+import { jobList } from "./jobs.js";
+
+const NAMES = { loss: "Loss of this stage, while training", val_loss: "Loss of this stage, held-out pictures", val_neg_elbo_nats: "Negative ELBO of held-out pictures, nats", val_mse: "Squared error of held-out pictures", val_rate_nats: "Rate of held-out pictures, nats", val_flow_loss: "Loss of the prior on held-out pictures", val_psnr_db: "PSNR of held-out pictures, dB" };
+const svg = (name, attributes, ...children) => { const element = document.createElementNS("http://www.w3.org/2000/svg", name); for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value)); element.append(...children); return element; };
+
+function plot(title, points) {
+  const width = 460, height = 190, left = 62, bottom = 26, xs = points.map(([x]) => x), sorted = points.map(([, y]) => y).sort((a, b) => a - b);
+  const low = sorted[Math.floor(0.01 * (sorted.length - 1))], high = sorted[Math.ceil(0.98 * (sorted.length - 1))], span = high - low || 1, last = Math.max(1, xs.at(-1) - xs[0]);
+  const x = value => left + (width - left - 10) * (value - xs[0]) / last, y = value => 10 + (height - bottom - 14) * (1 - (Math.min(high, Math.max(low, value)) - low) / span);
+  const told = value => Number(value.toPrecision(4)).toString();
+  return make("figure", { class: "card plot" }, make("figcaption", {}, title), svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${told(points[0][1])} at first, ${told(points.at(-1)[1])} now` },
+    svg("text", { x: left - 6, y: 16, "text-anchor": "end" }, told(high)), svg("text", { x: left - 6, y: height - bottom, "text-anchor": "end" }, told(low)), svg("text", { x: left, y: height - 6 }, "begin"), svg("text", { x: width - 10, y: height - 6, "text-anchor": "end" }, "now"),
+    svg("path", { class: "axis", d: `M${left} 8V${height - bottom}H${width - 8}` }), svg("polyline", { class: "curve", points: points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" ") })), make("p", { class: "quiet" }, `now ${told(points.at(-1)[1])}`));
+}
+
+export function runs() {
+  const jobs = jobList(), list = make("ul", { class: "plain pictures" }), shown = make("div", {}), training = make("section", { class: "card", "aria-label": "Train" });
+  const empty = make("div", { class: "card empty" }, make("h2", {}, "No run"), make("p", {}, "Start the studio with a folder: safelight studio FOLDER. Training runs in it are shown here, and recipes in it can be trained."));
+  const body = make("div", { class: "desk three", hidden: true }, make("div", { class: "side" }, make("section", { class: "card", "aria-label": "Runs" }, make("h2", {}, "Runs"), list)), make("div", {}, shown, jobs.element), make("div", { class: "side" }, training));
+  const state = { run: null, recipe: "", data: "", name: "runs/mine", minutes: 10 };
+  let seen = "";
+  const draw = guarded(async () => {
+    if (!state.run) return;
+    const curves = await getJson(`/api/runs/curves?${query({ run: state.run })}`), previews = await getJson(`/api/runs/previews?${query({ run: state.run })}`);
+    const now = JSON.stringify([state.run, Object.values(curves).map(points => points.length), previews.length]);
+    if (now === seen) return;
+    seen = now;
+    const at = make("input", { type: "range", min: "0", max: String(Math.max(0, previews.length - 1)), value: String(previews.length - 1), "aria-label": "Preview, from first to last" });
+    const image = make("img", { class: "pixels", alt: "preview of the run" }), words = make("p", { class: "quiet" });
+    const show = () => { const name = previews[Number(at.value)]; image.src = `/api/runs/preview?${query({ run: state.run, name })}`; words.textContent = `${Number(at.value) + 1} of ${previews.length}: ${name}`; };
+    at.addEventListener("input", show);
+    shown.replaceChildren(make("h1", {}, state.run), Object.keys(curves).length ? make("div", { class: "tiles plots" }, Object.entries(curves).filter(([, points]) => points.length > 1).map(([key, points]) => plot(NAMES[key] ?? key, points))) : make("p", { class: "card quiet" }, "Nothing has been measured yet."),
+      previews.length ? make("section", { class: "card", "aria-label": "Previews" }, make("h2", {}, "Previews"), at, words, image) : "");
+    if (previews.length) show();
+  });
+  const open = run => { state.run = run; seen = ""; for (const line of list.children) line.toggleAttribute("aria-current", line.dataset.name === run); return draw(); };
+  setInterval(() => { if (body.isConnected && state.run) draw(); }, 3000);
+  return { element: make("div", {}, empty, body), onShow: guarded(async () => {
+    const found = await getJson("/api/folder"), is = found.runs.length || found.recipes.length;
+    empty.hidden = Boolean(is); body.hidden = !is;
+    await jobs.refresh();
+    list.replaceChildren(...(found.runs.length ? found.runs.map(run => make("li", { dataset: { name: run } }, make("button", { type: "button", onclick: () => open(run) }, make("span", {}, run)))) : [make("li", { class: "quiet" }, "none yet")]));
+    if (found.recipes.length) {
+      state.recipe = found.recipes.includes(state.recipe) ? state.recipe : found.recipes[0];
+      state.data = found.sets.includes(state.data) ? state.data : found.sets[0] ?? "";
+      const name = make("input", { type: "text", id: "run-name", value: state.name, oninput: event => { state.name = event.target.value; } });
+      training.replaceChildren(make("h2", {}, "Train"), choice("Recipe", found.recipes.map(one => [one, one]), state.recipe, v => { state.recipe = v; }), choice("Pictures", [["", "those of the recipe"], ...found.sets.map(one => [one, one === "." ? "the whole folder" : one])], state.data, v => { state.data = v; }),
+        make("div", { class: "field" }, make("label", { for: "run-name" }, "Folder of the run"), name), number("Minutes", { min: 1, max: 100000, value: state.minutes, onchange: v => { state.minutes = v; } }),
+        make("button", { type: "button", class: "main", onclick: guarded(async () => { await post("/api/jobs/train", { recipe: state.recipe, data: state.data || null, run: state.name, minutes: state.minutes }); await jobs.refresh(); }) }, "Train"), make("p", { class: "quiet" }, "Cancel writes a checkpoint; “Go on” resumes it. A run with the same folder and numbers goes on, too."));
+    } else training.replaceChildren(make("h2", {}, "Train"), make("p", { class: "quiet" }, "Put a recipe (.toml) into the folder to train it here."));
+    if (!state.run && found.runs.length) await open(found.runs[0]);
+  }) };
+}
