@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/studio.md: `make screenshots`. Needs the `dev` extra, Debian's chromium and SAFELIGHT_DATA.
+"""Takes the pictures of docs/studio.md: `make screenshots`. Needs the `dev` extra, chromium and SAFELIGHT_DATA.
 
 A studio is started on a folder of its own, with degraded samples and some flowers; a headless browser does the rest.
 """

@@ -127,6 +127,7 @@ def slow(monkeypatch):
         while not go_on.is_set():
             on_progress(Progress(1, 4, "a.png"))
             time.sleep(0.02)
+        return []
 
     monkeypatch.setitem(VERBS, "enhance", Verb(VERBS["enhance"].settings, run))
     return go_on

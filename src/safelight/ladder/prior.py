@@ -109,7 +109,7 @@ class LatentPrior(nn.Module):
 
     def forward(self, x: Sequence[Tensor], time: Tensor, label: Tensor) -> list[Tensor]:
         """The velocity of each rung, as `x`: (B, C, h, w), fine to coarse. `time` (B,) in [0, 1], `label` (B,)."""
-        about = F.silu(self.of_time(_waves(time)) + self.of_class[0][label])
+        about = F.silu(self.of_time(_waves(time)) + self.of_class.index_select(1, label)[0])
         h = self.places
         for read, rung in zip(self.read, x, strict=True):
             h = h + read(rung).flatten(2).transpose(1, 2)  # (B, places, width)
@@ -138,7 +138,7 @@ class PriorBlock(nn.Module):
         super().__init__()
         self.modulation = Modulation(width, 6)
         self.attention = Attention(width)
-        self.layers = nn.Sequential(nn.Linear(width, WIDER * width), nn.GELU(), nn.Linear(WIDER * width, width))
+        self.layers = nn.Sequential(OfPlaces(width, WIDER * width), nn.GELU(), OfPlaces(WIDER * width, width))
 
     def forward(self, h: Tensor, about: Tensor) -> Tensor:
         scale, shift, gate, scale_2, shift_2, gate_2 = self.modulation(about)
@@ -152,7 +152,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.query_key_value, self.out = OfPlaces(width, 3 * width), OfPlaces(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
         places, width = h.shape[1:]
@@ -161,6 +161,13 @@ class Attention(nn.Module):
         weights = (query @ key.transpose(2, 3) / math.sqrt(HEAD_WIDTH)).softmax(dim=3)
         result: Tensor = self.out((weights @ value).transpose(1, 2).reshape(-1, places, width))
         return result
+
+
+class OfPlaces(nn.Linear):
+    """(B, places, width) → (B, places, other width). All places are rows of one matrix: exporters keep that product."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return super().forward(h.flatten(0, 1)).reshape((-1, h.shape[1], self.out_features))
 
 
 def normalised(h: Tensor) -> Tensor:

@@ -51,14 +51,16 @@ def _train(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> lis
     """A run that has a checkpoint goes on."""
     from safelight.learn.train import train  # torch is an extra
 
-    told = _Lines()
-    logger = logging.getLogger("safelight")
+    told, logger = _Lines(), logging.getLogger("safelight")
+    level = logger.level
     logger.addHandler(told)
+    logger.setLevel(logging.INFO)
     try:
         is_begun = (settings.run / "checkpoint").exists()
         report = train(settings.model_copy(update={"resume": is_begun}), on_progress)
     finally:
         logger.removeHandler(told)
+        logger.setLevel(level)
     if report.bundle is None:
         raise Cancelled
     return told.lines[-TOLD:]

@@ -17,6 +17,10 @@ from tests.learn.training import metrics
 from tests.learn.training import train as run
 
 PRIOR_STAGE = """
+[prior]
+width = 64
+depth = 1
+
 [[stages]]
 trains = "prior"
 steps = 60

@@ -1,7 +1,7 @@
 // Compress: a part of a picture beside itself at a quality, and beside the usual formats at as many bytes.
 
 import { getJson, post, query } from "./api.js";
-import { choice, guarded, make, slider } from "./dom.js";
+import { guarded, make, slider } from "./dom.js";
 import { jobList } from "./jobs.js";
 import * as pictures from "./pictures.js";
 
@@ -46,15 +46,15 @@ export function compress() {
     places.replaceChildren(slider("From the left", { min: 0, max: Math.max(0, picture.width - 512), step: 1, value: asked.left, format: v => `${v} px`, oninput: v => { asked.left = v; later(); } }).field,
       slider("From the top", { min: 0, max: Math.max(0, picture.height - 512), step: 1, value: asked.top, format: v => `${v} px`, oninput: v => { asked.top = v; later(); } }).field);
   };
-  let which = "all";
+  let which = null;
+  const whichField = make("div", {});
+  guarded(async () => { which = pictures.whichPictures((await getJson("/api/about")).folder !== null); whichField.append(which.field); })();
   const begin = make("button", { type: "button", class: "main", onclick: guarded(async () => {
-    const chosen = which === "all" ? pictures.all() : pictures.all().filter(one => one.id === pictures.current()?.id);
-    if (!chosen.length) throw new Error("No picture is chosen. Drop one first.");
-    await post("/api/jobs/compress", { pictures: chosen.map(one => one.id), settings: { quality: asked.quality } });
+    await post("/api/jobs/compress", { pictures: which.listed(), settings: { quality: asked.quality } });
     await jobs.refresh();
   }) }, "Compress");
   const form = make("section", { class: "card", "aria-label": "How it is compressed" }, make("h2", {}, "How"), slider("Quality", { min: 1, max: 100, step: 1, value: 50, help: "Less: smaller files. Every machine decodes the same pixels.", oninput: v => { asked.quality = v; later(); } }).field, make("h3", {}, "Which part"), places);
-  const exporting = make("section", { class: "card", "aria-label": "Export" }, make("h2", {}, "Export"), choice("Which", [["all", "All pictures of the list"], ["one", "The open picture"]], "all", v => { which = v; }), begin, make("p", { class: "quiet" }, "The command line decodes them: safelight decompress."));
+  const exporting = make("section", { class: "card", "aria-label": "Export" }, make("h2", {}, "Export"), whichField, begin, make("p", { class: "quiet" }, "The command line decodes them: safelight decompress."));
   pictures.onChange(what => { if (what === "chosen") { place(); if (stage.isConnected || empty.isConnected) update(); } });
   return { element: make("div", { class: "desk" }, make("div", { class: "side" }, pictures.pictureList()), make("div", {}, empty, stage, jobs.element), make("div", { class: "side" }, form, exporting)),
     onShow: () => { pictures.refresh(); jobs.refresh(); place(); update(); } };

@@ -63,6 +63,7 @@ export function data() {
   report.append(make("p", { class: "quiet" }, "Choose a set and press “Look at the set”."));
   return { element: make("div", {}, empty, body), onShow: guarded(async () => {
     const found = await getJson("/api/folder");
+    if (!found.sets.includes(state.dataset)) state.dataset = found.sets[0] ?? "";
     empty.hidden = found.sets.length > 0; body.hidden = !found.sets.length;
     await jobs.refresh();
     if (!found.sets.length) return;
@@ -75,7 +76,6 @@ export function data() {
       modelField.replaceChildren(choice("Model, for steps in latent space", [["", "none"], ...vaes.map(one => [one.name, one.name])], "", v => { state.model = v; draw(); }));
       list();
     }
-    if (!found.sets.includes(state.dataset)) state.dataset = found.sets[0];
     setField.replaceChildren(choice("Which", found.sets.map(one => [one, one === "." ? "the whole folder" : one]), state.dataset, v => { state.dataset = v; report.replaceChildren(); draw(); }));
     draw();
   }) };

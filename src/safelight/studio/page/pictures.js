@@ -1,7 +1,7 @@
 // The list of pictures, and the place to drop more.
 
 import { getJson, remove, upload } from "./api.js";
-import { guarded, make, say } from "./dom.js";
+import { choice, guarded, make, say } from "./dom.js";
 
 const kept = { pictures: [], current: null, listeners: new Set() };
 
@@ -60,6 +60,19 @@ export async function add(files, onCount = () => {}) {
   if (failures.length > 3) say(`${failures.length - 3} more files were not taken.`);
   if (first) await choose(first);
   return failures;
+}
+
+// Which pictures a batch is of: a field, and a function that lists them.
+export function whichPictures(hasFolder) {
+  let which = hasFolder ? "one" : "dropped";
+  const options = [["one", "The open picture"], ["dropped", "All that were dropped"], ...(hasFolder ? [["folder", "All of the folder"]] : [])];
+  const field = choice("Which", options, which, value => { which = value; });
+  const listed = () => {
+    const found = kept.pictures.filter(one => which === "one" ? one.id === kept.current?.id : one.is_dropped === (which === "dropped"));
+    if (!found.length) throw new Error("There is no such picture. Drop one, or choose others.");
+    return found.map(one => one.id);
+  };
+  return { field, listed };
 }
 
 export function pictureList() {

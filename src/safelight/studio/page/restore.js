@@ -76,22 +76,22 @@ export function restore() {
       number("Seed", { min: 0, max: 2147483647, value: 0, onchange: v => { settings.seed = v; panes(); } }),
       number("Noise level, if known", { min: 0, max: 255, value: null, placeholder: "unknown", help: "Standard deviation, of 255.", onchange: v => { settings.sigma = v; panes(); } }),
       choice("Interval holds the truth in", [["0.5", "50 %"], ["0.8", "80 %"], ["0.9", "90 %"], ["0.95", "95 %"]], "0.9", v => { settings.level = Number(v); panes(); })));
-  const exported = { format: "same", depth: "same", quality: 95, metadata: "keep", provenance: true, uncertainty: false, which: "all", folder: "" };
-  const folderField = make("div", {});
+  const exported = { format: "same", depth: "same", quality: 95, metadata: "keep", provenance: true, uncertainty: false, folder: "" };
+  const folderField = make("div", {}), whichField = make("div", {});
+  let which = null;
   const begin = make("button", { type: "button", class: "main", onclick: guarded(async () => {
-    const chosen = exported.which === "all" ? pictures.all() : pictures.all().filter(one => one.id === pictures.current()?.id);
-    if (!chosen.length) { say("No picture is chosen. Drop one first."); return; }
+    const chosen = which.listed();
     begin.disabled = true;
     try {
       const options = { strength: settings.strength, samples: settings.samples, seed: settings.seed, sigma: settings.sigma, format: exported.format, depth: exported.depth, quality: exported.quality, metadata: exported.metadata, provenance: exported.provenance, uncertainty: exported.uncertainty };
       if (settings.samples) options.temperature = settings.temperature;
-      await post("/api/jobs/enhance", { pictures: chosen.map(one => one.id), model: settings.model, folder: exported.folder || null, settings: options });
+      await post("/api/jobs/enhance", { pictures: chosen, model: settings.model, folder: exported.folder || null, settings: options });
       await jobs.refresh();
       jobs.element.scrollIntoView({ block: "nearest" });
     } finally { begin.disabled = false; }
   }) }, "Export");
   const exporting = make("section", { class: "card", "aria-label": "Export" }, make("h2", {}, "Export"),
-    choice("Which", [["all", "All pictures of the list"], ["one", "The open picture"]], "all", v => { exported.which = v; }), folderField,
+    whichField, folderField,
     make("details", {}, make("summary", {}, "Files"),
       choice("Format", ["same", "jpeg", "png", "tiff", "webp", "avif"].map(v => [v, v === "same" ? "as the original" : v]), "same", v => { exported.format = v; }),
       choice("Depth", ["same", "8", "10", "12", "16", "float"].map(v => [v, v === "same" ? "as the original" : v === "float" ? v : `${v} bits`]), "same", v => { exported.depth = v; }),
@@ -122,6 +122,8 @@ export function restore() {
     const [models, about] = [await getJson("/api/models"), await getJson("/api/about")];
     const usable = models.filter(one => one.task === "restore");
     modelField.append(choice("Model", usable.map(one => [one.name, one.name]), settings.model, v => { settings.model = v; panes(); look(); }));
+    which = pictures.whichPictures(about.folder !== null);
+    whichField.append(which.field);
     if (about.folder !== null) folderField.append(choice("Where to", [["", "keep here, to download"], ["restored", `${about.folder}/restored`]], "", v => { exported.folder = v; }));
   })();
   return { element, onShow: () => { pictures.refresh(); jobs.refresh(); } };
