@@ -103,6 +103,16 @@ def test_what_is_no_picture_leaves_nothing(server, data, name):
     assert server.ask("/api/pictures").json == before
 
 
+def test_errors_name_the_picture_and_no_place_of_the_server(server, tmp_path, rng):
+    data = bytes_of(rng.integers(0, 256, (90, 90, 3), dtype=np.uint8), tmp_path)
+    picture = server.drop(data[:9000], "broken.png")
+    for path in ("", "/tiles/0/0/0", "/restored/0/0?model=restore", "/look?model=restore", "/thumbnail"):
+        answer = server.ask(f"/api/pictures/{picture}{path}")
+        assert answer.status == 422 and answer.json["error"].startswith("broken.png: "), path
+        assert "/" not in answer.json["error"].split(": ", 1)[0] and str(server.house.state) not in answer.json["error"]
+    assert server.ask(f"/api/pictures/{picture}", "DELETE").status == 204
+
+
 def test_a_bomb_is_refused_before_it_is_decoded(server, tmp_path):
     pillow.new("1", (20000, 20000)).save(tmp_path / "bomb.png")
     answer = server.ask("/api/pictures?name=bomb.png", "POST", (tmp_path / "bomb.png").read_bytes())

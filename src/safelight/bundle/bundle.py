@@ -8,7 +8,6 @@ the kernels when it is loaded.
 """
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from safelight.bundle.card import NETWORK_NAME, BundleTask, Card
 from safelight.bundle.tasks import TASKS
 from safelight.errors import BundleError, OutputError
-from safelight.work import file_sha256, read_small, replacing, unpacked_bytes
+from safelight.work import file_sha256, read_small, replacing, unpacked_bytes, user_cache
 
 SUMS = "SHA256SUMS"
 MOST_SMALL_BYTES = 1 << 20
@@ -180,9 +179,9 @@ def _belongs(name: str) -> bool:
 
 def _unpacked(path: Path) -> Path:
     """A zip's files in the user's cache, under the zip's own hash; only names that belong to a bundle are taken."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "safelight" / "bundles"
     folder, fresh = None, None
     try:
+        cache = user_cache() / "bundles"
         folder = cache / file_sha256(path)[:32]
         if folder.is_dir():
             return folder

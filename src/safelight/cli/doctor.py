@@ -10,6 +10,7 @@ CORE = ("numpy", "pydantic", "pyvips", "pyvips-binary", "onnxruntime", "rich", "
 EXTRAS = {
     "augment": ("to augment", ("opencv-python-headless", "pyyaml")),
     "heif": ("to read HEIC", ("pi-heif",)),
+    "studio": ("for the studio", ("fastapi", "uvicorn")),
     "train": ("to train", ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "scipy")),
 }
 """By extra, what it is for, and what it adds."""

@@ -13,8 +13,7 @@ from safelight.studio.room import DiskFullError, remove_old, used_bytes
 from safelight.studio.sets import Sets
 from safelight.studio.settings import StudioSettings
 from safelight.studio.verbs import VERBS
-
-DEFAULT_STATE = Path(".cache") / "safelight" / "studio"
+from safelight.work import user_cache
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,11 @@ def open_house(settings: StudioSettings) -> House:
     folder = settings.folder
     if folder is not None and not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder; name an existing one, or none")
-    state = settings.state or Path.home() / DEFAULT_STATE
     try:
+        state = settings.state or user_cache() / "studio"
         state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{state}: cannot be made ({error.strerror}); choose another --state") from None
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"the state folder cannot be made ({error}); choose another --state") from None
     remove_old(state, settings.keep_days)
     root = folder.resolve() if folder is not None else None
     pictures, models = Pictures(state, root, settings.max_megapixels), Models(root)

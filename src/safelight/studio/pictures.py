@@ -8,13 +8,15 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from safelight.errors import PictureError
+from safelight.errors import shown as as_shown
 from safelight.picture import READABLE, Picture, read, upright_size
 from safelight.picture.scale import measure_scale
-from safelight.picture.screen import Pyramid
+from safelight.picture.screen import Pyramid, png_thumbnail
 from safelight.runtime.restore import Prepared, Restorer
 from safelight.studio.names import inside, relative_path
 
@@ -97,10 +99,8 @@ class Pictures:
 
     def accept(self, path: Path) -> Shown:
         """A file that was written to its place. Raises PictureError if it is no picture."""
-        try:
+        with _named(path):
             self.check(path)
-        except PictureError as error:
-            raise PictureError(str(error).replace(str(path), path.name)) from None
         return self.find(path.relative_to(self._dropped).parts[0])
 
     def discard(self, path: Path) -> None:
@@ -135,8 +135,9 @@ class Pictures:
                 if picture_id in self._opened:
                     return self._opened[picture_id]
             shown = self.find(picture_id)
-            self.check(shown.path)
-            picture = read(shown.path, self._max_megapixels)
+            with _named(shown.path):
+                self.check(shown.path)
+                picture = read(shown.path, self._max_megapixels)
             opened = Opened(picture, Pyramid(picture, measure_scale(picture).scale))
             with self._lock:
                 self._opened[picture_id] = opened
@@ -144,6 +145,12 @@ class Pictures:
                 while len(self._opened) > 1 and sum(one.bytes for one in self._opened.values()) > OPEN_BYTES:
                     self._opened.popitem(last=False)
             return opened
+
+    def thumbnail(self, picture_id: str) -> bytes:
+        """A small PNG. Raises PictureError."""
+        shown = self.find(picture_id)
+        with _named(shown.path):
+            return png_thumbnail(shown.path)
 
     def _of_folder(self) -> Iterator[Shown]:
         """Pictures in the studio's folder and in the folders below, without hidden ones and without links outwards."""
@@ -164,3 +171,12 @@ class Pictures:
                 count += 1
                 if count == MOST_LISTED:
                     return
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Within the block a picture's errors name it by its file name: where it is kept means nothing to a person."""
+    try:
+        yield
+    except PictureError as error:
+        raise PictureError(str(error).replace(as_shown(path), path.name)) from None

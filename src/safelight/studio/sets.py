@@ -12,7 +12,7 @@ from safelight.errors import UsageError
 from safelight.picture import READABLE
 from safelight.settings import read_toml
 from safelight.studio.names import inside, relative_path
-from safelight.work import write_whole
+from safelight.work import json_sha256, write_whole
 
 DEEPEST, MOST_FOUND = 4, 200
 SET_FILES = frozenset({".npz", ".csv", ".jsonl"})
@@ -81,8 +81,8 @@ class Sets:
         return sorted(found)[:MOST_FOUND]
 
     def keep_recipe(self, recipe: dict[str, Any]) -> Path:
-        """A recipe of augmenting that was made on the page, as a file."""
-        path = self._state / "recipes" / "page.toml"
+        """A recipe of augmenting that was made on the page, as a file, which a job may need much later."""
+        path = self._state / "recipes" / f"{json_sha256(recipe)[:16]}.toml"
         write_whole(path, toml_of(recipe))
         return path
 

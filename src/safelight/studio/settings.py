@@ -20,7 +20,7 @@ class StudioSettings(Settings):
         max_length=200,
     )
     state: OptionalPath = option(
-        None, "Where dropped pictures and results are kept. Default: .cache/safelight/studio in your home folder."
+        None, "Where dropped pictures and results are kept. Default: ~/.cache/safelight/studio."
     )
     max_upload_mb: Positive = option(400, "Refuse larger files.", group=LIMITS)
     max_megapixels: float = option(100.0, "Refuse larger pictures.", group=LIMITS, gt=0)

@@ -1,7 +1,7 @@
 """What all jobs do alike: hash files, write them whole, remember what is done, tell progress, spread work."""
 
 from safelight.work.engine import Engine, Processes, Threads
-from safelight.work.files import clear_leftovers, read_small, replacing, unpacked_bytes, write_whole
+from safelight.work.files import clear_leftovers, read_small, replacing, unpacked_bytes, user_cache, write_whole
 from safelight.work.hashes import file_sha256, json_sha256
 from safelight.work.manifest import MANIFEST, Line, Manifest, header
 from safelight.work.memory import memory_bytes
@@ -26,5 +26,6 @@ __all__ = [
     "replacing",
     "silent",
     "unpacked_bytes",
+    "user_cache",
     "write_whole",
 ]

@@ -30,6 +30,11 @@ def replacing(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def user_cache() -> Path:
+    """The folder of this program in the user's cache. Raises RuntimeError for a user without a home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "safelight"
+
+
 def read_small(path: Path, most_bytes: int) -> bytes:
     """All of a file that is meant to be small. Raises OSError for a larger one, and for pipes, devices and folders."""
     if not path.is_file():

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
+from safelight.errors import OutputError
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
-from safelight.picture.screen import TILE_PX, png_thumbnail
+from safelight.picture.screen import TILE_PX
 from safelight.studio.house import House
 from safelight.studio.pictures import Shown
 from safelight.studio.previews import MOST_SAMPLES, Asked, Layer
@@ -64,7 +65,10 @@ def list_pictures(house: TheHouse) -> list[Listed]:
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
 async def drop(request: Request, house: TheHouse, name: Annotated[str, Query(min_length=1, max_length=1000)]) -> Listed:
-    """Keep a picture: the body is the file, and `name` its name, with folders if it has some."""
+    """Keep a picture: the body is the file, and `name` its name, with folders if it has some.
+
+    Raises OutputError if the disk is full.
+    """
     told = int(request.headers.get("content-length", "0"))
     await run_in_threadpool(house.check_room, told)
     path = await run_in_threadpool(house.pictures.place_for, name)
@@ -77,6 +81,8 @@ async def drop(request: Request, house: TheHouse, name: Annotated[str, Query(min
         shown = await run_in_threadpool(house.pictures.accept, path)
         is_kept = True
         return _listed(shown)
+    except OSError as error:
+        raise OutputError(f"the picture cannot be kept ({error.strerror}); check the disk") from None
     finally:
         if not is_kept:
             await run_in_threadpool(house.pictures.discard, path)
@@ -107,7 +113,7 @@ def tile(house: TheHouse, picture_id: PictureId, level: Place, column: Place, ro
 @router.get("/pictures/{picture_id}/thumbnail", responses=problems() | PNG, response_class=Response)
 def thumbnail(house: TheHouse, picture_id: PictureId) -> Response:
     """Small, for a list. The picture is not opened for it."""
-    return Response(png_thumbnail(house.pictures.find(picture_id).path), media_type="image/png", headers=CACHED)
+    return Response(house.pictures.thumbnail(picture_id), media_type="image/png", headers=CACHED)
 
 
 @router.get("/pictures/{picture_id}/look", responses=problems())
