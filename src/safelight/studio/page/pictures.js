@@ -95,7 +95,7 @@ export function pictureList() {
     count.textContent = kept.pictures.length ? `${kept.pictures.length} picture${kept.pictures.length > 1 ? "s" : ""}` : "";
     list.replaceChildren(...kept.pictures.map(one => make("li", { "aria-current": one.id === kept.current?.id ? "true" : null },
       make("button", { type: "button", title: one.name, onclick: () => choose(one.id) }, make("img", { src: `/api/pictures/${one.id}/thumbnail`, alt: "", loading: "lazy" }), make("span", {}, one.name)),
-      one.is_dropped && make("button", { type: "button", class: "away small", "aria-label": `Remove ${one.name} from the studio`, onclick: guarded(async () => { await remove(`/api/pictures/${one.id}`); await refresh(); tell("chosen"); }) }, "×"))));
+      one.is_dropped && make("button", { type: "button", class: "away small", "aria-label": `Remove ${one.name} from the studio`, onclick: guarded(async () => { if (kept.current?.id === one.id) { kept.current = null; tell("chosen"); } await remove(`/api/pictures/${one.id}`); await refresh(); }) }, "×"))));
   });
   return element;
 }

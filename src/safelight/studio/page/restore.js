@@ -114,7 +114,7 @@ export function restore() {
     empty.hidden = Boolean(picture); stage.hidden = !picture;
     if (what === "opening") { info.textContent = "opening …"; return; }
     if (what !== "chosen") return;
-    if (!picture) return;
+    if (!picture) { viewer.show(null); return; }
     info.textContent = [`${picture.name}: ${picture.width} × ${picture.height}, ${picture.kind}, ${picture.bits} bits, ${picture.format}`, picture.has_profile ? "with a colour profile" : null, ...picture.warnings].filter(Boolean).join("; ");
     viewer.show(picture); panes(); look();
   });

@@ -69,7 +69,8 @@ export class Viewer {
 
   show(picture, keepCamera = false) {
     this.picture = picture; this.bitmaps.failed.clear();
-    if (!keepCamera) this.fit();
+    if (!picture) this.bitmaps.want([]);
+    else if (!keepCamera) this.fit();
     this.draw();
   }
 
