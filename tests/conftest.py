@@ -12,7 +12,7 @@ from hypothesis import settings
 from PIL import Image
 
 from safelight.bundle import Bundle, CodecCard, RestorerCard, VaeCard, find_bundle, open_bundle
-from tests.support import BUNDLES, DATA
+from tests.support import BUNDLES, CHROMIUM, DATA
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other when networks are this small
 settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
@@ -98,3 +98,13 @@ def exif_block() -> bytes:
     gps = exif.get_ifd(0x8825)
     gps[1], gps[2] = "N", (10.0, 20.0, 30.5)
     return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[object, None, None]:
+    """Chromium without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()

@@ -24,6 +24,7 @@ BUNDLES = ROOT / "tests" / "bundles"
 DATA = Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
 CASES = DATA.parent / "cases"
 """Files and sets that broke other programs."""
+CHROMIUM = shutil.which("chromium")
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand: set SAFELIGHT_DATA")
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not at hand")
 XMP = (

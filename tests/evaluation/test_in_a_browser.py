@@ -1,7 +1,5 @@
 """Every page that the program makes, in a real browser: nothing is cut, and nothing is wrong for screen readers."""
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -14,10 +12,10 @@ from safelight.evaluation.compare_page import Compared, Numbers, compare_html
 from safelight.evaluation.images import Evaluation
 from safelight.evaluation.page import html as evaluation_html
 from safelight.evaluation.uncertainty_view import glow
+from tests.support import CHROMIUM
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-CHROMIUM = shutil.which("chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not at hand")]
 WIDTHS_PX = (390, 768, 1280, 2560)
 LONG = "a_name_of_a_picture_that_is_as_long_as_names_of_pictures_are_on_the_disks_of_people_who_like_long_names.tif"
@@ -59,14 +57,6 @@ def verdict(rng: np.random.Generator) -> str:
 
 
 PAGES = {"comparison": comparison, "evaluation": evaluation, "codec": codec, "verdict": verdict}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

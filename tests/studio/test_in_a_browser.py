@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,24 +12,15 @@ import pytest
 from safelight import Picture, write
 from tests.studio.studio_support import served
 from tests.studio.test_sets import TRAINING
-from tests.support import BUNDLES, run_cli
+from tests.support import BUNDLES, CHROMIUM, run_cli
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-CHROMIUM = shutil.which("chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not at hand")]
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 PLACES = ("restore", "compress", "models", "data", "runs")
 LAYER_JS = """() => { const c = document.querySelector(".pane canvas"), d = c.getContext("2d").getImageData(
     Math.round(c.width * 0.75), Math.round(c.height / 2), 1, 1).data; return [...d].join(); }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

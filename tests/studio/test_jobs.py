@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from safelight import Picture, write
+from safelight.errors import OutputError
+from safelight.studio import jobs
 from safelight.studio.job import Verb
 from safelight.studio.verbs import VERBS
 from safelight.work import Progress
@@ -81,6 +83,7 @@ def test_files_of_one_name_do_not_meet_and_failures_are_told(server, tmp_path, r
         ({"settings": {"strength": 2}}, "strength"),
         ({"settings": {"inputs": ["/etc"]}}, "inputs"),
         ({"settings": {"output": "/tmp/x"}}, "output"),
+        ({"settings": {"if_exists": "overwrite"}}, "if_exists"),
         ({"settings": {"scale": "9:1"}}, "scale"),
         ({"settings": {"nonsense": 1}}, "nonsense"),
         ({"model": "/etc"}, "no such"),
@@ -157,6 +160,29 @@ def test_room_is_bounded(tmp_path, rng):
         data = rng.bytes(20_000)
         answer = server.ask("/api/pictures?name=a.png", "POST", data)
         assert answer.status == 507 and server.ask("/api/pictures").json == []
+
+
+def test_a_job_that_cannot_be_written_down_leaves_the_worker_at_work(server, tmp_path, rng, monkeypatch):
+    (picture,) = dropped(server, tmp_path, rng, ["a.png"])
+    order = {"pictures": [picture], "model": "restore"}
+    whole = jobs.write_whole
+
+    def full(path, content):
+        raise OutputError(f"{path}: cannot be written (no space left)")
+
+    monkeypatch.setattr(jobs, "write_whole", full)
+    answer = server.ask("/api/jobs/enhance", "POST", order)
+    assert answer.status == 507 and not [*(tmp_path / "state" / "jobs").iterdir()]
+    written = []
+
+    def full_once(path, content):
+        written.append(path)
+        (full if len(written) == 2 else whole)(path, content)
+
+    monkeypatch.setattr(jobs, "write_whole", full_once)
+    first = server.ask("/api/jobs/enhance", "POST", order).json["id"]
+    assert server.ended(first)["state"] == "failed"
+    assert server.ended(server.ask("/api/jobs/enhance", "POST", order).json["id"])["state"] == "done"
 
 
 @pytest.mark.slow

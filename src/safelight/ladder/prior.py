@@ -128,7 +128,8 @@ class Modulation(nn.Module):
         self.count, self.layer = count, zero_init(nn.Linear(width, count * width))
 
     def forward(self, about: Tensor) -> tuple[Tensor, ...]:
-        return self.layer(about)[:, None].chunk(self.count, dim=2)  # type: ignore[no-any-return]
+        parts: tuple[Tensor, ...] = self.layer(about)[:, None].chunk(self.count, dim=2)
+        return parts
 
 
 class PriorBlock(nn.Module):

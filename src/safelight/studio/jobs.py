@@ -10,7 +10,6 @@ go on: what is done already is known from the manifest beside the results.
 
 import json
 import os
-import re
 import secrets
 import shutil
 import threading
@@ -24,10 +23,9 @@ from typing import Any
 
 from safelight.errors import OutputError, SafelightError, UsageError, shown
 from safelight.studio.job import OPEN, Job, State, Verb
+from safelight.studio.names import ID
 from safelight.studio.settings import StudioSettings
 from safelight.work import Cancelled, Progress, replacing, write_whole
-
-_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class QueueFullError(SafelightError):
@@ -70,9 +68,9 @@ class Jobs:
         try:
             job.names = self._link(job, given) if self._verbs[verb].is_on_pictures else [name for name, _ in given]
             self._save(job)
-        except OSError as error:
+        except (OSError, OutputError) as error:
             shutil.rmtree(self._folder / job.id, ignore_errors=True)
-            raise OutputError(f"the job cannot be kept ({error.strerror}); check the disk") from None
+            raise OutputError(f"the job cannot be kept ({error}); check the disk") from None
         self._start(job)
         return job
 
@@ -86,14 +84,8 @@ class Jobs:
             raise UsageError("the job is running; cancel it first")
         if self._verbs[job.verb].is_on_pictures and not (self._folder / job_id / "inputs").is_dir():
             raise UsageError("its pictures are gone; drop them again")
-        job.outcomes, job.report, job.error, job.is_cancelling, job.done, job.seconds_left = (
-            [],
-            [],
-            None,
-            False,
-            0.0,
-            None,
-        )
+        job.outcomes, job.report, job.error = [], [], None
+        job.done, job.seconds_left, job.is_cancelling = 0.0, None, False
         self._start(job)
         return job
 
@@ -182,7 +174,6 @@ class Jobs:
                     return
                 job = self._jobs[self._queue.popleft()]
                 job.state = "running"
-            self._save(job)
             self._run(job)
 
     def _run(self, job: Job) -> None:
@@ -202,6 +193,7 @@ class Jobs:
             self._touch(job)
 
         try:
+            self._save(job)
             settings = self._places(job) if verb.is_on_pictures else {}
             job.report = verb.run(verb.settings.of(**job.settings, **settings), on_progress, on_outcome)
             failed = any(outcome["status"] == "failed" for outcome in job.outcomes)
@@ -237,7 +229,7 @@ class Jobs:
     def _read_back(self, job_id: str) -> None:
         """A job of an earlier studio; one that ran when it ended was cut off."""
         try:
-            if not _ID.fullmatch(job_id):
+            if not ID.fullmatch(job_id):
                 return
             job = Job(**json.loads((self._folder / job_id / "job.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

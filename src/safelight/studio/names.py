@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from safelight.errors import UsageError
 
+ID = re.compile(r"[0-9a-f]{16}")
+"""Of dropped pictures and of jobs: names of folders in the state folder."""
 MOST_BYTES = 180
 """Of one name: file systems take 255, and results have longer ones."""
 MOST_PARTS = 12

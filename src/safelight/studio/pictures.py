@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import threading
@@ -18,13 +17,12 @@ from safelight.picture import READABLE, Picture, read, upright_size
 from safelight.picture.scale import measure_scale
 from safelight.picture.screen import Pyramid, png_thumbnail
 from safelight.runtime.restore import Prepared, Restorer
-from safelight.studio.names import inside, relative_path
+from safelight.studio.names import ID, inside, relative_path
 
 OPEN_BYTES = 500_000_000
 """Pixels of opened pictures that are held; the one that was used last is held in any case."""
 MOST_LISTED = 2000
 """Pictures of the folder that are offered."""
-_DROPPED = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -70,24 +68,27 @@ class Pictures:
         self._opened: OrderedDict[str, Opened] = OrderedDict()
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
+        self._listed: dict[str, Shown] = {}
+        """Of the folder, as it was listed last: a walk for each picture would be slow."""
 
     def all(self) -> list[Shown]:
         """Dropped ones first, each part by name."""
-        dropped = [self.find(entry.name) for entry in os.scandir(self._dropped) if _DROPPED.fullmatch(entry.name)]
+        dropped = [self.find(entry.name) for entry in os.scandir(self._dropped) if ID.fullmatch(entry.name)]
         return [*sorted(dropped, key=lambda one: one.name), *self._of_folder()]
 
     def find(self, picture_id: str) -> Shown:
         """The one of that id."""
-        if _DROPPED.fullmatch(picture_id):
+        if ID.fullmatch(picture_id):
             files = [path for path in (self._dropped / picture_id).rglob("*") if path.is_file()]
             if len(files) == 1:
                 return Shown(
                     picture_id, files[0].relative_to(self._dropped / picture_id).as_posix(), files[0], is_dropped=True
                 )
             raise FileNotFoundError(picture_id)
-        known = next((one for one in self._of_folder() if one.id == picture_id), None)
-        if known is None:
+        known = self._listed.get(picture_id) or next((one for one in self._of_folder() if one.id == picture_id), None)
+        if known is None or self.folder is None:
             raise FileNotFoundError(picture_id)
+        inside(self.folder, known.name)  # it may be gone, or a link by now
         return known
 
     def place_for(self, name: str) -> Path:
@@ -117,7 +118,7 @@ class Pictures:
 
     def remove(self, picture_id: str) -> None:
         """Forget a dropped picture, and its file."""
-        if not _DROPPED.fullmatch(picture_id) or not (self._dropped / picture_id).is_dir():
+        if not ID.fullmatch(picture_id) or not (self._dropped / picture_id).is_dir():
             raise FileNotFoundError(picture_id)
         with self._lock:
             self._opened.pop(picture_id, None)
@@ -167,7 +168,9 @@ class Pictures:
                     path = inside(self.folder, relative)
                 except FileNotFoundError:
                     continue
-                yield Shown("p" + hashlib.sha256(relative.encode()).hexdigest()[:15], relative, path, is_dropped=False)
+                picture_id = "p" + hashlib.sha256(relative.encode()).hexdigest()[:15]
+                self._listed[picture_id] = Shown(picture_id, relative, path, is_dropped=False)
+                yield self._listed[picture_id]
                 count += 1
                 if count == MOST_LISTED:
                     return

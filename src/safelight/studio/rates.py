@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from safelight.evaluation.codec import at_rate
 from safelight.metrics import psnr_db
 from safelight.picture import Picture
+from safelight.picture.encode import Format
 from safelight.picture.screen import png_of
-from safelight.runtime.codec.curves import Encoder, bits_per_pixel, by_codec, by_format
+from safelight.runtime.codec.curves import bits_per_pixel, by_codec, by_format
 from safelight.studio.models import Models
 from safelight.studio.pictures import Pictures
 
 PART_PX, MOST_KEPT = 512, 12
-OTHERS = ("jpeg", "webp", "avif")
+OTHERS: tuple[Format, ...] = ("jpeg", "webp", "avif")
 
 
 class Coded(NamedTuple):
@@ -60,8 +61,7 @@ class Rates:
             coded = [_measured("original", raw, pixels, pixels), _measured("latent", data, decoded, pixels)]
             rate = bits_per_pixel(data, pixels)
             for name in OTHERS:
-                encoder: Encoder = by_format(name)  # type: ignore[arg-type]
-                coded.append(_measured(name, *at_rate(encoder, pixels, rate), pixels))
+                coded.append(_measured(name, *at_rate(by_format(name), pixels, rate), pixels))
             with self._lock:
                 self._known[part] = coded
                 while len(self._known) > MOST_KEPT:

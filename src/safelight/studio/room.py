@@ -1,15 +1,13 @@
 """How much room the studio takes on the disk, and what it removes."""
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from safelight.errors import SafelightError
-
-_ID = re.compile(r"[0-9a-f]{16}")
+from safelight.studio.names import ID
 
 
 class DiskFullError(SafelightError):
@@ -40,4 +38,4 @@ def remove_old(state: Path, days: float) -> None:
 
 def _folders(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        yield from (path for path in folder.iterdir() if path.is_dir() and _ID.fullmatch(path.name))
+        yield from (path for path in folder.iterdir() if path.is_dir() and ID.fullmatch(path.name))

@@ -18,7 +18,7 @@ from safelight.studio.routes.answers import JobId, ModelName, PictureId, TheHous
 from safelight.studio.verbs import VERBS
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
-PLACES = {"inputs", "output", "model", "recursive", "compare", "on_error", "max_megapixels"}
+PLACES = {"inputs", "output", "model", "recursive", "compare", "on_error", "max_megapixels", "if_exists"}
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 MACHINE = {"workers", "threads", "device"}
 MOST_PICTURES = 2000

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from safelight.dataset import inspect_set
 from safelight.errors import RefusedError, UsageError
+from safelight.jobs.augment.settings import AugmentSettings
 from safelight.picture import Picture
 from safelight.picture.screen import png_thumbnail_of
 from safelight.runtime.machine import cores
@@ -68,12 +69,17 @@ class Recipe(BaseModel):
     guard: dict[str, Any] | None = None
 
 
-class SheetOrder(BaseModel):
-    """A contact sheet."""
+class Chosen(BaseModel):
+    """A set, and what is done to it."""
 
     dataset: SetName
     recipe: Recipe
     model: ModelName | None = None
+
+
+class SheetOrder(Chosen):
+    """A contact sheet."""
+
     seed: int = Field(0, ge=0, lt=2**31)
 
 
@@ -85,12 +91,9 @@ class AugmentOrder(SheetOrder):
     balance: bool = False
 
 
-class VerdictOrder(BaseModel):
+class VerdictOrder(Chosen):
     """Does it help?"""
 
-    dataset: SetName
-    recipe: Recipe
-    model: ModelName | None = None
     per_class: int | None = Field(None, ge=1, le=100_000)
     seeds: int = Field(5, ge=2, le=100)
     steps: int = Field(800, ge=10, le=100_000)
@@ -166,7 +169,7 @@ def sheet(house: TheHouse, order: SheetOrder) -> Response:
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     with house.models.computing:
-        preview(VERBS["augment"].settings.of(**_augmenting(house, order), preview=path))  # type: ignore[arg-type]
+        preview(AugmentSettings.of(**_chosen(house, order), seed=order.seed, preview=path))
         data = path.read_bytes()
     return Response(data, media_type="image/png")
 
@@ -175,17 +178,15 @@ def sheet(house: TheHouse, order: SheetOrder) -> Response:
 def augment(house: TheHouse, order: AugmentOrder) -> JobState:
     """Write a set with variants below the studio's folder."""
     output = house.sets.new_path(order.output)
-    settings = _augmenting(house, order) | {"copies": order.copies, "balance": order.balance, "output": str(output)}
+    options = {"seed": order.seed, "copies": order.copies, "balance": order.balance, "output": str(output)}
+    settings = _chosen(house, order) | options
     return _begin(house, "augment", settings, f"{order.dataset} → {order.output}")
 
 
 @router.post("/jobs/verdict", status_code=202, responses=problems(429, 507))
 def verdict(house: TheHouse, order: VerdictOrder) -> JobState:
     """Train classifiers with and without the augmentation."""
-    settings: dict[str, Any] = {
-        "dataset": str(house.sets.path(order.dataset)),
-        "recipe": str(house.sets.keep_recipe(order.recipe.model_dump(exclude_none=True))),
-        "model": None if order.model is None else str(house.models.path(order.model)),
+    settings = _chosen(house, order) | {
         "per_class": order.per_class,
         "seeds": order.seeds,
         "steps": order.steps,
@@ -228,12 +229,11 @@ def preview_of_run(
     return FileResponse(house.sets.preview(run, name), media_type="image/png")
 
 
-def _augmenting(house: House, order: SheetOrder) -> dict[str, Any]:
+def _chosen(house: House, order: Chosen) -> dict[str, Any]:
     return {
         "dataset": str(house.sets.path(order.dataset)),
         "recipe": str(house.sets.keep_recipe(order.recipe.model_dump(exclude_none=True))),
         "model": None if order.model is None else str(house.models.path(order.model)),
-        "seed": order.seed,
     }
 
 

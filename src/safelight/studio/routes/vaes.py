@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from safelight.studio.house import House
 from safelight.studio.routes.answers import PNG, ModelName, PictureId, TheHouse, problems
-from safelight.studio.vaes import DIRECTIONS, MOST_SAMPLES, MOST_STEPS, Explorer
+from safelight.studio.vaes import DIRECTIONS, MOST_SAMPLES, MOST_STEPS
 
 router = APIRouter(prefix="/api/vaes", tags=["vaes"])
 Label = Annotated[int | None, Query(ge=0, le=100_000)]
@@ -56,7 +55,7 @@ class SampleQuery(BaseModel):
 @router.get("/samples", responses=problems() | PNG, response_class=Response)
 def samples(house: TheHouse, asked: Annotated[SampleQuery, Query()]) -> Response:
     """New pictures, in rows of eight."""
-    explorer = _explorer(house, asked.model)
+    explorer = house.models.explorer(asked.model)
     with house.models.computing:
         return _png(explorer.samples(asked.count, asked.label, asked.temperature, asked.seed, sampler=asked.sampler))
 
@@ -66,7 +65,7 @@ def walk(
     house: TheHouse, model: Model, at: Annotated[list[float], Query(max_length=DIRECTIONS)], label: Label = None
 ) -> Response:
     """The picture at a place: so many deviations along each of the directions in which pictures differ most."""
-    explorer = _explorer(house, model)
+    explorer = house.models.explorer(model)
     with house.models.computing:
         return _png(explorer.walk([max(-6.0, min(6.0, place)) for place in at], label))
 
@@ -81,7 +80,7 @@ def between(
     label: Label = None,
 ) -> Response:
     """From one picture to another, through the latents."""
-    explorer = _explorer(house, model)
+    explorer = house.models.explorer(model)
     ends = [house.pictures.open(one).picture for one in (first, last)]
     with house.models.computing:
         return _png(explorer.between(ends[0], ends[1], steps, label))
@@ -92,14 +91,10 @@ def reconstruction(
     house: TheHouse, model: Model, picture: Annotated[PictureId, Query()], label: Label = None
 ) -> Response:
     """A picture as the model takes it, its reconstruction, and where they differ."""
-    explorer = _explorer(house, model)
+    explorer = house.models.explorer(model)
     given = house.pictures.open(picture).picture
     with house.models.computing:
         return _png(explorer.reconstruction(given, label))
-
-
-def _explorer(house: House, model: str) -> Explorer:
-    return house.models.explorer(model)
 
 
 def _png(data: bytes) -> Response:
