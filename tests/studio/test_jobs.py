@@ -126,7 +126,7 @@ def slow(monkeypatch):
     """Jobs that run until they are told to go on."""
     go_on = threading.Event()
 
-    def run(settings, on_progress, on_outcome):
+    def run(settings, on_progress, on_outcome, folder):
         while not go_on.is_set():
             on_progress(Progress(1, 4, "a.png"))
             time.sleep(0.02)

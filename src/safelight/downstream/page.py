@@ -24,12 +24,18 @@ def html(title: str, verdict: Verdict, scores: Sequence[ArmScore], notes: Sequen
         table("accuracy of each arm", head.format("accuracy, %") + arms),
         "<h2>Paired differences, in points</h2>",
         table("paired differences", head.format("points") + differences),
-        figure("Accuracy against training steps", _curves(scores, list(verdict.arms))),
+        *(figure(caption, diagram) for caption, diagram in plots(verdict, scores).items()),
     ]
+    return document(title, parts)
+
+
+def plots(verdict: Verdict, scores: Sequence[ArmScore]) -> dict[str, str]:
+    """What each diagram shows → it, as SVG."""
+    found = {"Accuracy against training steps": _curves(scores, list(verdict.arms))}
     if verdict.sweep:
         caption = "Accuracy against latent noise, in multiples of the recipe's; low and high are the interval's ends"
-        parts.append(figure(caption, _sweep(verdict)))
-    return document(title, parts)
+        found[caption] = _sweep(verdict)
+    return found
 
 
 def _row(name: str, interval: Interval, sign: str) -> str:

@@ -49,6 +49,13 @@ class VerdictReport:
             ],
         }
 
+    @property
+    def diagrams(self) -> list[str]:
+        """Each as SVG."""
+        from safelight.downstream.page import plots
+
+        return list(plots(self.verdict, self.comparison.scores).values())
+
     def write_page(self, path: Path) -> None:
         """One HTML file that needs no other. Raises OutputError."""
         from safelight.downstream.page import html

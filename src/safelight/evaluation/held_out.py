@@ -30,6 +30,8 @@ class HeldOut(NamedTuple):
     """None if the set has none of them."""
     trained_on: int
     """How many of `pixels` the model was trained on."""
+    names: tuple[str, ...] = ()
+    """Of `pixels`, in the set."""
 
     def labels_for(self, vae: Vae) -> NDArray[np.int64] | None:
         """What the model is given with the pictures."""
@@ -63,6 +65,7 @@ def open_held_out(vae: Vae, data: Path, *, part: PartChoice, cache: Path, most: 
         labels=_labels(images, sound, card.classes, data if card.conditional else None),
         training=table.rows(training) if training else None,
         trained_on=len(set(sound) & set(seen)),
+        names=tuple(images.items[k].name for k in sound),
     )
 
 

@@ -92,22 +92,30 @@ def nearest_training(vae: Vae, held_out: HeldOut, samples: Samples) -> tuple[dic
     the training pictures nearest to them.
     """
     assert held_out.training is not None
-    trained = held_out.training.reshape(len(held_out.training), -1)
     pixels = held_out.pixels[:NEAREST_OF]
     labels = held_out.labels_for(vae)
     reconstructed = vae.reconstruct(pixels, None if labels is None else labels[:NEAREST_OF].tolist())
-    numbers, rows = {}, np.zeros(0)
+    numbers: dict[str, float] = {}
+    rows = np.zeros(0, np.intp)
     compared = {"held_out": pixels, "reconstructions": np.rint(255 * reconstructed)}
     for name, some in (compared | {"samples": np.rint(255 * samples.pictures[:NEAREST_OF])}).items():
-        flat = some.reshape(len(some), -1)
-        blocks = [distances(flat, trained[k : k + AT_ONCE]) for k in range(0, len(trained), AT_ONCE)]
-        lengths = np.concatenate(blocks, axis=1) / (255 * math.sqrt(flat.shape[1]))
-        numbers[f"nearest_training_rms_of_{name}"] = float(lengths.min(axis=1).mean())
-        numbers[f"nearest_training_rms_of_{name}_lowest_5_percent"] = float(np.quantile(lengths.min(axis=1), 0.05))
-        rows = lengths.argmin(axis=1)
+        rows, rms = nearest(some, held_out.training)
+        numbers[f"nearest_training_rms_of_{name}"] = float(rms.mean())
+        numbers[f"nearest_training_rms_of_{name}_lowest_5_percent"] = float(np.quantile(rms, 0.05))
     shown = rows[:SHOWN]
-    nearest: Array = np.stack([samples.pictures[: len(shown)], held_out.training[shown] / np.float32(255)])
-    return numbers, nearest
+    grid: Array = np.stack([samples.pictures[: len(shown)], held_out.training[shown] / np.float32(255)])
+    return numbers, grid
+
+
+def nearest(some: NDArray[Any], pictures: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+    """For each of `some`, from 0 to 255, which of `pictures` is nearest, and the root mean square of the difference.
+
+    All are (N, H, W, C); white is 1 in the result.
+    """
+    flat, trained = some.reshape(len(some), -1), pictures.reshape(len(pictures), -1)
+    blocks = [distances(flat, trained[k : k + AT_ONCE]) for k in range(0, len(trained), AT_ONCE)]
+    rms = np.concatenate(blocks, axis=1) / (255 * math.sqrt(flat.shape[1]))
+    return rms.argmin(axis=1), rms.min(axis=1)
 
 
 def sentences(numbers: dict[str, float], samples: Samples, missed: list[str]) -> list[str]:

@@ -5,12 +5,14 @@ Host          must be an address that the studio listens on: a stranger's page c
 Origin        of what changes something, and Sec-Fetch-Site of everything under /api, must be the studio itself
 token         where one is set: as a cookie, as a bearer token, or once as ?token= of the page
 body          at most so many bytes; a part must arrive every few seconds
+requests      at most so many at a time
 answers       no script but the page's own files, no frames, no guessing of types, errors as one line of JSON
 """
 
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -24,8 +26,12 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "safelight-token"
 MOST_JSON_BYTES = 1_000_000
+MOST_AT_ONCE = 64
+"""Requests that are answered at a time."""
 WAIT_S = 20.0
 """For the next part of a body."""
+DISCARD_S = 2.0
+"""How long the rest of a refused body is read."""
 UPLOAD_PATH = "/api/pictures"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -55,6 +61,7 @@ class Guard:
     def __init__(self, app: Application, hosts: Iterable[str], token: str | None, most_upload_bytes: int) -> None:
         self.app, self.hosts, self.token = app, frozenset(hosts), token
         self.most_upload_bytes = most_upload_bytes
+        self._at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -64,7 +71,8 @@ class Guard:
         if scope["type"] != "http":  # no web sockets here
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = _Answer(send)
+        body = _Body(receive, self.most_upload_bytes if scope["path"] == UPLOAD_PATH else MOST_JSON_BYTES)
+        answer = _Answer(send, body)
         refusal = self._refusal(scope, headers)
         if refusal:
             await answer.error(*refusal)
@@ -72,15 +80,24 @@ class Guard:
         if self.token and _asked_token(scope):
             await answer.redirect_with(self.token)
             return
-        most = self.most_upload_bytes if scope["path"] == UPLOAD_PATH else MOST_JSON_BYTES
-        body = _Body(receive, most)
+        if self._at_once >= MOST_AT_ONCE:
+            await answer.error(503, f"{MOST_AT_ONCE} requests are being answered; try again in a moment")
+            return
+        self._at_once += 1
+        try:
+            await self._pass_on(scope, body, headers.get("content-length"), answer)
+        finally:
+            self._at_once -= 1
+
+    async def _pass_on(self, scope: Scope, body: "_Body", length: str | None, answer: "_Answer") -> None:
+        """To the application, with a body that is counted and timed."""
 
         async def checked_send(message: Message) -> None:
             if body.error is None:
                 await answer.send(message)
 
         try:
-            body.check_length(headers.get("content-length"))
+            body.check_length(length)
             await self.app(scope, body.receive, checked_send)
         except BodyError:
             pass
@@ -151,12 +168,23 @@ class _Body:
         try:
             message = await asyncio.wait_for(self._receive(), WAIT_S)
         except TimeoutError:
+            self._ended = True
             raise self._failed(408, f"nothing arrived for {WAIT_S:.0f} seconds; send it again") from None
         self._seen += len(message.get("body", b""))
         self._ended = message["type"] != "http.request" or not message.get("more_body", False)
         if self._seen > self._most:
             raise self._too_large()
         return message
+
+    async def discard(self) -> None:
+        """The rest, for a short while: a client that is cut off while it sends does not read why."""
+        limit = time.monotonic() + DISCARD_S
+        while not self._ended and time.monotonic() < limit:
+            try:
+                message = await asyncio.wait_for(self._receive(), limit - time.monotonic())
+            except TimeoutError:
+                return
+            self._ended = message["type"] != "http.request" or not message.get("more_body", False)
 
     def _too_large(self) -> BodyError:
         return self._failed(413, f"more than {self._most / 1e6:g} MB in one request")
@@ -169,13 +197,14 @@ class _Body:
 class _Answer:
     """What is sent, with the headers that every answer has."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self._begun = send, False
+    def __init__(self, send: Send, body: _Body) -> None:
+        self._send, self._body, self._begun = send, body, False
 
     async def send(self, message: Message) -> None:
         """As the server's."""
         if message["type"] == "http.response.start":
             self._begun = True
+            await self._body.discard()
             known = {name.lower() for name, _ in message["headers"]}
             more = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in known]
             message = {**message, "headers": [*message["headers"], *more]}

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from safelight.settings import Settings
 from safelight.work import OnProgress
 
 State = Literal["waiting", "running", "done", "failed", "cancelled", "cut off"]
+OnOutcome = Callable[[Any], None]
+"""Called with a record of each file that was made or failed."""
 OPEN: tuple[State, ...] = ("waiting", "running")
 
 
@@ -40,11 +43,22 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Made:
+    """Files that a job made; a record for `OnOutcome`."""
+
+    source: str
+    outputs: list[str]
+    status: Literal["done"] = "done"
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Verb:
     """How a verb of the command line is run as a job."""
 
     settings: type[Settings]
-    run: Callable[[Any, OnProgress, Callable[[Any], None]], list[str]]
-    """(settings, on_progress, on_outcome) → what came of it, in sentences."""
+    run: Callable[[Any, OnProgress, OnOutcome, Path], list[str]]
+    """(settings, on_progress, on_outcome, folder of results) → what came of it, in sentences."""
     is_on_pictures: bool = True
     """Whether it reads a folder of inputs and writes a folder of results; else its settings name what it works on."""

@@ -195,7 +195,9 @@ class Jobs:
         try:
             self._save(job)
             settings = self._places(job) if verb.is_on_pictures else {}
-            job.report = verb.run(verb.settings.of(**job.settings, **settings), on_progress, on_outcome)
+            ready = verb.settings.of(**job.settings, **settings)
+            self.results(job).mkdir(parents=True, exist_ok=True)
+            job.report = verb.run(ready, on_progress, on_outcome, self.results(job))
             failed = any(outcome["status"] == "failed" for outcome in job.outcomes)
             self._end(job, "failed" if failed else "done")
         except Cancelled:
@@ -207,10 +209,12 @@ class Jobs:
 
     def _places(self, job: Job) -> dict[str, Any]:
         """Where a job on pictures reads and writes."""
-        inputs, output = self._folder / job.id / "inputs", self.results(job)
-        output.mkdir(parents=True, exist_ok=True)
-        limit = self._limits.max_megapixels
-        return {"inputs": (inputs,), "output": output, "recursive": True, "max_megapixels": limit}
+        return {
+            "inputs": (self._folder / job.id / "inputs",),
+            "output": self.results(job),
+            "recursive": True,
+            "max_megapixels": self._limits.max_megapixels,
+        }
 
     def _end(self, job: Job, state: State, error: str | None = None) -> None:
         job.state, job.error, job.seconds_left, job.is_cancelling = state, error, None, False

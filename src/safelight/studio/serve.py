@@ -1,5 +1,6 @@
 """Run the studio until it is interrupted."""
 
+import asyncio
 import ipaddress
 import secrets
 import socket
@@ -7,13 +8,14 @@ import webbrowser
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from safelight.errors import UsageError
 from safelight.studio.app import guarded
 from safelight.studio.house import House, open_house
 from safelight.studio.settings import StudioSettings
 
-BACKLOG, MOST_AT_ONCE, IDLE_S = 64, 64, 15
+BACKLOG, MOST_CONNECTIONS, IDLE_S = 256, 256, 15
 
 
 def studio(settings: StudioSettings, tell: Callable[[str], None] = print) -> None:
@@ -43,13 +45,38 @@ def server_of(house: House, hosts: list[str]) -> uvicorn.Server:
             guarded(house, hosts),
             log_level="error",
             access_log=False,
-            limit_concurrency=MOST_AT_ONCE,
+            http=PatientProtocol,
+            limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=2,
             server_header=False,
             lifespan="off",
         )
     )
+
+
+class PatientProtocol(H11Protocol):
+    """Hangs up on a client that neither ends its request nor takes its answer for so long.
+
+    The server's own limit holds between requests only. Without this one, a few silent connections would keep everybody
+    else out.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look at it."""
+        super().connection_made(transport)
+        self._look(None)
+
+    def _look(self, before: tuple[int, bool, int] | None) -> None:
+        if self.transport.is_closing():
+            return
+        is_answered = self.cycle is None or self.cycle.response_complete
+        to_send = self.transport.get_write_buffer_size()
+        now = (id(self.cycle), is_answered, to_send)
+        if now == before and (is_answered or to_send):
+            self.transport.abort()
+            return
+        self.loop.call_later(IDLE_S, self._look, now)
 
 
 def _is_own(host: str) -> bool:

@@ -1,13 +1,17 @@
 """Pictures of a VAE for the page: samples, a walk through the latents, ways between pictures, reconstructions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import UsageError
+from safelight.evaluation import HeldOut, open_held_out
 from safelight.evaluation.page import grid_picture
+from safelight.evaluation.samples import nearest
 from safelight.evaluation.uncertainty_view import glow
 from safelight.picture import Picture
 from safelight.picture.screen import png_of
@@ -15,7 +19,20 @@ from safelight.runtime.images.aggregate import in_place_of, principal_directions
 from safelight.runtime.images.vae import Sampler, Vae
 
 COLUMNS, MOST_SAMPLES, MOST_STEPS, DIRECTIONS = 8, 64, 16, 8
+MOST_TRAINING = 20_000
+"""Training pictures that samples are compared with."""
 Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How samples are drawn."""
+
+    count: int
+    label: int | None
+    temperature: float
+    seed: int
+    sampler: Sampler
 
 
 class Explorer:
@@ -23,17 +40,39 @@ class Explorer:
 
     def __init__(self, vae: Vae) -> None:
         self.vae = vae
+        self._training: tuple[Path, HeldOut] | None = None
 
     @cached_property
     def _directions(self) -> tuple[Array, Array]:
         return principal_directions(self.vae.aggregate_posterior, DIRECTIONS)
 
-    def samples(self, count: int, label: int | None, temperature: float, seed: int, sampler: Sampler) -> bytes:
-        """So many new pictures as one PNG, in rows of eight. Raises UsageError."""
-        labels = None if label is None else [label] * count
+    def samples(self, drawn: Drawn) -> bytes:
+        """New pictures as one PNG, in rows of eight. Raises UsageError."""
+        return _sheet(list(self._sampled(drawn)))
+
+    def nearest(self, drawn: Drawn, data: Path, cache: Path) -> list[tuple[str, float]]:
+        """For each sample the training picture nearest to it: its name in the set, and the root mean square of the
+        difference, in 1/255. Raises UsageError for a set that the model was not trained on.
+        """
+        if self._training is None or self._training[0] != data:
+            self._training = data, self._trained_on(data, cache)
+        training = self._training[1]
+        rows, rms = nearest(np.rint(255 * self._sampled(drawn)), training.pixels)
+        return [(training.names[row], 255 * float(far)) for row, far in zip(rows, rms, strict=True)]
+
+    def _trained_on(self, data: Path, cache: Path) -> HeldOut:
+        try:
+            return open_held_out(self.vae, data, part="train", cache=cache, most=MOST_TRAINING, most_training=0)
+        except UsageError:
+            raise UsageError(
+                "the model was not trained on pictures of this set; choose the one it was trained on"
+            ) from None
+
+    def _sampled(self, drawn: Drawn) -> Array:
+        labels = None if drawn.label is None else [drawn.label] * drawn.count
         if labels is None and self.vae.card.conditional:
-            labels = [k % len(self.vae.card.classes) for k in range(count)]
-        return _sheet(list(self.vae.sample(count, labels, temperature, seed, sampler=sampler)))
+            labels = [k % len(self.vae.card.classes) for k in range(drawn.count)]
+        return self.vae.sample(drawn.count, labels, drawn.temperature, drawn.seed, sampler=drawn.sampler)
 
     def walk(self, places: Sequence[float], label: int | None) -> bytes:
         """The picture so many deviations along each principal direction from the mean. Raises UsageError."""

@@ -1,7 +1,7 @@
 """Verbs of the command line as jobs of the studio."""
 
 import logging
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from safelight.downstream.settings import VerdictSettings
@@ -9,29 +9,28 @@ from safelight.jobs.augment.settings import AugmentSettings
 from safelight.jobs.compress.settings import CompressSettings
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.learn.settings import TrainSettings
-from safelight.studio.job import Verb
-from safelight.work import Cancelled, OnProgress
+from safelight.studio.job import Made, OnOutcome, Verb
+from safelight.work import Cancelled, OnProgress, write_whole
 
-OnOutcome = Callable[[Any], None]
 TOLD = 6
 """Lines of a training run's words that a report keeps."""
 
 
-def _enhance(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> list[str]:
+def _enhance(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome, folder: Path) -> list[str]:
     from safelight.jobs.enhance.enhance import enhance
 
     enhance(settings, on_progress, on_outcome)
     return []
 
 
-def _compress(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> list[str]:
+def _compress(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome, folder: Path) -> list[str]:
     from safelight.jobs.compress.compress import compress
 
     compress(settings, on_progress, on_outcome)
     return []
 
 
-def _augment(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> list[str]:
+def _augment(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome, folder: Path) -> list[str]:
     from safelight.jobs.augment.augment import augment  # OpenCV is an extra
 
     report = augment(settings, on_progress)
@@ -40,14 +39,21 @@ def _augment(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> l
     return [*lines, *report.failed, *report.warnings]
 
 
-def _verdict(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> list[str]:
+def _verdict(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome, folder: Path) -> list[str]:
+    """Its page and diagrams are files."""
     from safelight.downstream.verdict import verdict  # torch is an extra
 
     report = verdict(settings, on_progress)
+    made = [folder / "verdict.html"]
+    report.write_page(made[0])
+    for diagram in report.diagrams:
+        made.append(folder / f"verdict {len(made)}.svg")
+        write_whole(made[-1], diagram)
+    on_outcome(Made(report.title, [str(path) for path in made]))
     return [report.verdict.sentence, *report.notes]
 
 
-def _train(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome) -> list[str]:
+def _train(settings: Any, on_progress: OnProgress, on_outcome: OnOutcome, folder: Path) -> list[str]:
     """A run that has a checkpoint goes on."""
     from safelight.learn.train import train  # torch is an extra
 

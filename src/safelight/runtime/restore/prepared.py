@@ -1,5 +1,6 @@
 """A picture that a restorer has looked at: any part of it can be restored, as it would be within the whole picture."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -19,6 +20,10 @@ from safelight.runtime.restore.tiling import padded
 
 Range = tuple[int, int]
 """From the first to behind the last, in pixels."""
+
+
+def _nothing() -> None:
+    """What is done after a part if nobody asks for more."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,17 @@ class Prepared:
         return widened(rows, height), widened(columns, width)
 
     def window(
-        self, rows: Range, columns: Range, request: Request, read: tuple[Range, Range] | None = None
+        self,
+        rows: Range,
+        columns: Range,
+        request: Request,
+        read: tuple[Range, Range] | None = None,
+        on_part: Callable[[], None] = _nothing,
     ) -> "Window":
-        """A region of the picture, restored. `read` is what is read for it; without it, as much as is needed."""
+        """A region of the picture, restored. `read` is what is read for it; without it, as much as is needed.
+
+        `on_part` is called after the mean and after each sample; what it raises ends the work.
+        """
         read = read or self.around(rows, columns, request)
         degraded = self.canvas.take(*read)
         needs_scale = request.uncertainty or request.samples > 0
@@ -75,12 +88,14 @@ class Prepared:
         correction, calibration = self.first.correction, self.networks.calibration
         draw_factor = np.float32(correction.std / correction.draw_std * calibration.draw_factor)
         restored = [estimate.mean[0]]
+        on_part()
         for sample in range(request.samples):
             if request.temperature == 0:
                 restored.append(estimate.mean[0])
-                continue
-            noise = [n[None] for n in self._noise(request.seed, sample, read)]
-            restored.append(self.networks.draw(estimate, draw_factor, noise, request.temperature)[0])
+            else:
+                noise = [n[None] for n in self._noise(request.seed, sample, read)]
+                restored.append(self.networks.draw(estimate, draw_factor, noise, request.temperature)[0])
+            on_part()
         scale = None if estimate.scale is None else estimate.scale[0]
         region = _Region(rows, columns, read)
         return Window(self, region, degraded=degraded, restored=tuple(restored), scale=scale)

@@ -7,6 +7,7 @@ Restorer.enhance → _enhance_tiled (geometry, memory) → Prepared.window (grap
 >>> restored.mean, restored.std, restored.samples, restored.interval(0.9)   # doctest: +SKIP
 """
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -111,14 +112,18 @@ def _enhance_tiled(prepared: Prepared, request: Request, area_px: int, on_progre
     plan = tiles(height, width, *tile_px, halo)
     outputs = [np.empty_like(picture.pixels) for _ in range(1 + request.samples)]
     std = np.empty(picture.pixels.shape, dtype=np.float32) if request.uncertainty else None
-    for done, tile in enumerate(plan, 1):
+    parts = count(1)
+
+    def on_part() -> None:
+        on_progress(Progress(next(parts), len(plan) * len(outputs), "tiles"))
+
+    for tile in plan:
         rows, columns = _kept(tile, picture)
-        window = prepared.window(rows, columns, request, tile.read)
+        window = prepared.window(rows, columns, request, tile.read, on_part=on_part)
         for output, pixels in zip(outputs, window.pixels(request.strength), strict=True):
             output[slice(*rows), slice(*columns)] = pixels
         if std is not None:
             std[slice(*rows), slice(*columns)] = window.std
-        on_progress(Progress(done, len(plan), "tiles"))
     results = [picture if request.strength == 0 else picture.with_(pixels=pixels) for pixels in outputs]
     return prepared.result(request, results, std, tile_px)
 

@@ -36,13 +36,14 @@ export function query(values) {
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
 }
 
-// Follows a job until it ends; returns a function that stops following.
-export function follow(job, onState) {
-  const source = new EventSource(`/api/jobs/${job}/events`);
-  source.onmessage = event => {
-    const state = JSON.parse(event.data);
-    if (!["waiting", "running"].includes(state.state)) source.close();
-    onState(state);
-  };
-  return () => source.close();
+// One stream for all jobs, since a browser has few connections to a server. It ends when no job waits or runs.
+const listeners = new Set();
+let stream = null;
+
+export const onJobs = listener => listeners.add(listener);
+export function followJobs() {
+  if (stream) return;
+  stream = new EventSource("/api/jobs/events");
+  stream.addEventListener("jobs", event => { for (const listener of listeners) listener(JSON.parse(event.data)); });
+  stream.addEventListener("quiet", () => { stream.close(); stream = null; });
 }

@@ -53,19 +53,35 @@ function following(alt) {
   return { image, show(address) { wanted = address; next(); } };
 }
 
+// Does the model repeat what it was shown? For the first row of samples, the nearest pictures of the set.
+function nearestOf(asked, near, sets) {
+  if (!sets.length) return make("p", { class: "quiet" }, "To see the training pictures nearest to samples, start the studio with the folder that holds the set.");
+  let dataset = sets[0];
+  const show = guarded(async () => {
+    near.replaceChildren(make("p", { class: "quiet", role: "status" }, "comparing …"));
+    try {
+      const first = { ...asked, count: 8 }, found = await getJson(`/api/vaes/nearest?${query({ ...first, dataset })}`);
+      near.replaceChildren(make("img", { class: "pixels row-of-eight", alt: "the first eight samples", src: `/api/vaes/samples?${query(first)}` }),
+        make("div", { class: "eight" }, found.map(one => make("figure", { class: "thumb" }, make("img", { src: `/api/sets/picture?${query({ dataset, name: one.name })}`, alt: one.name, title: one.name }), make("figcaption", {}, one.rms.toFixed(0))))),
+        make("p", { class: "quiet" }, "Above: the first eight samples. Below: the training picture nearest to each, and the root mean square of their difference, in 1/255 of white. Near 0, a sample repeats a training picture."));
+    } catch (error) { near.replaceChildren(make("p", { class: "bad" }, error.message)); }
+  });
+  return make("details", {}, make("summary", {}, "Nearest training pictures"), make("div", { class: "row ends" }, choice("Set that it was trained on", sets.map(one => [one, one === "." ? "the whole folder" : one]), dataset, v => { dataset = v; near.replaceChildren(); }), make("button", { type: "button", onclick: show }, "Compare")), near);
+}
+
 async function explorer(model) {
   const about = await getJson(`/api/vaes?${query({ model })}`);
-  const asked = { model, count: 32, sampler: "auto", temperature: 1, seed: 0, label: "" };
+  const asked = { model, count: 32, sampler: "auto", temperature: 1, seed: 0, label: "" }, near = make("div", {});
   const sheet = following("samples of the model, in rows of eight");
   const wide = Math.max(1, Math.floor(1024 / (8 * about.width)));
   sheet.image.style.width = `${8 * about.width * wide}px`;
-  const draw = () => sheet.show(`/api/vaes/samples?${query(asked)}`);
+  const draw = () => { near.replaceChildren(); sheet.show(`/api/vaes/samples?${query(asked)}`); };
   const classes = [["", "any"], ...about.classes.map((name, k) => [String(k), name])];
   const samples = make("section", { class: "card", "aria-label": "Samples" }, make("h2", {}, "New pictures"), make("div", { class: "split" },
     make("div", {}, choice("Sampler", [["auto", `best: ${about.samplers[0]}`], ...about.samplers.map(one => [one, one])], "auto", v => { asked.sampler = v; draw(); }),
       about.classes.length > 1 && choice("Class", classes, "", v => { asked.label = v; draw(); }),
       slider("Temperature", { min: 0, max: 2, step: 0.05, value: 1, format: v => v.toFixed(2), help: "Less: calmer. At 0 all are one picture.", oninput: v => { asked.temperature = v; draw(); } }).field,
-      number("Seed", { min: 0, max: 2147483647, value: 0, onchange: v => { asked.seed = v; draw(); } })), make("div", {}, sheet.image)));
+      number("Seed", { min: 0, max: 2147483647, value: 0, onchange: v => { asked.seed = v; draw(); } })), make("div", {}, sheet.image)), nearestOf(asked, near, (await getJson("/api/folder")).sets));
   draw();
 
   const places = Array.from({ length: about.directions }, () => 0), walk = following("the picture at this place of the latents");

@@ -7,41 +7,50 @@ import { jobList } from "./jobs.js";
 const NAMES = { loss: "Loss of this stage, while training", val_loss: "Loss of this stage, held-out pictures", val_neg_elbo_nats: "Negative ELBO of held-out pictures, nats", val_mse: "Squared error of held-out pictures", val_rate_nats: "Rate of held-out pictures, nats", val_flow_loss: "Loss of the prior on held-out pictures", val_psnr_db: "PSNR of held-out pictures, dB" };
 const svg = (name, attributes, ...children) => { const element = document.createElementNS("http://www.w3.org/2000/svg", name); for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value)); element.append(...children); return element; };
 
-function plot(title, points) {
-  const width = 460, height = 190, left = 62, bottom = 26, xs = points.map(([x]) => x), sorted = points.map(([, y]) => y).sort((a, b) => a - b);
-  const low = sorted[Math.floor(0.01 * (sorted.length - 1))], high = sorted[Math.ceil(0.98 * (sorted.length - 1))], span = high - low || 1, last = Math.max(1, xs.at(-1) - xs[0]);
-  const x = value => left + (width - left - 10) * (value - xs[0]) / last, y = value => 10 + (height - bottom - 14) * (1 - (Math.min(high, Math.max(low, value)) - low) / span);
-  const told = value => Number(value.toPrecision(4)).toString();
-  return make("figure", { class: "card plot" }, make("figcaption", {}, title), svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${told(points[0][1])} at first, ${told(points.at(-1)[1])} now` },
+// One number of one run or of two: a list of [name of the run, its points].
+function plot(title, series) {
+  const width = 460, height = 190, left = 62, bottom = 26, all = series.flatMap(([, points]) => points), sorted = all.map(([, y]) => y).sort((a, b) => a - b);
+  const first = Math.min(...all.map(([x]) => x)), last = Math.max(first + 1, ...all.map(([x]) => x));
+  const low = sorted[Math.floor(0.01 * (sorted.length - 1))], high = sorted[Math.ceil(0.98 * (sorted.length - 1))], span = high - low || 1;
+  const x = value => left + (width - left - 10) * (value - first) / (last - first), y = value => 10 + (height - bottom - 14) * (1 - (Math.min(high, Math.max(low, value)) - low) / span);
+  const told = value => Number(value.toPrecision(4)).toString(), now = points => told(points.at(-1)[1]);
+  const words = series.map(([name, points]) => `${name}: ${told(points[0][1])} at first, ${now(points)} now`).join("; ");
+  return make("figure", { class: "card plot" }, make("figcaption", {}, title), svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}. ${words}` },
     svg("text", { x: left - 6, y: 16, "text-anchor": "end" }, told(high)), svg("text", { x: left - 6, y: height - bottom, "text-anchor": "end" }, told(low)), svg("text", { x: left, y: height - 6 }, "begin"), svg("text", { x: width - 10, y: height - 6, "text-anchor": "end" }, "now"),
-    svg("path", { class: "axis", d: `M${left} 8V${height - bottom}H${width - 8}` }), svg("polyline", { class: "curve", points: points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" ") })), make("p", { class: "quiet" }, `now ${told(points.at(-1)[1])}`));
+    svg("path", { class: "axis", d: `M${left} 8V${height - bottom}H${width - 8}` }), ...series.map(([, points], k) => svg("polyline", { class: k ? "curve other" : "curve", points: points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" ") }))),
+    series.map(([name, points], k) => make("p", { class: "quiet" }, series.length > 1 && make("span", { class: k ? "swatch other" : "swatch", "aria-hidden": "true" }), series.length > 1 ? `${name}: ${now(points)}` : `now ${now(points)}`)));
 }
 
 export function runs() {
   const jobs = jobList(), list = make("ul", { class: "plain pictures" }), shown = make("div", {}), training = make("section", { class: "card", "aria-label": "Train" });
   const empty = make("div", { class: "card empty" }, make("h2", {}, "No run"), make("p", {}, "Start the studio with a folder: safelight studio FOLDER. Training runs in it are shown here, and recipes in it can be trained."));
   const body = make("div", { class: "desk three", hidden: true }, make("div", { class: "side" }, make("section", { class: "card", "aria-label": "Runs" }, make("h2", {}, "Runs"), list)), make("div", {}, shown, jobs.element), make("div", { class: "side" }, training));
-  const state = { run: null, recipe: "", data: "", name: "runs/mine", minutes: 10 };
-  let seen = "";
+  const state = { run: null, other: "", recipe: "", data: "", name: "runs/mine", minutes: 10 };
+  let seen = "", all = [];
+  const curvesOf = run => getJson(`/api/runs/curves?${query({ run })}`);
   const draw = guarded(async () => {
     if (!state.run) return;
-    const curves = await getJson(`/api/runs/curves?${query({ run: state.run })}`), previews = await getJson(`/api/runs/previews?${query({ run: state.run })}`);
-    const now = JSON.stringify([state.run, Object.values(curves).map(points => points.length), previews.length]);
+    const curves = await curvesOf(state.run), previews = await getJson(`/api/runs/previews?${query({ run: state.run })}`), others = state.other ? await curvesOf(state.other) : {};
+    const now = JSON.stringify([state.run, state.other, [curves, others].map(one => Object.values(one).map(points => points.length)), previews.length]);
     if (now === seen) return;
     seen = now;
     const at = make("input", { type: "range", min: "0", max: String(Math.max(0, previews.length - 1)), value: String(previews.length - 1), "aria-label": "Preview, from first to last" });
     const image = make("img", { class: "pixels", alt: "preview of the run" }), words = make("p", { class: "quiet" });
     const show = () => { const name = previews[Number(at.value)]; image.src = `/api/runs/preview?${query({ run: state.run, name })}`; words.textContent = `${Number(at.value) + 1} of ${previews.length}: ${name}`; };
     at.addEventListener("input", show);
-    shown.replaceChildren(make("h1", {}, state.run), Object.keys(curves).length ? make("div", { class: "tiles plots" }, Object.entries(curves).filter(([, points]) => points.length > 1).map(([key, points]) => plot(NAMES[key] ?? key, points))) : make("p", { class: "card quiet" }, "Nothing has been measured yet."),
-      previews.length ? make("section", { class: "card", "aria-label": "Previews" }, make("h2", {}, "Previews"), at, words, image) : "");
+    const drawn = Object.entries(curves).filter(([, points]) => points.length > 1).map(([key, points]) => plot(NAMES[key] ?? key, [[state.run, points], ...(others[key]?.length > 1 ? [[state.other, others[key]]] : [])]));
+    const rest = all.filter(run => run !== state.run);
+    const beside = rest.length > 0 && choice("Compare with", [["", "no other run"], ...rest.map(run => [run, run])], state.other, v => { state.other = v; draw(); });
+    shown.replaceChildren(...[make("h1", {}, state.run), beside && make("div", { class: "narrow" }, beside), drawn.length ? make("div", { class: "tiles plots" }, drawn) : make("p", { class: "card quiet" }, "Nothing has been measured yet."),
+      previews.length && make("section", { class: "card", "aria-label": "Previews" }, make("h2", {}, "Previews"), at, words, image)].filter(Boolean));
     if (previews.length) show();
   });
-  const open = run => { state.run = run; seen = ""; for (const line of list.children) line.toggleAttribute("aria-current", line.dataset.name === run); return draw(); };
+  const open = run => { state.run = run; if (state.other === run) state.other = ""; seen = ""; for (const line of list.children) line.toggleAttribute("aria-current", line.dataset.name === run); return draw(); };
   setInterval(() => { if (body.isConnected && state.run) draw(); }, 3000);
   return { element: make("div", {}, empty, body), onShow: guarded(async () => {
     const found = await getJson("/api/folder"), is = found.runs.length || found.recipes.length;
     empty.hidden = Boolean(is); body.hidden = !is;
+    all = found.runs;
     await jobs.refresh();
     list.replaceChildren(...(found.runs.length ? found.runs.map(run => make("li", { dataset: { name: run } }, make("button", { type: "button", onclick: () => open(run) }, make("span", {}, run)))) : [make("li", { class: "quiet" }, "none yet")]));
     if (found.recipes.length) {

@@ -24,7 +24,7 @@ class Problem(BaseModel):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For an address's documentation: errors that it can answer with, beside those that every address can."""
-    return {status: {"model": Problem} for status in (400, 403, 404, 422, *statuses)}
+    return {status: {"model": Problem} for status in (400, 403, 404, 422, 503, *statuses)}
 
 
 def house_of(request: Request) -> House:
@@ -38,6 +38,7 @@ PictureId = Annotated[str, Field(pattern=r"^[p0-9a-f][0-9a-f]{15}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 ModelName = Annotated[str, Field(min_length=1, max_length=400)]
+SetName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 def problem(status: int, words: str) -> JSONResponse:

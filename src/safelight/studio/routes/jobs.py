@@ -12,7 +12,7 @@ from safelight.jobs.compress.settings import CompressSettings
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.settings import Settings
 from safelight.studio.house import House
-from safelight.studio.job import Job
+from safelight.studio.job import OPEN, Job
 from safelight.studio.names import inside
 from safelight.studio.routes.answers import JobId, ModelName, PictureId, TheHouse, problems
 from safelight.studio.verbs import VERBS
@@ -97,6 +97,31 @@ def compress(house: TheHouse, order: CompressOrder) -> JobState:
     return _begin(house, "compress", order)
 
 
+@router.get("/events", responses=problems() | EVENTS, response_class=Response)
+async def changes(request: Request, house: TheHouse) -> StreamingResponse:
+    """All jobs as server-sent events "jobs": first all of them, then those that changed, until none waits or runs.
+
+    The last event is "quiet".
+    """
+
+    async def told() -> AsyncIterator[str]:
+        seen: dict[str, int] = {}
+        while not await request.is_disconnected():
+            jobs = house.jobs.all()
+            is_quiet = not any(job.state in OPEN for job in jobs)
+            changed = [job for job in jobs if seen.get(job.id) != job.version]
+            seen |= {job.id: job.version for job in changed}
+            if changed:
+                states = ",".join(_brief(house, job).model_dump_json() for job in changed)
+                yield f"event: jobs\ndata: [{states}]\n\n"
+            if is_quiet:
+                yield "event: quiet\ndata: {}\n\n"
+                return
+            await asyncio.sleep(POLLED_S)
+
+    return _streamed(told())
+
+
 @router.get("/{job_id}", responses=problems())
 def find(house: TheHouse, job_id: JobId) -> JobState:
     """One job."""
@@ -122,9 +147,7 @@ def remove(house: TheHouse, job_id: JobId) -> None:
     house.jobs.remove(job_id)
 
 
-@router.get(
-    "/{job_id}/events", responses=problems() | {200: {"content": {"text/event-stream": {}}}}, response_class=Response
-)
+@router.get("/{job_id}/events", responses=problems() | EVENTS, response_class=Response)
 async def events(request: Request, house: TheHouse, job_id: JobId) -> StreamingResponse:
     """The job as server-sent events, one for each change, until it ends."""
     job = house.jobs.find(job_id)
@@ -136,11 +159,15 @@ async def events(request: Request, house: TheHouse, job_id: JobId) -> StreamingR
                 seen = job.version
                 state = state_of(house, job)
                 yield f"data: {state.model_dump_json()}\n\n"
-                if state.state not in ("waiting", "running"):
+                if state.state not in OPEN:
                     return
             await asyncio.sleep(POLLED_S)
 
-    return StreamingResponse(told(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return _streamed(told())
+
+
+def _streamed(told: AsyncIterator[str]) -> StreamingResponse:
+    return StreamingResponse(told, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/{job_id}/files/{name:path}", responses=problems(), response_class=FileResponse)
@@ -150,7 +177,8 @@ def result(house: TheHouse, job_id: JobId, name: str) -> FileResponse:
     if name not in house.jobs.files(job):
         raise FileNotFoundError(name)
     path = inside(house.jobs.results(job), name)
-    return FileResponse(path, filename=path.name, media_type="application/octet-stream")
+    kind = "image/svg+xml" if path.suffix == ".svg" else "application/octet-stream"
+    return FileResponse(path, filename=path.name, media_type=kind)
 
 
 @router.get("/{job_id}/zip", responses=problems(507), response_class=FileResponse)
@@ -185,6 +213,16 @@ def _below(house: House, name: str) -> str:
 
 
 def state_of(house: House, job: Job) -> JobState:
-    """What the page shows of a job."""
-    known = {name: getattr(job, name) for name in JobState.model_fields if name != "files"}
-    return JobState(**known, files=house.jobs.files(job))
+    """What is known of a job."""
+    return JobState(**_known(job), files=house.jobs.files(job))
+
+
+def _brief(house: House, job: Job) -> JobState:
+    """What the page shows many times a second: files that failed or have a note, and all results at the end."""
+    known = _known(job)
+    known["outcomes"] = [one for one in job.outcomes if one["status"] == "failed" or one["warnings"]]
+    return JobState(**known, files=[] if job.state in OPEN else house.jobs.files(job))
+
+
+def _known(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in JobState.model_fields if name != "files"}

@@ -14,12 +14,11 @@ from safelight.picture import Picture
 from safelight.picture.screen import png_thumbnail_of
 from safelight.runtime.machine import cores
 from safelight.studio.house import House
-from safelight.studio.routes.answers import PNG, ModelName, TheHouse, problems
+from safelight.studio.routes.answers import PNG, ModelName, SetName, TheHouse, problems
 from safelight.studio.routes.jobs import JobState, state_of
 from safelight.studio.verbs import VERBS
 
 router = APIRouter(prefix="/api", tags=["sets"])
-SetName = Annotated[str, Field(min_length=1, max_length=1000)]
 MOST_NAMED = 200
 """Groups and lines of a report, at most of each kind."""
 

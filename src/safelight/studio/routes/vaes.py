@@ -1,12 +1,14 @@
 """VAEs of sets of pictures, to look into."""
 
-from typing import Annotated, Literal
+from dataclasses import fields
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from safelight.studio.routes.answers import PNG, ModelName, PictureId, TheHouse, problems
-from safelight.studio.vaes import DIRECTIONS, MOST_SAMPLES, MOST_STEPS
+from safelight.runtime.images.vae import Sampler
+from safelight.studio.routes.answers import PNG, ModelName, PictureId, SetName, TheHouse, problems
+from safelight.studio.vaes import DIRECTIONS, MOST_SAMPLES, MOST_STEPS, Drawn
 
 router = APIRouter(prefix="/api/vaes", tags=["vaes"])
 Label = Annotated[int | None, Query(ge=0, le=100_000)]
@@ -49,7 +51,27 @@ class SampleQuery(BaseModel):
     label: int | None = Field(None, ge=0, le=100_000)
     temperature: float = Field(1.0, ge=0, le=2)
     seed: int = Field(0, ge=0, lt=2**31)
-    sampler: Literal["auto", "flow", "aggregate", "prior"] = "auto"
+    sampler: Sampler = "auto"
+
+    @property
+    def drawn(self) -> Drawn:
+        """What a model needs of it."""
+        return Drawn(**self.model_dump(include={one.name for one in fields(Drawn)}))
+
+
+class NearestQuery(SampleQuery):
+    """Which samples, and the set that the model was trained on."""
+
+    count: int = Field(8, ge=1, le=MOST_SAMPLES)
+    dataset: SetName
+
+
+class Near(BaseModel):
+    """The training picture that is nearest to a sample."""
+
+    name: str
+    rms: float
+    """Root mean square of the difference, in 1/255."""
 
 
 @router.get("/samples", responses=problems() | PNG, response_class=Response)
@@ -57,7 +79,16 @@ def samples(house: TheHouse, asked: Annotated[SampleQuery, Query()]) -> Response
     """New pictures, in rows of eight."""
     explorer = house.models.explorer(asked.model)
     with house.models.computing:
-        return _png(explorer.samples(asked.count, asked.label, asked.temperature, asked.seed, sampler=asked.sampler))
+        return _png(explorer.samples(asked.drawn))
+
+
+@router.get("/nearest", responses=problems(507))
+def nearest(house: TheHouse, asked: Annotated[NearestQuery, Query()]) -> list[Near]:
+    """For each sample the training picture nearest to it: does the model repeat what it was shown?"""
+    explorer, data = house.models.explorer(asked.model), house.sets.path(asked.dataset)
+    with house.models.computing:
+        found = explorer.nearest(asked.drawn, data, house.state / "pixels")
+    return [Near(name=name, rms=rms) for name, rms in found]
 
 
 @router.get("/walk", responses=problems() | PNG, response_class=Response)
