@@ -39,10 +39,11 @@ def with_sets(folder: Path) -> Path:
             pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
             write(Picture(pixels), folder / "set" / label / f"{k}.png")
     (folder / "train.toml").write_text(TRAINING)
-    (folder / "runs" / "one" / "previews").mkdir(parents=True)
-    (folder / "runs" / "one" / "run.json").write_text("{}")
-    lines = [{"stage": 0, "step": k, "loss": 3 - k / 50, "val_mse": 1 / (1 + k)} for k in range(100)]
-    (folder / "runs" / "one" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for run, first in (("one", 1), ("two", 2)):
+        (folder / "runs" / run / "previews").mkdir(parents=True)
+        (folder / "runs" / run / "run.json").write_text("{}")
+        lines = [{"stage": 0, "step": k, "loss": 3 - k / 50, "val_mse": first / (1 + k)} for k in range(100)]
+        (folder / "runs" / run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     write(Picture(rng.integers(0, 256, (24, 96, 3), dtype=np.uint8)), folder / "runs" / "one" / "previews" / "0.png")
     return folder
 
@@ -157,6 +158,22 @@ def test_failures_are_told_and_batches_forgotten(page, server, given):
     page.get_by_role("button", name="Remove b.jpg from the studio").wait_for(state="detached")
 
 
+def test_a_batch_is_cancelled_and_gone_on_with(page, server, given, rng):
+    for k in range(6):
+        write(Picture(rng.integers(0, 256, (900, 900, 3), dtype=np.uint8)), given / f"large {k}.png")
+    dropped(page, server, sorted(given.glob("large*")))
+    page.get_by_label("Model").select_option("restore")
+    page.get_by_role("spinbutton", name="Samples").fill("4")
+    page.get_by_role("spinbutton", name="Samples").press("Tab")
+    page.get_by_label("Which").select_option("All that were dropped")
+    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("heading", name="Restore 6 pictures: cancelled").wait_for(timeout=5000)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("heading", name="Restore 6 pictures: done").wait_for(timeout=120_000)
+    assert page.get_by_text("30 files").is_visible()
+
+
 def test_what_is_no_picture_is_said(page, server, given):
     (given / "words.png").write_text("no picture")
     page.goto(f"{server.address}/#restore")
@@ -215,6 +232,8 @@ def test_a_run_is_shown(page, server):
     page.get_by_role("img", name="Squared error of held-out pictures").wait_for()
     page.get_by_alt_text("preview of the run").wait_for()
     assert page.get_by_role("button", name="Train").is_visible()
+    page.get_by_label("Compare with").select_option("runs/two")
+    page.get_by_role("img", name="runs/two: 2 at first").wait_for()
 
 
 @pytest.mark.parametrize("place", PLACES)

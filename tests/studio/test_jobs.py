@@ -153,6 +153,10 @@ def test_a_job_is_watched_and_cancelled(slow, server, tmp_path, rng):
     assert server.ended(first)["state"] == "done"
     told = server.ask(f"/api/jobs/{first}/events").body.decode()
     assert json.loads(told.removeprefix("data: ").strip())["state"] == "done"
+    events = server.ask("/api/jobs/events").body.decode().strip().split("\n\n")
+    kinds, data = zip(*(event.split("\n") for event in events), strict=True)
+    assert kinds == ("event: jobs", "event: quiet")
+    assert {one["id"] for one in json.loads(data[0].removeprefix("data: "))} == {first, second}
 
 
 def test_room_is_bounded(tmp_path, rng):

@@ -112,3 +112,17 @@ def test_training_is_watched_cancelled_and_gone_on_with(server, folder):
     assert server.ask(f"/api/runs/preview?run=runs/one&name={first}").body.startswith(b"\x89PNG")
     assert server.ask("/api/runs/preview?run=runs/one&name=../run.json").status == 404
     assert any(card["name"] == "runs/one/bundle" for card in server.ask("/api/models").json)
+    near = server.ask("/api/vaes/nearest?model=runs/one/bundle&dataset=set&count=3").json
+    assert len(near) == 3 and all(one["name"].endswith(".png") and 0 < one["rms"] < 255 for one in near)
+    answer = server.ask("/api/vaes/nearest?model=images&dataset=set")
+    assert answer.status == 422 and "not trained on" in answer.json["error"] and str(folder) not in answer.json["error"]
+
+
+@pytest.mark.slow
+def test_a_verdict_has_a_page_and_diagrams(server):
+    order = {"dataset": "set", "recipe": RECIPE, "seeds": 2, "steps": 10}
+    state = server.ended(server.ask("/api/jobs/verdict", "POST", order).json["id"], 200)
+    assert state["state"] == "done" and state["report"], state
+    assert state["files"] == ["verdict 1.svg", "verdict.html"]
+    diagram = server.ask(f"/api/jobs/{state['id']}/files/verdict%201.svg")
+    assert diagram.headers["content-type"].startswith("image/svg+xml") and b"<svg xmlns" in diagram.body

@@ -8,7 +8,6 @@ the learning rate.
 import math
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from safelight.learn import checkpoint
 from safelight.learn.device import training_device
 from safelight.learn.ema import Ema
 from safelight.learn.job import TrainJob
-from safelight.learn.meter import Meter, foretold
+from safelight.learn.meter import Clock, Meter, foretold
 from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
 from safelight.learn.recipe import Schedule, budget_shares
 from safelight.learn.run import RunFolder
@@ -115,13 +114,13 @@ def _run_stage(training: Training, resume: bool) -> bool:
     batches, meter, numbers = task.batches(progress.stage, progress.step, training.group), Meter(), ""
     training.report()
     while training.share() < 1 and not _enough(training):
-        began = time.perf_counter()
+        began = Clock.now()
         batch = next(batches)
-        waited_s = time.perf_counter() - began
+        waited_s = began.seconds_since()
         try:
             log = _step(training, objective, Update(optimiser, parameters), batch)
             meter.add(waited_s, stage.batch)
-            seconds, interrupted = _agreed(training, time.perf_counter() - began)
+            seconds, interrupted = _agreed(training, began.seconds_since())
             progress.seconds += seconds
             share = training.share()
             sound = progress.skipped_in_a_row < SUSPICIOUS

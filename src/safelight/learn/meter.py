@@ -1,6 +1,7 @@
 """How fast a run is, whether it waits for data, and how far its budget goes."""
 
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -12,6 +13,26 @@ SPEED_KNOWN_AT = 15
 """The step of a stage from which its speed can be told."""
 FEW_STEPS = 300
 """A stage with fewer learns little."""
+STOPPED_S, STOPPED_SHARE = 5.0, 0.02
+"""A step that takes longer, and computes for a smaller share of the time, was stopped (SIGSTOP, a sleeping laptop)."""
+
+
+class Clock(NamedTuple):
+    """A moment, by the clock and by the processor time of this process."""
+
+    clock_s: float
+    processor_s: float
+
+    @classmethod
+    def now(cls) -> "Clock":
+        """The present one."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def seconds_since(self) -> float:
+        """By the clock, without a time in which the process was stopped from outside: it then computes nothing."""
+        now = Clock.now()
+        by_clock, computed = now.clock_s - self.clock_s, now.processor_s - self.processor_s
+        return computed if by_clock > STOPPED_S and computed < STOPPED_SHARE * by_clock else by_clock
 
 
 class Meter:

@@ -31,7 +31,7 @@ def build_optimiser(parameters: list[nn.Parameter], stage: Schedule) -> torch.op
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": stage.weight_decay},
         {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    adamw = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.99), foreach=True)
+    adamw = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.99), fused=True)
     return Muon(kernels, adamw, stage.learning_rate, stage.weight_decay) if kernels else adamw
 
 
