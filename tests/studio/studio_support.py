@@ -87,7 +87,7 @@ def served(state: Path, folder: Path | None = None, **options: Any) -> Iterator[
     finally:
         server.should_exit = True
         thread.join()
-        house.jobs.close()
+        house.close()
         listening.close()
 
 

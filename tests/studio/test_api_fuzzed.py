@@ -45,4 +45,4 @@ def test_every_address(tmp_path, monkeypatch, mode):
             with contextlib.suppress(Unsatisfiable):  # nothing can be wrong where nothing is asked for
                 check()
     finally:
-        house.jobs.close()
+        house.close()

@@ -120,7 +120,7 @@ def test_restore_from_the_drop_to_the_export(page, server, given, tmp_path):
     page.keyboard.press("f")
     assert page.get_by_role("button", name="Before and after in turn").get_attribute("aria-pressed") == "true"
     page.keyboard.press("f")
-    page.get_by_label("Which").select_option("All that were dropped")
+    page.get_by_label("Which").select_option("dropped")
     page.get_by_role("button", name="Export").click()
     page.get_by_role("heading", name="Restore 2 pictures: done").wait_for(timeout=60_000)
     with page.expect_download() as download:
@@ -148,10 +148,11 @@ def test_failures_are_told_and_batches_forgotten(page, server, given):
     (given / "broken.png").write_bytes((given / "a.png").read_bytes()[:3000])
     dropped(page, server, [given / "b.jpg", given / "broken.png"])
     page.get_by_label("Model").select_option("restore")
-    page.get_by_label("Which").select_option("All that were dropped")
+    page.get_by_label("Which").select_option("dropped")
     page.get_by_role("button", name="Export").click()
     page.get_by_role("heading", name="Restore 2 pictures: ended with failures").wait_for(timeout=60_000)
     assert page.get_by_text("broken.png: ").first.is_visible()
+    page.once("dialog", lambda dialog: dialog.accept())  # the studio keeps its files, and asks
     page.get_by_role("button", name="Forget").click()
     page.get_by_text("No batch yet").wait_for()
     page.get_by_role("button", name="Remove b.jpg from the studio").click()
@@ -165,7 +166,7 @@ def test_a_batch_is_cancelled_and_gone_on_with(page, server, given, rng):
     page.get_by_label("Model").select_option("restore")
     page.get_by_role("spinbutton", name="Samples").fill("4")
     page.get_by_role("spinbutton", name="Samples").press("Tab")
-    page.get_by_label("Which").select_option("All that were dropped")
+    page.get_by_label("Which").select_option("dropped")
     page.get_by_role("button", name="Export").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("heading", name="Restore 6 pictures: cancelled").wait_for(timeout=5000)

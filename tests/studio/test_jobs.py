@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from safelight import Picture, write
-from safelight.errors import OutputError
+from safelight.errors import OutputError, UsageError
 from safelight.studio import jobs
+from safelight.studio.house import open_house
 from safelight.studio.job import Verb
+from safelight.studio.room import remove_old
+from safelight.studio.settings import StudioSettings
 from safelight.studio.verbs import VERBS
 from safelight.work import Progress
 from tests.studio.studio_support import running, served
@@ -118,7 +121,42 @@ def test_results_go_into_the_folder_and_not_out_of_it(tmp_path, rng, monkeypatch
         assert state["state"] == "done" and (folder / "done" / "here" / "a.png").is_file()
         assert server.ask(f"/api/jobs/{job}", "DELETE").status == 204
         assert (folder / "done" / "here" / "a.png").is_file() and (folder / "a.png").is_file()
+        assert [one["name"] for one in server.ask("/api/pictures").json] == ["a.png"]  # results are not offered again
+        order = {"pictures": [picture], "model": "restore", "folder": "done/here", "settings": {"strength": 0.5}}
+        again = server.ended(server.ask("/api/jobs/enhance", "POST", order).json["id"])
+        assert again["folder"] == "done/here 2"  # results of two jobs do not meet
+        made = [(folder / name / "a.png").read_bytes() for name in ("done/here", "done/here 2")]
+        assert made[0] != made[1]
+    other_folder = tmp_path / "another"
+    other_folder.mkdir()
+    with served(tmp_path / "state", other_folder) as server:
+        refused = server.ask(f"/api/jobs/{again['id']}/resume", "POST", {})
+        assert refused.status == 422 and "another folder" in refused.json["error"]
     assert list(other.iterdir()) == []
+
+
+def test_one_studio_has_the_state(tmp_path):
+    with served(tmp_path / "state"), pytest.raises(UsageError, match="another studio"):
+        open_house(StudioSettings(state=tmp_path / "state"))
+    open_house(StudioSettings(state=tmp_path / "state")).close()
+
+
+def test_results_stay_until_they_are_forgotten(server, tmp_path, rng):
+    (picture,) = dropped(server, tmp_path, rng, ["a.png"])
+    state = server.ended(
+        server.ask("/api/jobs/enhance", "POST", {"pictures": [picture], "model": "restore"}).json["id"]
+    )
+    old = time.time() - 100 * 86400
+    for kind in ("pictures", "jobs"):
+        for path in (tmp_path / "state" / kind).iterdir():
+            os.utime(path, (old, old))
+    remove_old(tmp_path / "state", 7)
+    assert not [*(tmp_path / "state" / "pictures").iterdir()]
+    assert server.ask(f"/api/jobs/{state['id']}/files/a.png").status == 200
+    archive = server.ask(f"/api/jobs/{state['id']}/zip").body
+    assert zipfile.ZipFile(io.BytesIO(archive)).namelist() == ["a.png"]
+    time.sleep(0.2)
+    assert not [*(tmp_path / "state" / "jobs" / state["id"]).glob("*.zip")]  # it is not kept
 
 
 @pytest.fixture
@@ -147,16 +185,21 @@ def test_a_job_is_watched_and_cancelled(slow, server, tmp_path, rng):
     server.ask(f"/api/jobs/{second}/cancel", "POST", {})
     server.ask(f"/api/jobs/{first}/cancel", "POST", {})
     assert {server.ended(one)["state"] for one in (first, second)} == {"cancelled"} and time.monotonic() - began < 2
-    server.ask(f"/api/jobs/{first}/resume", "POST", {})
-    time.sleep(0.2)
+    resumed = server.ask(f"/api/jobs/{first}/resume", "POST", {})
+    assert resumed.status == 202, resumed.body
+    streamed: list[str] = []
+    reader = threading.Thread(target=lambda: streamed.append(server.ask("/api/jobs/events").body.decode()))
+    reader.start()
+    time.sleep(0.3)
     slow.set()
     assert server.ended(first)["state"] == "done"
+    reader.join()
     told = server.ask(f"/api/jobs/{first}/events").body.decode()
     assert json.loads(told.removeprefix("data: ").strip())["state"] == "done"
-    events = server.ask("/api/jobs/events").body.decode().strip().split("\n\n")
-    kinds, data = zip(*(event.split("\n") for event in events), strict=True)
-    assert kinds == ("event: jobs", "event: quiet")
-    assert {one["id"] for one in json.loads(data[0].removeprefix("data: "))} == {first, second}
+    kinds, data = zip(*(event.split("\n") for event in streamed[0].strip().split("\n\n")), strict=True)
+    jobs = [json.loads(line.removeprefix("data: ")) for line in data[:-1]]
+    assert set(kinds[:-1]) == {"event: jobs"} and kinds[-1] == "event: quiet"
+    assert {one["id"] for told in jobs for one in told} == {first} and jobs[-1][0]["state"] == "done"
 
 
 def test_room_is_bounded(tmp_path, rng):

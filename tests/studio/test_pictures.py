@@ -133,3 +133,30 @@ def test_pictures_of_the_folder_are_offered_and_links_outwards_are_not(tmp_path,
         assert server.ask(f"/api/pictures/{one['id']}").json["width"] == 9
         assert server.ask(f"/api/pictures/{one['id']}", "DELETE").status == 404
         assert (folder / "sub" / "a.png").exists()
+
+
+def test_what_was_left_half_done_is_no_picture(tmp_path, rng):
+    state = tmp_path / "state"
+    (state / "pictures" / "0123456789abcdef").mkdir(parents=True)
+    unfinished = state / "pictures" / "fedcba9876543210.part"
+    unfinished.mkdir()
+    (unfinished / "a.png").write_bytes(b"half")
+    with served(state) as server:
+        assert server.ask("/api/pictures").json == [] and not unfinished.exists()
+        server.drop(bytes_of(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8), tmp_path), "a.png")
+        assert [one["name"] for one in server.ask("/api/pictures").json] == ["a.png"]
+
+
+def test_pictures_of_the_folder_have_their_own_names_and_content(tmp_path, rng):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, level in (("a:b.png", 10), ("a_b.png", 200), ("c?.png", 90)):
+        (folder / name).write_bytes(bytes_of(np.full((20, 20, 3), level, np.uint8), tmp_path))
+    with served(tmp_path / "state", folder) as server:
+        listed = {one["name"]: one["id"] for one in server.ask("/api/pictures").json}
+        assert sorted(listed) == ["a:b.png", "a_b.png", "c?.png"]
+        assert decoded(server.ask(f"/api/pictures/{listed['a:b.png']}/tiles/0/0/0")).max() == 10
+        (folder / "a_b.png").write_bytes(bytes_of(np.full((20, 22, 3), 77, np.uint8), tmp_path))
+        assert server.ask(f"/api/pictures/{listed['a_b.png']}/tiles/0/0/0").status == 404
+        changed = {one["name"]: one["id"] for one in server.ask("/api/pictures").json}["a_b.png"]
+        assert decoded(server.ask(f"/api/pictures/{changed}/tiles/0/0/0")).max() == 77

@@ -71,7 +71,9 @@ class Guard:
         if scope["type"] != "http":  # no web sockets here
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        body = _Body(receive, self.most_upload_bytes if scope["path"] == UPLOAD_PATH else MOST_JSON_BYTES)
+        is_there = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        most = self.most_upload_bytes if scope["path"] == UPLOAD_PATH else MOST_JSON_BYTES
+        body = _Body(receive, most, is_there)
         answer = _Answer(send, body)
         refusal = self._refusal(scope, headers)
         if refusal:
@@ -147,9 +149,9 @@ def _asked_token(scope: Scope) -> str | None:
 class _Body:
     """What arrives, counted and timed."""
 
-    def __init__(self, receive: Receive, most_bytes: int) -> None:
+    def __init__(self, receive: Receive, most_bytes: int, is_there: bool) -> None:
         self._receive, self._most, self._seen = receive, most_bytes, 0
-        self._ended = False
+        self._ended = not is_there
         self.error: BodyError | None = None
 
     def check_length(self, told: str | None) -> None:

@@ -9,7 +9,7 @@ from safelight.studio.models import Models
 from safelight.studio.pictures import Pictures
 from safelight.studio.previews import Previews
 from safelight.studio.rates import Rates
-from safelight.studio.room import DiskFullError, remove_old, used_bytes
+from safelight.studio.room import DiskFullError, StateFolder, remove_old, used_bytes
 from safelight.studio.sets import Sets
 from safelight.studio.settings import StudioSettings
 from safelight.studio.verbs import VERBS
@@ -22,12 +22,18 @@ class House:
 
     settings: StudioSettings
     state: Path
+    held: StateFolder
     pictures: Pictures
     models: Models
     previews: Previews
     rates: Rates
     sets: Sets
     jobs: Jobs
+
+    def close(self) -> None:
+        """End what runs, and let another studio have the state folder."""
+        self.jobs.close()
+        self.held.release()
 
     def check_room(self, more_bytes: int = 0) -> None:
         """Raises DiskFullError if what is kept takes too much room."""
@@ -46,9 +52,9 @@ def open_house(settings: StudioSettings) -> House:
         raise UsageError(f"{folder}: is not a folder; name an existing one, or none")
     try:
         state = settings.state or user_cache() / "studio"
-        state.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:
+    except RuntimeError as error:
         raise UsageError(f"the state folder cannot be made ({error}); choose another --state") from None
+    held = StateFolder(state)
     remove_old(state, settings.keep_days)
     root = folder.resolve() if folder is not None else None
     pictures, models = Pictures(state, root, settings.max_megapixels), Models(root)
@@ -56,6 +62,7 @@ def open_house(settings: StudioSettings) -> House:
     return House(
         settings,
         state,
+        held,
         pictures=pictures,
         models=models,
         previews=Previews(pictures, models),

@@ -25,7 +25,7 @@ class Job:
     names: list[str]
     """Of the pictures, or of what else the job is about."""
     folder: str | None
-    """Where results go, below the studio's folder; None: they are kept by the studio."""
+    """Where results go, below `root`; None: they are kept by the studio."""
     created: float
     state: State = "waiting"
     error: str | None = None
@@ -38,6 +38,10 @@ class Job:
     version: int = 0
     """Rises with every change."""
     is_cancelling: bool = False
+    root: str | None = None
+    """The studio's folder when the job was made."""
+    files: list[str] | None = None
+    """Names of its results, known when it ends."""
     report: list[str] = field(default_factory=list)
     """What came of it, in sentences."""
 

@@ -61,69 +61,91 @@ class Jobs:
         self, verb: str, settings: dict[str, Any], given: Sequence[tuple[str, Path]], folder: str | None = None
     ) -> Job:
         """A new job on pictures, or on a set: names and files. Raises QueueFullError, OutputError, UsageError."""
+        root = None if self._root is None else str(self._root)
+        job = Job(secrets.token_hex(8), verb, settings, names=[], folder=folder, created=time.time(), root=root)
         with self._changed:
-            if sum(job.state in OPEN for job in self._jobs.values()) >= self._limits.max_jobs:
-                raise QueueFullError(f"{self._limits.max_jobs} jobs wait already; wait for one of them, or cancel it")
-        job = Job(secrets.token_hex(8), verb, settings, names=[], folder=folder, created=time.time())
+            self._check_queue()
+            self._jobs[job.id] = job  # takes its place in the queue; it is put there when its files are
         try:
             job.names = self._link(job, given) if self._verbs[verb].is_on_pictures else [name for name, _ in given]
             self._save(job)
         except (OSError, OutputError) as error:
+            with self._changed:
+                del self._jobs[job.id]
             shutil.rmtree(self._folder / job.id, ignore_errors=True)
             raise OutputError(f"the job cannot be kept ({error}); check the disk") from None
-        self._start(job)
+        with self._changed:
+            self._start(job)
         return job
+
+    def _check_queue(self) -> None:
+        """Raises QueueFullError. With the lock held."""
+        if sum(job.state in OPEN for job in self._jobs.values()) >= self._limits.max_jobs:
+            raise QueueFullError(f"{self._limits.max_jobs} jobs wait already; wait for one of them, or cancel it")
 
     def resume(self, job_id: str) -> Job:
         """Run a job that was cancelled, cut off or has failed files again: what is done stays.
 
-        Raises UsageError for one that runs, or whose pictures are gone.
+        Raises QueueFullError, and UsageError for one that runs, whose pictures are gone, or of another folder.
         """
+        with self._changed:
+            job = self._ended(job_id)
+            if self._verbs[job.verb].is_on_pictures and not (self._folder / job_id / "inputs").is_dir():
+                raise UsageError("its pictures are gone; drop them again")
+            if job.folder is not None and job.root != (None if self._root is None else str(self._root)):
+                raise UsageError(f"its results belong into another folder; start the studio there: {job.root}")
+            self._check_queue()
+            job.outcomes, job.report, job.error, job.files = [], [], None, None
+            job.done, job.seconds_left, job.is_cancelling, job.what = 0.0, None, False, ""
+            self._start(job)
+        return job
+
+    def _ended(self, job_id: str) -> Job:
+        """Raises UsageError for a job that waits or runs. With the lock held."""
         job = self.find(job_id)
         if job.state in OPEN:
             raise UsageError("the job is running; cancel it first")
-        if self._verbs[job.verb].is_on_pictures and not (self._folder / job_id / "inputs").is_dir():
-            raise UsageError("its pictures are gone; drop them again")
-        job.outcomes, job.report, job.error = [], [], None
-        job.done, job.seconds_left, job.is_cancelling = 0.0, None, False
-        self._start(job)
         return job
 
     def cancel(self, job_id: str) -> Job:
         """End a job after the part at hand: what is finished stays."""
-        job = self.find(job_id)
         with self._changed:
-            if job.state == "waiting":
+            job = self.find(job_id)
+            if job.state == "waiting" and job_id in self._queue:
                 self._queue.remove(job_id)
                 self._end(job, "cancelled")
-            elif job.state == "running":
+            elif job.state in OPEN:  # also one whose files are still being linked
                 job.is_cancelling = True
                 self._touch(job)
         return job
 
     def remove(self, job_id: str) -> None:
         """Forget a job, with all results that are not in a folder of the person's own. Raises UsageError if it runs."""
-        if self.find(job_id).state in OPEN:
-            raise UsageError("the job is running; cancel it first")
-        del self._jobs[job_id]
+        with self._changed:
+            del self._jobs[self._ended(job_id).id]
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
 
     def results(self, job: Job) -> Path:
         """The folder of its results."""
-        if job.folder is not None and self._root is not None:
-            return self._root / job.folder
+        if job.folder is not None and job.root is not None:
+            return Path(job.root) / job.folder
         return self._folder / job.id / "results"
 
     def files(self, job: Job) -> list[str]:
         """Names of what it has made, below its folder."""
+        if job.files is None:
+            return self._files_now(job)
+        return job.files
+
+    def _files_now(self, job: Job) -> list[str]:
         folder = self.results(job)
         made = {Path(output) for outcome in job.outcomes for output in outcome.get("outputs", [])}
         inside = (path for path in sorted(made) if path.is_relative_to(folder) and path.is_file())
         return [path.relative_to(folder).as_posix() for path in inside]
 
     def write_zip(self, job: Job) -> Path:
-        """All of what it has made as one zip, which stays beside the job. Raises OutputError."""
-        path, folder = self._folder / job.id / "results.zip", self.results(job)
+        """All of what it has made as one zip, which the caller removes. Raises OutputError."""
+        path, folder = self._folder / job.id / f"{secrets.token_hex(4)}.zip", self.results(job)
         try:
             with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
                 for name in self.files(job):
@@ -158,12 +180,11 @@ class Jobs:
         return names
 
     def _start(self, job: Job) -> None:
-        with self._changed:
-            job.state = "waiting"
-            self._jobs[job.id] = job
-            self._queue.append(job.id)
-            self._touch(job)
-            self._changed.notify_all()
+        """With the lock held."""
+        job.state = "waiting"
+        self._queue.append(job.id)
+        self._touch(job)
+        self._changed.notify_all()
 
     def _work(self) -> None:
         """The worker's whole life."""
@@ -174,6 +195,7 @@ class Jobs:
                     return
                 job = self._jobs[self._queue.popleft()]
                 job.state = "running"
+                self._touch(job)
             self._run(job)
 
     def _run(self, job: Job) -> None:
@@ -217,12 +239,13 @@ class Jobs:
         }
 
     def _end(self, job: Job, state: State, error: str | None = None) -> None:
-        job.state, job.error, job.seconds_left, job.is_cancelling = state, error, None, False
-        self._touch(job)
+        job.error, job.seconds_left, job.is_cancelling, job.files = error, None, False, self._files_now(job)
+        job.state = state
         try:
             self._save(job)
         except SafelightError as problem:
-            job.error = str(problem)
+            job.error = "; ".join(filter(None, (error, str(problem))))
+        self._touch(job)
 
     def _touch(self, job: Job) -> None:
         job.version += 1

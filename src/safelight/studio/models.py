@@ -44,8 +44,13 @@ class Models:
 
     def path(self, name: str) -> Path:
         """Where it lies."""
-        path = self.paths().get(name)
-        if path is None:
+        shipped = available().get(name)
+        if shipped is not None:
+            return shipped
+        if self._folder is None:
+            raise FileNotFoundError(name)
+        path = inside(self._folder, name)  # without a walk through the folder: every tile asks
+        if not (path / "card.json").is_file() or not (path / "SHA256SUMS").is_file():
             raise FileNotFoundError(name)
         return path
 
@@ -66,13 +71,14 @@ class Models:
     def _loaded(self, known: OrderedDict[str, _Model], name: str, load: Callable[[Path], _Model]) -> _Model:
         """The latest few are kept."""
         path = self.path(name)
+        key = f"{name} {path.stat().st_mtime_ns}"  # one that is trained again is another model
         with self._lock:
-            if name not in known:
-                known[name] = load(path)
+            if key not in known:
+                known[key] = load(path)
                 while len(known) > MOST_LOADED:
                     known.popitem(last=False)
-            known.move_to_end(name)
-            return known[name]
+            known.move_to_end(key)
+            return known[key]
 
     def cards(self) -> list[dict[str, object]]:
         """Name, task and summary of each; an error in words for a damaged one."""

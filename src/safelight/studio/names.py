@@ -15,7 +15,10 @@ _RESERVED = re.compile(r'[<>:"|?*\\]')
 
 
 def relative_path(name: str) -> PurePosixPath:
-    """A path of plain parts below some folder. Raises UsageError: empty, absolute, hidden, too long."""
+    """A path of plain parts for a new file below some folder. Raises UsageError: empty, absolute, hidden, too long.
+
+    Characters that some systems do not take become "_".
+    """
     parts = [part for part in name.replace("\\", "/").split("/") if part]
     if not parts or name.startswith(("/", "\\")):
         raise UsageError("the name is empty or absolute; give a file name such as a.jpg")
@@ -40,10 +43,13 @@ def _plain(part: str) -> str:
 
 
 def inside(root: Path, relative: str) -> Path:
-    """An existing path below a folder, links followed. Raises FileNotFoundError for all others."""
+    """An existing path below a folder, links followed, by its own name. Raises FileNotFoundError for all others."""
+    parts = relative.split("/")
+    if any(not part or part.startswith(".") or _CONTROL.search(part) for part in parts):
+        raise FileNotFoundError(relative)
     try:
-        path = (root / relative_path(relative)).resolve(strict=True)
-    except (UsageError, OSError, ValueError, RuntimeError):
+        path = root.joinpath(*parts).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
         raise FileNotFoundError(relative) from None
     if not path.is_relative_to(root.resolve()):
         raise FileNotFoundError(relative)

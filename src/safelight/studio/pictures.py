@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safelight.errors import PictureError
+from safelight.errors import OutputError, PictureError
 from safelight.errors import shown as as_shown
 from safelight.picture import READABLE, Picture, read, upright_size
 from safelight.picture.scale import measure_scale
 from safelight.picture.screen import Pyramid, png_thumbnail
 from safelight.runtime.restore import Prepared, Restorer
 from safelight.studio.names import ID, inside, relative_path
+from safelight.work import MANIFEST, Manifest
 
+UNFINISHED = ".part"
+"""How the folder of a picture that is being received ends."""
 OPEN_BYTES = 500_000_000
 """Pixels of opened pictures that are held; the one that was used last is held in any case."""
 MOST_LISTED = 2000
@@ -65,48 +68,65 @@ class Pictures:
     def __init__(self, state: Path, folder: Path | None, max_megapixels: float) -> None:
         self._dropped, self.folder, self._max_megapixels = state / "pictures", folder, max_megapixels
         self._dropped.mkdir(parents=True, exist_ok=True)
+        for left in self._dropped.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(left, ignore_errors=True)
         self._opened: OrderedDict[str, Opened] = OrderedDict()
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
+        self._decoding = threading.Lock()
+        """One at a time: each may take all the memory that a picture is allowed."""
         self._listed: dict[str, Shown] = {}
         """Of the folder, as it was listed last: a walk for each picture would be slow."""
 
     def all(self) -> list[Shown]:
         """Dropped ones first, each part by name."""
-        dropped = [self.find(entry.name) for entry in os.scandir(self._dropped) if ID.fullmatch(entry.name)]
+        dropped = filter(None, (self._dropped_one(entry.name) for entry in os.scandir(self._dropped)))
         return [*sorted(dropped, key=lambda one: one.name), *self._of_folder()]
 
     def find(self, picture_id: str) -> Shown:
         """The one of that id."""
-        if ID.fullmatch(picture_id):
-            files = [path for path in (self._dropped / picture_id).rglob("*") if path.is_file()]
-            if len(files) == 1:
-                return Shown(
-                    picture_id, files[0].relative_to(self._dropped / picture_id).as_posix(), files[0], is_dropped=True
-                )
+        known = self._dropped_one(picture_id) or self._listed.get(picture_id)
+        known = known or next((one for one in self._of_folder() if one.id == picture_id), None)
+        if known is None or (self.folder is not None and not known.is_dropped and not self._is_as_listed(known)):
             raise FileNotFoundError(picture_id)
-        known = self._listed.get(picture_id) or next((one for one in self._of_folder() if one.id == picture_id), None)
-        if known is None or self.folder is None:
-            raise FileNotFoundError(picture_id)
-        inside(self.folder, known.name)  # it may be gone, or a link by now
         return known
+
+    def _dropped_one(self, picture_id: str) -> Shown | None:
+        """None for a folder of another name, and for one that a kill or a removal has left half done."""
+        folder = self._dropped / picture_id
+        files = [path for path in folder.rglob("*") if path.is_file()] if ID.fullmatch(picture_id) else []
+        if len(files) != 1:
+            return None
+        return Shown(picture_id, files[0].relative_to(folder).as_posix(), files[0], is_dropped=True)
+
+    def _is_as_listed(self, known: Shown) -> bool:
+        """A file of the folder may be gone, changed, or a link by now."""
+        assert self.folder is not None
+        try:
+            return inside(self.folder, known.name) == known.path and _id_of(known.name, known.path) == known.id
+        except OSError:
+            return False
 
     def place_for(self, name: str) -> Path:
         """Where the file of a dropped picture is to be written. Raises UsageError for a name that cannot be one."""
-        relative = relative_path(name)
-        path = self._dropped / secrets.token_hex(8) / relative
+        path = self._dropped / f"{secrets.token_hex(8)}{UNFINISHED}" / relative_path(name)
         path.parent.mkdir(parents=True)
         return path
 
     def accept(self, path: Path) -> Shown:
-        """A file that was written to its place. Raises PictureError if it is no picture."""
+        """A file that was written to its place becomes a picture of the studio. Raises PictureError if it is none."""
         with _named(path):
             self.check(path)
-        return self.find(path.relative_to(self._dropped).parts[0])
+        unfinished = self._folder_of(path)
+        finished = unfinished.rename(unfinished.with_name(unfinished.name.removesuffix(UNFINISHED)))
+        return self.find(finished.name)
 
     def discard(self, path: Path) -> None:
         """Remove what was written to a place of `place_for`."""
-        shutil.rmtree(self._dropped / path.relative_to(self._dropped).parts[0], ignore_errors=True)
+        shutil.rmtree(self._folder_of(path), ignore_errors=True)
+
+    def _folder_of(self, path: Path) -> Path:
+        return self._dropped / path.relative_to(self._dropped).parts[0]
 
     def check(self, path: Path) -> tuple[int, int]:
         """Width and height. Raises PictureError for what is no picture, or a larger one than is allowed."""
@@ -136,7 +156,7 @@ class Pictures:
                 if picture_id in self._opened:
                     return self._opened[picture_id]
             shown = self.find(picture_id)
-            with _named(shown.path):
+            with _named(shown.path), self._decoding:
                 self.check(shown.path)
                 picture = read(shown.path, self._max_megapixels)
             opened = Opened(picture, Pyramid(picture, measure_scale(picture).scale))
@@ -157,23 +177,42 @@ class Pictures:
         """Pictures in the studio's folder and in the folders below, without hidden ones and without links outwards."""
         if self.folder is None:
             return
-        count = 0
+        count, made = 0, set[Path]()
         for where, folders, files in os.walk(self.folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if MANIFEST in files:
+                made |= _results_in(Path(where))
             for name in sorted(files):
-                if Path(name).suffix.lower() not in READABLE or name.startswith("."):
+                path = Path(where) / name
+                if path.suffix.lower() not in READABLE or name.startswith(".") or path in made:
                     continue
-                relative = (Path(where) / name).relative_to(self.folder).as_posix()
+                relative = path.relative_to(self.folder).as_posix()
                 try:
                     path = inside(self.folder, relative)
-                except FileNotFoundError:
+                    picture_id = _id_of(relative, path)
+                except OSError:
                     continue
-                picture_id = "p" + hashlib.sha256(relative.encode()).hexdigest()[:15]
                 self._listed[picture_id] = Shown(picture_id, relative, path, is_dropped=False)
                 yield self._listed[picture_id]
                 count += 1
                 if count == MOST_LISTED:
                     return
+
+
+def _id_of(name: str, path: Path) -> str:
+    """Of a picture of the folder, as it is now: a file that is replaced is another picture. Raises OSError."""
+    found = path.stat()
+    words = f"{name}\0{found.st_mtime_ns}\0{found.st_size}"
+    return "p" + hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:15]
+
+
+def _results_in(folder: Path) -> set[Path]:
+    """Files that a job has made here and in the folders below: they are no pictures to restore once more."""
+    try:
+        lines = Manifest(folder).lines
+    except OutputError:
+        return set()
+    return {folder / name for line in lines for name in line["outputs"]}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from safelight.runtime.restore import Prepared, Request, Window
 from safelight.studio.models import Models
 from safelight.studio.pictures import Opened, Pictures
 
-MOST_BYTES = 300_000_000
+MOST_BYTES = 400_000_000
 """Of restored tiles that are held."""
 MOST_SAMPLES = 8
 Layer = Literal["restored", "sample", "uncertainty", "low", "high"]
@@ -67,7 +67,7 @@ class Previews:
                     sigma_01=None if asked.sigma is None else asked.sigma / 255,
                     uncertainty=asked.uncertainty,
                 )
-                window = prepared.window(rows, columns, request)
+                window = prepared.window(rows, columns, request).without_halo()
                 self._remember(asked, window)
         return self._pictures.open(asked.picture), window
 

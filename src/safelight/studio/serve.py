@@ -6,6 +6,7 @@ import secrets
 import socket
 import webbrowser
 from collections.abc import Callable
+from urllib.parse import quote
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -26,7 +27,9 @@ def studio(settings: StudioSettings, tell: Callable[[str], None] = print) -> Non
     listening = listen(settings.host, settings.port)
     port = listening.getsockname()[1]
     house = open_house(settings)
-    address = f"http://{_in_url(settings.host)}:{port}/" + (f"?token={settings.token}" if settings.token else "")
+    address = f"http://{_in_url(settings.host)}:{port}/" + (
+        f"?token={quote(settings.token, safe='')}" if settings.token else ""
+    )
     server = server_of(house, hosts_of(settings.host, port) if is_own else [])
     tell(f"Safelight studio: {address}")
     tell("Ctrl-C ends it")
@@ -35,7 +38,7 @@ def studio(settings: StudioSettings, tell: Callable[[str], None] = print) -> Non
     try:
         server.run(sockets=[listening])
     finally:
-        house.jobs.close()
+        house.close()
 
 
 def server_of(house: House, hosts: list[str]) -> uvicorn.Server:

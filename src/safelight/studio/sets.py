@@ -57,11 +57,11 @@ class Sets:
             raise UsageError(f"'{relative}' is no folder inside the studio's folder; choose another name")
         return path
 
-    def open(self, name: str) -> ImageSet:
-        """The set; the one that was opened last is kept. Raises UsageError for what is no set."""
+    def open(self, name: str, anew: bool = False) -> ImageSet:
+        """The set; the one that was opened last is kept, unless it is asked for anew. Raises UsageError for no set."""
         path = self.path(name)
         with self._lock:
-            if self._opened is None or self._opened[0] != name:
+            if anew or self._opened is None or self._opened[0] != name:
                 self._opened = name, open_set(path)
             return self._opened[1]
 

@@ -6,7 +6,7 @@ import pytest
 from safelight.bundle import Bundle
 from safelight.errors import BundleError, UsageError
 from safelight.picture import Picture
-from safelight.runtime.restore import Restorer, RestorerNetworks, check_plausible
+from safelight.runtime.restore import Request, Restorer, RestorerNetworks, check_plausible
 from safelight.work import Cancelled, Progress
 
 
@@ -180,3 +180,21 @@ def test_it_is_loaded_by_path_and_by_known_names(tiny):
 def test_arrays_are_no_pictures(model):
     with pytest.raises(UsageError, match=r"takes a Picture, not ndarray; use safelight.read"):
         model.enhance(np.zeros((8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+def test_a_window_without_its_halo_is_the_same(model, rng, strength):
+    prepared = model.prepare(floats(rng, 200, 240))
+    request = Request(samples=1, strength=0.5, uncertainty=True)
+    window = prepared.window((60, 130), (0, 90), request)
+    small = window.without_halo()
+    assert small.degraded.size < 0.5 * window.degraded.size
+    for one, other in zip(window.pixels(strength), small.pixels(strength), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_array_equal(window.std, small.std)
+
+
+def test_progress_counts_the_mean_and_every_sample_of_a_tile(model, rng):
+    told = []
+    model.enhance(floats(rng, 60, 60), samples=3, on_progress=lambda now: told.append((now.done, now.total)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]

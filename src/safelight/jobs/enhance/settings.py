@@ -77,7 +77,7 @@ class EnhanceSettings(Settings):
     metadata: Literal["keep", "strip", "strip-gps"] = option("keep", "keep, strip or strip-gps.", group=RESULTS)
     provenance: bool = option(True, "Say in the XMP what was done.", "--provenance/--no-provenance", group=RESULTS)
     pages: Literal["first", "all"] = option("first", "Pages of a TIFF: first or all.", group=FILES)
-    pattern: str = option("{stem}.{ext}", "Names of results, from {stem}, {model} and {ext}.", group=RESULTS)
+    pattern: str = option("{stem}.{ext}", "Names of results in folders, of {stem}, {model}, {ext}.", group=RESULTS)
     compare: OptionalPath = option(
         None,
         "Write a page to this .html: the first 24 pictures before and after, with a line to drag.",

@@ -17,17 +17,17 @@ class GenerateSettings(Settings):
 
     model: str | Path = option(..., "A bundle of a set of pictures: its name or path.")
     output: AnyPath = option(..., "A new or empty folder, or a .png for one grid.", "-o", "--output")
-    count: Positive = option(64, "How many pictures, or steps of a way.", "-n")
+    count: Positive = option(64, "How many pictures, or steps.", "-n")
     class_name: str | None = option(None, "Of this class only.", "--class")
     temperature: float = option(1.0, "Of the noise. 1: honest draws; less: plainer pictures.", ge=0)
     seed: int = option(0, "Equal seeds make equal pictures.")
     sampler: Literal["auto", "flow", "aggregate", "prior"] = option(
         "auto",
-        "flow: from the learned prior; aggregate: from the density of the set's latents; prior: from N(0, 1). "
+        "flow: the learned prior; aggregate: a mixture fitted to the set's latents; prior: N(0, 1), to compare. "
         "auto: flow if the model has one, else aggregate.",
     )
-    interpolate: tuple[Path, Path] | None = option(None, "Two pictures: the way from one to the other.")
-    linear: bool = option(False, "A straight way, not along a sphere.", "--linear")
+    interpolate: tuple[Path, Path] | None = option(None, "Two pictures: steps from one to the other.")
+    linear: bool = option(False, "Steps on a straight line, not on a sphere.", "--linear")
     traverse: Positive | None = option(
         None, "Vary one latent from -3 to 3. 1 is the latent that varies most, 2 the next, and so on."
     )
@@ -36,7 +36,7 @@ class GenerateSettings(Settings):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.interpolate is not None and self.traverse is not None:
-            raise ValueError("--interpolate and --traverse are different ways; give one of them")
+            raise ValueError("--interpolate and --traverse exclude each other; give one of them")
         if self.interpolate is not None and self.count < 2:
             raise ValueError("a way has at least 2 steps; give -n 2 or more")
         return self

@@ -166,6 +166,22 @@ class Window:
             planes = tuple(m + give_back(self.degraded - m, strength) for m in planes)
         return [self.prepared.canvas.pixels(plane[self._inner], rows, columns) for plane in planes]
 
+    def without_halo(self) -> "Window":
+        """The same region; of what was read around it, only what `pixels` needs is kept."""
+        spans = [
+            (max(read[0], kept[0] - REACH_PX), min(read[1], kept[1] + REACH_PX))
+            for kept, read in zip(self.region[:2], self.region.read, strict=True)
+        ]
+        starts = [read[0] for read in self.region.read]
+        rows, columns = (slice(a - start, b - start) for (a, b), start in zip(spans, starts, strict=True))
+        region = _Region(self.region.rows, self.region.columns, (spans[0], spans[1]))
+
+        def cut(planes: Array) -> Array:
+            return planes[:, rows, columns].copy()
+
+        scale = None if self.scale is None else cut(self.scale)
+        return Window(self.prepared, region, cut(self.degraded), restored=tuple(map(cut, self.restored)), scale=scale)
+
     @cached_property
     def std(self) -> Array:
         """(rows, columns, C): the standard deviation, white at 1, where it was asked for."""

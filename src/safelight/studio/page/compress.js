@@ -5,7 +5,7 @@ import { guarded, make, slider } from "./dom.js";
 import { jobList } from "./jobs.js";
 import * as pictures from "./pictures.js";
 
-const NAMES = { original: "Original", latent: "Safelight (.latent)", jpeg: "JPEG", webp: "WebP", avif: "AVIF" };
+const PART_PX = 512, NAMES = { original: "Original", latent: "Safelight (.latent)", jpeg: "JPEG", webp: "WebP", avif: "AVIF" };
 const kilobytes = bytes => bytes < 10000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`;
 
 export function compress() {
@@ -19,7 +19,7 @@ export function compress() {
   const drag = event => { if (event.buttons & 1) { const box = frame.getBoundingClientRect(); move(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))); } };
   frame.addEventListener("pointerdown", event => { frame.setPointerCapture(event.pointerId); drag(event); });
   frame.addEventListener("pointermove", drag);
-  const busy = make("p", { class: "quiet", role: "status" }), rows = make("table", {}), empty = make("div", { class: "card empty" }, make("h2", {}, "Nothing is open"), make("p", {}, "Drop a picture anywhere on this page. You see a part of it at the quality that you choose."));
+  const busy = make("p", { class: "quiet", role: "status" }), rows = make("table", { class: "lines" }), empty = make("div", { class: "card empty" }, make("h2", {}, "Nothing is open"), make("p", {}, "Drop a picture anywhere on this page, or choose one from the list. You see a part of it at the quality that you choose."));
   const stage = make("div", { hidden: true }, frame, line, busy, make("div", { class: "wide", tabIndex: 0, role: "region", "aria-label": "Sizes and errors" }, rows));
   const address = name => `/api/pictures/${pictures.current().id}/compressed/${name}?${query(asked)}`;
   const show = () => { before.src = address(left); after.src = address(right); frame.querySelector(".left").textContent = NAMES[left]; frame.querySelector(".right").textContent = NAMES[right]; };
@@ -31,20 +31,21 @@ export function compress() {
     try {
       const found = await getJson(`/api/pictures/${picture.id}/compressed?${query(asked)}`);
       if (mine !== ticket) return;
-      rows.replaceChildren(make("tr", {}, ["", "Size of this part", "Bits per pixel", "PSNR"].map(words => make("th", { scope: "col" }, words)), make("th", { scope: "col" }, "Show")),
+      rows.replaceChildren(make("tr", {}, make("td"), ["Size of this part", "Bits per pixel", "PSNR"].map(words => make("th", { scope: "col", class: "number" }, words)), make("th", { scope: "col" }, "Show")),
         ...found.map(one => make("tr", {}, make("th", { scope: "row" }, NAMES[one.name]), make("td", { class: "number" }, kilobytes(one.bytes)), make("td", { class: "number" }, one.bits_per_pixel.toFixed(3)), make("td", { class: "number" }, one.psnr_db === null ? "" : `${one.psnr_db.toFixed(2)} dB`),
           make("td", {}, make("div", { class: "row" }, make("button", { type: "button", class: "small", "aria-label": `${NAMES[one.name]} to the left`, onclick: () => { left = one.name; show(); } }, "left"), make("button", { type: "button", class: "small", "aria-label": `${NAMES[one.name]} to the right`, onclick: () => { right = one.name; show(); } }, "right"))))));
       show();
-    } finally { if (mine === ticket) busy.textContent = "A part of 512 × 512 pixels. JPEG, WebP and AVIF have at most as many bytes."; }
+    } finally { if (mine === ticket) busy.textContent = `A part of ${PART_PX} × ${PART_PX} pixels. JPEG, WebP and AVIF have at most as many bytes.`; }
   });
   const later = () => { clearTimeout(timer); timer = setTimeout(update, 250); };
   const places = make("div", {});
   const place = () => {
     const picture = pictures.current();
     if (!picture) return;
-    Object.assign(asked, { left: Math.max(0, Math.round(picture.width / 2 - 256)), top: Math.max(0, Math.round(picture.height / 2 - 256)) });
-    places.replaceChildren(slider("From the left", { min: 0, max: Math.max(0, picture.width - 512), step: 1, value: asked.left, format: v => `${v} px`, oninput: v => { asked.left = v; later(); } }).field,
-      slider("From the top", { min: 0, max: Math.max(0, picture.height - 512), step: 1, value: asked.top, format: v => `${v} px`, oninput: v => { asked.top = v; later(); } }).field);
+    frame.style.aspectRatio = `${Math.min(PART_PX, picture.width)} / ${Math.min(PART_PX, picture.height)}`;  // known before it is loaded
+    Object.assign(asked, { left: Math.max(0, Math.round((picture.width - PART_PX) / 2)), top: Math.max(0, Math.round((picture.height - PART_PX) / 2)) });
+    places.replaceChildren(slider("From the left", { min: 0, max: Math.max(0, picture.width - PART_PX), step: 1, value: asked.left, format: v => `${v} px`, oninput: v => { asked.left = v; later(); } }).field,
+      slider("From the top", { min: 0, max: Math.max(0, picture.height - PART_PX), step: 1, value: asked.top, format: v => `${v} px`, oninput: v => { asked.top = v; later(); } }).field);
   };
   let which = null;
   const whichField = make("div", {});

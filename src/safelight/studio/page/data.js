@@ -1,53 +1,60 @@
 // Data sets: what is wrong with one, a recipe of variants with its contact sheet, a set with variants, and a verdict.
 
-import { ApiError, getJson, post, query } from "./api.js";
+import { getJson, post, postForBlob, query } from "./api.js";
 import { check, choice, guarded, make, number } from "./dom.js";
 import { jobList } from "./jobs.js";
 
 const EXAMPLE = { steps: [{ op: "flip_horizontal", probability: 0.5 }, { op: "rotate", degrees: [-15, 15] }] };
 
+function parameterWords({ name, unit }) {
+  const words = name.replaceAll("_", " ");
+  return !unit ? words : unit.startsWith(words) ? unit : `${words}, ${unit}`;
+}
+
+const capital = words => words[0].toUpperCase() + words.slice(1);
+
 export function data() {
   const state = { dataset: "", recipe: structuredClone(EXAMPLE), model: "", seed: 0, copies: 4, output: "augmented", balance: false, perClass: null, seeds: 5, steps: 800 };
   const jobs = jobList(), setField = make("div", {}), report = make("div", {}), steps = make("div", {}), sheet = make("img", { class: "sheet", alt: "contact sheet: pictures on the left, variants beside them", hidden: true });
   const empty = make("div", { class: "card empty" }, make("h2", {}, "No data set"), make("p", {}, "Start the studio with a folder that holds sets of pictures: safelight studio FOLDER. A folder with a sub-folder for each class is a set."));
-  let operations = [], timer = null, ticket = 0;
+  let operations = [], timer = null, drawing = null;
 
   const look = make("button", { type: "button", class: "main", onclick: guarded(async () => {
-    report.replaceChildren(make("p", { class: "quiet", role: "status" }, "reading every picture …"));
-    try { report.replaceChildren(...reportOf(state.dataset, await getJson(`/api/sets/report?${query({ dataset: state.dataset })}`))); }
-    catch (error) { report.replaceChildren(make("p", { class: "bad" }, error.message)); }
+    const dataset = state.dataset, show = (...parts) => { if (dataset === state.dataset) report.replaceChildren(...parts); };
+    show(make("p", { class: "quiet", role: "status" }, "reading every picture …"));
+    try { show(...reportOf(dataset, await getJson(`/api/sets/report?${query({ dataset })}`))); }
+    catch (error) { show(make("p", { class: "bad" }, error.message)); }
   }) }, "Look at the set");
   const busy = make("p", { class: "quiet", role: "status" });
   const draw = () => { clearTimeout(timer); timer = setTimeout(guarded(async () => {
-    const mine = ++ticket;
-    if (!state.dataset || !state.recipe.steps.length) return;
+    drawing?.abort();
+    const mine = drawing = new AbortController();
+    if (!state.dataset || !state.recipe.steps.length) { busy.textContent = state.recipe.steps.length ? "" : "A recipe needs a step; add one."; return; }
     busy.textContent = "drawing the sheet …";
     try {
-      const answer = await fetch("/api/sets/sheet", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ dataset: state.dataset, recipe: state.recipe, model: state.model || null, seed: state.seed }) });
-      if (mine !== ticket) return;
-      if (!answer.ok) throw new ApiError((await answer.json()).error);
+      const blob = await postForBlob("/api/sets/sheet", { dataset: state.dataset, recipe: state.recipe, model: state.model || null, seed: state.seed }, mine.signal);
       const before = sheet.src;
-      sheet.src = URL.createObjectURL(await answer.blob()); sheet.hidden = false;
+      sheet.src = URL.createObjectURL(blob); sheet.hidden = false;
       if (before.startsWith("blob:")) URL.revokeObjectURL(before);
       busy.textContent = "";
-    } catch (error) { if (mine === ticket) busy.textContent = error.message; }
+    } catch (error) { if (mine === drawing) busy.textContent = error.message; }
   }), 400); };
 
   function stepForm(step, k) {
     const about = operations.find(one => one.name === step.op);
     const fields = about.parameters.map(parameter => {
       const range = step[parameter.name] ?? parameter.usual;
-      const set = (end, value) => { const now = [...(step[parameter.name] ?? parameter.usual)]; now[end] = value; step[parameter.name] = now[0] <= now[1] ? now : [now[1], now[0]]; draw(); };
-      const ends = ["from", "to"].map((words, end) => make("input", { type: "number", step: "any", min: String(parameter.least), max: String(parameter.most), value: String(range[end]), "aria-label": `${step.op}, ${parameter.name.replaceAll("_", " ")}, ${words}`, onchange: event => { if (event.target.value !== "" && event.target.validity.valid) set(end, Number(event.target.value)); else event.target.value = String(range[end]); } }));
-      return make("div", { class: "range" }, make("span", {}, `${parameter.name.replaceAll("_", " ")}${parameter.unit ? `, ${parameter.unit}` : ""}`), ...ends);
+      const set = (end, value) => { const now = [...(step[parameter.name] ?? parameter.usual)]; now[end] = value; step[parameter.name] = now.sort((a, b) => a - b); ends.forEach((input, k) => { input.value = String(now[k]); }); draw(); };
+      const ends = ["from", "to"].map((words, end) => make("input", { type: "number", step: "any", min: String(parameter.least), max: String(parameter.most), value: String(range[end]), "aria-label": `${step.op}, ${parameter.name.replaceAll("_", " ")}, ${words}`, onchange: event => { if (event.target.value !== "" && event.target.validity.valid) set(end, Number(event.target.value)); else event.target.value = String((step[parameter.name] ?? range)[end]); } }));
+      return make("div", { class: "range" }, make("span", {}, parameterWords(parameter)), ...ends);
     });
     const share = make("input", { type: "number", min: "0", max: "1", step: "0.05", value: String(step.probability ?? 1), "aria-label": `${step.op}, probability`, onchange: event => { if (event.target.validity.valid && event.target.value !== "") { step.probability = Number(event.target.value); draw(); } } });
-    const swap = by => { const other = k + by; if (other < 0 || other >= state.recipe.steps.length) return; [state.recipe.steps[k], state.recipe.steps[other]] = [state.recipe.steps[other], state.recipe.steps[k]]; list(); draw(); };
-    return make("article", { class: "step", "aria-label": `Step ${k + 1}: ${step.op}` }, make("h3", {}, `${k + 1}. ${step.op.replaceAll("_", " ")}`), make("p", { class: "quiet" }, `${about.summary} Labels: ${about.labels}.`), ...fields, make("div", { class: "range one" }, make("span", {}, "probability"), share),
-      make("div", { class: "row" }, make("button", { type: "button", class: "small", onclick: () => swap(-1), "aria-label": `Move step ${k + 1} up` }, "up"), make("button", { type: "button", class: "small", onclick: () => swap(1), "aria-label": `Move step ${k + 1} down` }, "down"), make("button", { type: "button", class: "small", onclick: () => { state.recipe.steps.splice(k, 1); list(); draw(); }, "aria-label": `Remove step ${k + 1}` }, "remove")));
+    const swap = by => { const other = k + by; if (other < 0 || other >= state.recipe.steps.length) return; [state.recipe.steps[k], state.recipe.steps[other]] = [state.recipe.steps[other], state.recipe.steps[k]]; list(); draw(); steps.children[other].querySelector(`[aria-label^="Move step"][aria-label$="${by < 0 ? "up" : "down"}"]`).focus(); };
+    return make("article", { class: "step", "aria-label": `Step ${k + 1}: ${step.op}` }, make("h3", {}, `${k + 1}. ${capital(step.op.replaceAll("_", " "))}`), make("p", { class: "quiet" }, `${about.summary} Labels: ${about.labels}.`), ...fields, make("div", { class: "range one" }, make("span", {}, "probability"), share),
+      make("div", { class: "row" }, make("button", { type: "button", class: "small", onclick: () => swap(-1), "aria-label": `Move step ${k + 1} up` }, "up"), make("button", { type: "button", class: "small", onclick: () => swap(1), "aria-label": `Move step ${k + 1} down` }, "down"), make("button", { type: "button", class: "small", onclick: () => { state.recipe.steps.splice(k, 1); list(); draw(); (steps.children[Math.min(k, steps.children.length - 1)]?.querySelector("button:last-of-type") ?? add.querySelector("button")).focus(); }, "aria-label": `Remove step ${k + 1}` }, "remove")));
   }
   const list = () => steps.replaceChildren(...state.recipe.steps.map(stepForm));
-  const add = make("div", {}), modelField = make("div", {});
+  const add = make("div", {}), modelField = make("div", { class: "gap" });
   const begin = (path, body) => guarded(async () => { await post(path, body()); await jobs.refresh(); jobs.element.scrollIntoView({ block: "nearest" }); });
   const name = make("input", { type: "text", value: state.output, id: "augment-output", oninput: event => { state.output = event.target.value; } });
   const recipe = make("section", { class: "card", "aria-label": "Recipe" }, make("h2", {}, "A recipe of variants"), steps, add, modelField);

@@ -13,10 +13,16 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-export function say(words) {
-  const line = make("p", {}, words);
+export function say(words, seconds = 9) {
+  const line = make("p", {}, words), close = make("button", { type: "button", class: "small", "aria-label": "Close this message", onclick: () => line.remove() }, "×");
+  line.append(close);
   document.querySelector("#messages").append(line);
-  setTimeout(() => line.remove(), 9000);
+  if (seconds) setTimeout(() => line.remove(), 1000 * seconds);
+}
+
+// Marks the one chosen among elements, for the eye and for screen readers.
+export function mark(elements, isChosen, word = "true") {
+  for (const one of elements) if (isChosen(one)) one.setAttribute("aria-current", word); else one.removeAttribute("aria-current");
 }
 
 export const guarded = work => async (...given) => {
@@ -44,13 +50,16 @@ export function choice(label, options, value, onchange, help) {
   return make("div", { class: "field" }, make("label", { for: id }, label), select, help && make("small", {}, help));
 }
 
-export function number(label, { min, max, value, placeholder, onchange, help }) {
+export function number(label, { min, max, step, value, placeholder, onchange, help }) {
   const id = `f-${Math.random().toString(36).slice(2, 9)}`;
-  const input = make("input", { type: "number", id, min: String(min), max: String(max), value: value === null ? "" : String(value), placeholder: placeholder ?? "" });
+  const mayBeEmpty = value === null, input = make("input", { type: "number", id, min: String(min), max: String(max), step: step ?? "1", value: value === null ? "" : String(value), placeholder: placeholder ?? "" });
   input.addEventListener("change", () => {
-    if (input.value !== "" && input.validity.valid) onchange(Number(input.value));
-    else if (input.value === "" && value === null) onchange(null);
-    else input.value = value === null ? "" : String(value);
+    const isEmpty = input.value === "" && !input.validity.badInput;
+    if (input.validity.valid && (!isEmpty || mayBeEmpty)) { value = isEmpty ? null : Number(input.value); onchange(value); }
+    else {
+      say(`${label}: ${min} to ${max}${step === "any" ? "" : ", without a fraction"}`);
+      input.value = value === null ? "" : String(value);  // the last one that was taken
+    }
   });
   return make("div", { class: "field" }, make("label", { for: id }, label), input, help && make("small", {}, help));
 }

@@ -3,7 +3,7 @@
 import { getJson } from "./api.js";
 import { compress } from "./compress.js";
 import { data } from "./data.js";
-import { guarded, make } from "./dom.js";
+import { guarded, make, mark } from "./dom.js";
 import { models } from "./models.js";
 import { restore } from "./restore.js";
 import { runs } from "./runs.js";
@@ -18,7 +18,7 @@ function go() {
   const { element, onShow } = shown.get(id);
   place.replaceChildren(element);
   document.title = `${title} · Safelight studio`;
-  for (const link of document.querySelectorAll("#places a")) link.toggleAttribute("aria-current", link.hash === `#${id}`);
+  mark(document.querySelectorAll("#places a"), link => link.hash === `#${id}`, "page");
   onShow?.();
 }
 

@@ -1,7 +1,7 @@
 // Models: what each promises; and, of a VAE, samples, a walk through its latents, ways and reconstructions.
 
 import { getBlob, getJson, query } from "./api.js";
-import { choice, guarded, make, number, slider } from "./dom.js";
+import { choice, guarded, make, mark, number, slider } from "./dom.js";
 import * as pictures from "./pictures.js";
 
 const TASKS = { restore: "restores pictures", images: "VAE of a set of pictures", codec: "compresses pictures" };
@@ -11,18 +11,21 @@ const told = value => typeof value === "number" ? String(Number(value.toPrecisio
 
 export function models() {
   const list = make("ul", { class: "plain pictures" }), card = make("div", {}), element = make("div", {}, make("h1", {}, "Models"), make("div", { class: "desk two" }, make("section", { class: "card side", "aria-label": "Models" }, list), card));
-  let chosen = null;
+  let chosen = null, leave = () => {};
   const open = guarded(async name => {
     chosen = name;
-    for (const line of list.children) line.toggleAttribute("aria-current", line.dataset.name === name);
+    mark(list.children, line => line.dataset.name === name);
     const found = await getJson(`/api/models/card?${query({ model: name })}`);
-    const parts = [cardOf(found)];
-    if (found.task === "images") parts.unshift(...await explorer(name));
-    card.replaceChildren(...parts);
+    const explored = found.task === "images" ? await explorer(name) : { parts: [], leave() {} };
+    if (chosen !== name) { explored.leave(); return; }  // another one was clicked meanwhile
+    leave();
+    leave = explored.leave;
+    card.replaceChildren(...explored.parts, cardOf(found));
   });
   return { element, onShow: guarded(async () => {
     const all = await getJson("/api/models");
     list.replaceChildren(...all.map(one => make("li", { dataset: { name: one.name } }, make("button", { type: "button", onclick: () => open(one.name) }, make("span", {}, make("b", {}, one.name), make("br"), make("span", { class: "quiet" }, one.error ?? TASKS[one.task] ?? one.task))))));
+    mark(list.children, line => line.dataset.name === chosen);
     if (!all.some(one => one.name === chosen) && all.length) await open(all[0].name);
   }) };
 }
@@ -38,19 +41,19 @@ function cardOf(found) {
 
 // An image that follows its address: while one is on its way, only the latest wish is kept.
 function following(alt) {
-  const image = make("img", { class: "pixels", alt });
+  const image = make("img", { class: "pixels", alt, hidden: true });
   let wanted = null, isBusy = false;
   const next = guarded(async () => {
     if (isBusy || wanted === null) return;
     const address = wanted; wanted = null; isBusy = true;
     try {
       const before = image.src, blob = await getBlob(address);
-      image.src = URL.createObjectURL(blob);
+      image.src = URL.createObjectURL(blob); image.hidden = false;
       if (before.startsWith("blob:")) URL.revokeObjectURL(before);
     } finally { isBusy = false; }
     await next();
   });
-  return { image, show(address) { wanted = address; next(); } };
+  return { image, show(address) { wanted = address; next(); }, leave() { if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src); } };
 }
 
 // Does the model repeat what it was shown? For the first row of samples, the nearest pictures of the set.
@@ -102,10 +105,10 @@ async function explorer(model) {
     const options = [["", "choose"], ...pictures.all().map(one => [one.id, one.name])];
     choices.replaceChildren(choice("First picture", options, ends.first, v => { ends.first = v; update(); }), choice("Last picture", options, ends.last, v => { ends.last = v; update(); }));
   };
-  pictures.onChange(what => { if (what === "list" && choices.isConnected) fill(); });
+  const stop = pictures.onChange(what => { if (what === "list") fill(); });
   await pictures.refresh();
   fill();
   for (const one of [way, again]) one.image.style.width = "100%";
   const ways = make("section", { class: "card", "aria-label": "Ways" }, make("h2", {}, "Your pictures in this model"), make("p", { class: "quiet" }, "Choose from the pictures that are open in Restore. Left: the picture as the model takes it. Middle: its reconstruction. Right: where they differ."), choices, again.image, make("p", {}), way.image);
-  return [samples, explored, ways];
+  return { parts: [samples, explored, ways], leave() { stop(); for (const one of [sheet, walk, way, again]) one.leave(); } };
 }

@@ -1,13 +1,13 @@
 // The list of pictures, and the place to drop more.
 
 import { getJson, remove, upload } from "./api.js";
-import { choice, guarded, make, say } from "./dom.js";
+import { choice, guarded, make, mark, say } from "./dom.js";
 
-const kept = { pictures: [], current: null, listeners: new Set() };
+const MOST_SAID = 6, kept = { pictures: [], current: null, listeners: new Set() };
 
 export const current = () => kept.current;
 export const all = () => kept.pictures;
-export function onChange(listener) { kept.listeners.add(listener); }
+export function onChange(listener) { kept.listeners.add(listener); return () => kept.listeners.delete(listener); }
 const tell = what => { for (const listener of kept.listeners) listener(what); };
 
 export const refresh = guarded(async () => {
@@ -16,12 +16,15 @@ export const refresh = guarded(async () => {
   tell("list");
 });
 
+let ticket = 0;
 export const choose = guarded(async id => {
+  const mine = ++ticket;
   tell("opening");
   try {
-    kept.current = await getJson(`/api/pictures/${id}`);
+    const found = await getJson(`/api/pictures/${id}`);
+    if (mine === ticket) kept.current = found;  // the one that was clicked last
   } finally {
-    tell("chosen");
+    if (mine === ticket) tell("chosen");
   }
 });
 
@@ -47,28 +50,35 @@ async function collected(transfer) {
 
 export async function add(files, onCount = () => {}) {
   const failures = [];
-  let first = null, count = 0;
+  let isFirst = true, count = 0;
   for (const [file, name] of files) {
     onCount(++count, files.length, name);
     try {
       const added = await upload(file, name);
-      first ??= added.id;
+      if (isFirst && (!kept.current || files.length === 1)) choose(added.id);  // at once, while the others are on their way
+      if (isFirst || count % 25 === 0) refresh();
+      isFirst = false;
     } catch (error) { failures.push(`${name}: ${error.message}`); }
   }
   await refresh();
-  for (const failure of failures.slice(0, 3)) say(failure);
-  if (failures.length > 3) say(`${failures.length - 3} more files were not taken.`);
-  if (first) await choose(first);
-  return failures;
+  for (const failure of failures.slice(0, MOST_SAID)) say(failure, 0);
+  if (failures.length > MOST_SAID) say(`${failures.length - MOST_SAID} more files were not taken.`, 0);
 }
 
 // Which pictures a batch is of: a field, and a function that lists them.
 export function whichPictures(hasFolder) {
-  let which = hasFolder ? "one" : "dropped";
-  const options = [["one", "The open picture"], ["dropped", "All that were dropped"], ...(hasFolder ? [["folder", "All of the folder"]] : [])];
-  const field = choice("Which", options, which, value => { which = value; });
+  let which = null;  // what a person has chosen
+  const of = { one: one => one.id === kept.current?.id, dropped: one => one.is_dropped, folder: one => !one.is_dropped };
+  const field = make("div", {}), chosen = () => which ?? (kept.pictures.filter(of.dropped).length > 1 ? "dropped" : "one");
+  const fill = () => {
+    const count = key => kept.pictures.filter(of[key]).length, several = key => `${key === "dropped" ? "All that were dropped" : "All of the folder"}: ${count(key)}`;
+    const options = [["one", "The open picture"], ["dropped", several("dropped")], ...(hasFolder ? [["folder", several("folder")]] : [])];
+    field.replaceChildren(choice("Which", options, chosen(), value => { which = value; }));
+  };
+  onChange(fill);
+  fill();
   const listed = () => {
-    const found = kept.pictures.filter(one => which === "one" ? one.id === kept.current?.id : one.is_dropped === (which === "dropped"));
+    const found = kept.pictures.filter(of[chosen()]);
     if (!found.length) throw new Error("There is no such picture. Drop one, or choose others.");
     return found.map(one => one.id);
   };
@@ -91,11 +101,21 @@ export function pictureList() {
     target.addEventListener("dragleave", () => drop.classList.remove("over"));
     target.addEventListener("drop", guarded(async event => { drop.classList.remove("over"); if (element.isConnected) await take(await collected(event.dataTransfer)); }));
   }
-  onChange(() => {
+  const entry = one => make("li", { dataset: { id: one.id } },
+    make("button", { type: "button", title: one.name, onclick: () => choose(one.id) }, make("img", { src: `/api/pictures/${one.id}/thumbnail`, alt: "", loading: "lazy" }), make("span", {}, one.name)),
+    one.is_dropped && make("button", { type: "button", class: "away small", "aria-label": `Remove ${one.name} from the studio`, onclick: guarded(async event => {
+      const line = event.target.closest("li"), near = line.nextElementSibling ?? line.previousElementSibling;
+      if (kept.current?.id === one.id) { kept.current = null; ++ticket; tell("chosen"); }
+      await remove(`/api/pictures/${one.id}`);
+      await refresh();
+      list.querySelector(`[data-id="${near?.dataset.id}"] .away`)?.focus();
+    }) }, "×"));
+  onChange(what => {
+    if (what !== "list") { mark(list.children, line => line.dataset.id === kept.current?.id); return; }
     count.textContent = kept.pictures.length ? `${kept.pictures.length} picture${kept.pictures.length > 1 ? "s" : ""}` : "";
-    list.replaceChildren(...kept.pictures.map(one => make("li", { "aria-current": one.id === kept.current?.id ? "true" : null },
-      make("button", { type: "button", title: one.name, onclick: () => choose(one.id) }, make("img", { src: `/api/pictures/${one.id}/thumbnail`, alt: "", loading: "lazy" }), make("span", {}, one.name)),
-      one.is_dropped && make("button", { type: "button", class: "away small", "aria-label": `Remove ${one.name} from the studio`, onclick: guarded(async () => { if (kept.current?.id === one.id) { kept.current = null; tell("chosen"); } await remove(`/api/pictures/${one.id}`); await refresh(); }) }, "×"))));
+    const known = new Map([...list.children].map(line => [line.dataset.id, line]));
+    list.replaceChildren(...kept.pictures.map(one => known.get(one.id) ?? entry(one)));
+    mark(list.children, line => line.dataset.id === kept.current?.id);
   });
   return element;
 }

@@ -33,7 +33,8 @@ export function restore() {
   viewer.element.addEventListener("line", event => { line.value = String(100 * event.detail); });
   const flicker = make("button", { type: "button", class: "small", "aria-pressed": "false", onclick: () => viewer.toggleFlicker() }, "Before and after in turn (F)");
   viewer.element.addEventListener("flicker", event => flicker.setAttribute("aria-pressed", String(event.detail)));
-  const empty = make("div", { class: "card empty" }, make("h2", {}, "Nothing is open"), make("p", {}, "Drop a picture anywhere on this page. A part of it is restored at once; the original is never changed."));
+  const opening = make("p", { role: "status" });
+  const empty = make("div", { class: "card empty" }, make("h2", {}, "Nothing is open"), make("p", {}, "Drop a picture anywhere on this page, or choose one from the list. A part of it is restored at once; the original is never changed."), opening);
   const zoom = make("output", { class: "quiet" });
   const bar = make("div", { class: "row" }, make("button", { type: "button", class: "small", onclick: () => viewer.fit() }, "Fit"), make("button", { type: "button", class: "small", onclick: () => viewer.zoomTo(1) }, "100 %"),
     make("button", { type: "button", class: "small", "aria-label": "Zoom out", onclick: () => viewer.zoomBy(0.8) }, "−"), make("button", { type: "button", class: "small", "aria-label": "Zoom in", onclick: () => viewer.zoomBy(1.25) }, "+"), zoom, flicker,
@@ -54,6 +55,13 @@ export function restore() {
   }
   function layers() {
     viewer.extras = layersOf(settings).filter(([key]) => key !== settings.layer).map(([key]) => source(pictures.current(), { ...settings, layer: key }));
+    const keys = layersOf(settings).map(([key]) => key);
+    if (keys.join() === strip.dataset.keys) {  // the buttons stay, and so does the focus
+      keys.forEach((key, k) => strip.children[k].setAttribute("aria-pressed", String(settings.layer === key)));
+      thumbs();
+      return;
+    }
+    strip.dataset.keys = keys.join();
     strip.replaceChildren(...layersOf(settings).map(([key, title]) => {
       const canvas = make("canvas", { "aria-hidden": "true", width: 96, height: 72 });
       const button = make("button", { type: "button", "aria-pressed": String(settings.layer === key), onclick: () => { settings.layer = key; panes(); } }, canvas, make("span", {}, title));
@@ -74,7 +82,7 @@ export function restore() {
     make("details", {}, make("summary", {}, "More"),
       slider("Temperature of samples", { min: 0, max: 2, step: 0.05, value: 1, format: v => v.toFixed(2), help: "1 is an honest draw; less is calmer.", oninput: v => { settings.temperature = v; panes(); } }).field,
       number("Seed", { min: 0, max: 2147483647, value: 0, onchange: v => { settings.seed = v; panes(); } }),
-      number("Noise level, if known", { min: 0, max: 255, value: null, placeholder: "unknown", help: "Standard deviation, of 255.", onchange: v => { settings.sigma = v; panes(); } }),
+      number("Noise level, if known", { min: 0, max: 255, step: "any", value: null, placeholder: "unknown", help: "Standard deviation, of 255.", onchange: v => { settings.sigma = v; panes(); } }),
       choice("Interval holds the truth in", [["0.5", "50 %"], ["0.8", "80 %"], ["0.9", "90 %"], ["0.95", "95 %"]], "0.9", v => { settings.level = Number(v); panes(); })));
   const exported = { format: "same", depth: "same", quality: 95, metadata: "keep", provenance: true, uncertainty: false, folder: "" };
   const folderField = make("div", {}), whichField = make("div", {});
@@ -103,15 +111,16 @@ export function restore() {
   const element = make("div", { class: "desk" }, make("div", { class: "side" }, pictures.pictureList()), make("div", {}, empty, stage, jobs.element), make("div", { class: "side" }, form, exporting));
 
   const look = guarded(async () => {
-    const picture = pictures.current();
+    const picture = pictures.current(), model = settings.model;
     warning.hidden = true;
     if (!picture) return;
-    const found = await getJson(`/api/pictures/${picture.id}/look?${query({ model: settings.model })}`);
-    if (picture.id === pictures.current()?.id && found.warning) { warning.hidden = false; warning.textContent = found.warning; }
+    const found = await getJson(`/api/pictures/${picture.id}/look?${query({ model })}`);
+    if (picture.id === pictures.current()?.id && model === settings.model && found.warning) { warning.hidden = false; warning.textContent = found.warning; }
   });
   pictures.onChange(what => {
     const picture = pictures.current();
     empty.hidden = Boolean(picture); stage.hidden = !picture;
+    opening.textContent = what === "opening" ? "Opening …" : "";
     if (what === "opening") { info.textContent = "opening …"; return; }
     if (what !== "chosen") return;
     if (!picture) { viewer.show(null); return; }
@@ -124,7 +133,7 @@ export function restore() {
     modelField.append(choice("Model", usable.map(one => [one.name, one.name]), settings.model, v => { settings.model = v; panes(); look(); }));
     which = pictures.whichPictures(about.folder !== null);
     whichField.append(which.field);
-    if (about.folder !== null) folderField.append(choice("Where to", [["", "keep here, to download"], ["restored", `${about.folder}/restored`]], "", v => { exported.folder = v; }));
+    if (about.folder !== null) folderField.append(choice("Where to", [["", "keep here, to download"], ["restored", `a new folder: ${about.folder}/restored`]], "", v => { exported.folder = v; }));
   })();
   return { element, onShow: () => { pictures.refresh(); jobs.refresh(); } };
 }

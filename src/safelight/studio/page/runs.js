@@ -1,7 +1,7 @@
 // Runs: training that is begun, watched, stopped and gone on with.
 
-import { getJson, post, query } from "./api.js";
-import { choice, guarded, make, number } from "./dom.js";
+import { getJson, onJobs, post, query } from "./api.js";
+import { choice, guarded, make, mark, number } from "./dom.js";
 import { jobList } from "./jobs.js";
 
 const NAMES = { loss: "Loss of this stage, while training", val_loss: "Loss of this stage, held-out pictures", val_neg_elbo_nats: "Negative ELBO of held-out pictures, nats", val_mse: "Squared error of held-out pictures", val_rate_nats: "Rate of held-out pictures, nats", val_flow_loss: "Loss of the prior on held-out pictures", val_psnr_db: "PSNR of held-out pictures, dB" };
@@ -9,7 +9,7 @@ const svg = (name, attributes, ...children) => { const element = document.create
 
 // One number of one run or of two: a list of [name of the run, its points].
 function plot(title, series) {
-  const width = 460, height = 190, left = 62, bottom = 26, all = series.flatMap(([, points]) => points), sorted = all.map(([, y]) => y).sort((a, b) => a - b);
+  const width = 320, height = 150, left = 60, bottom = 24, all = series.flatMap(([, points]) => points), sorted = all.map(([, y]) => y).sort((a, b) => a - b);
   const first = Math.min(...all.map(([x]) => x)), last = Math.max(first + 1, ...all.map(([x]) => x));
   const low = sorted[Math.floor(0.01 * (sorted.length - 1))], high = sorted[Math.ceil(0.98 * (sorted.length - 1))], span = high - low || 1;
   const x = value => left + (width - left - 10) * (value - first) / (last - first), y = value => 10 + (height - bottom - 14) * (1 - (Math.min(high, Math.max(low, value)) - low) / span);
@@ -26,33 +26,50 @@ export function runs() {
   const empty = make("div", { class: "card empty" }, make("h2", {}, "No run"), make("p", {}, "Start the studio with a folder: safelight studio FOLDER. Training runs in it are shown here, and recipes in it can be trained."));
   const body = make("div", { class: "desk three", hidden: true }, make("div", { class: "side" }, make("section", { class: "card", "aria-label": "Runs" }, make("h2", {}, "Runs"), list)), make("div", {}, shown, jobs.element), make("div", { class: "side" }, training));
   const state = { run: null, other: "", recipe: "", data: "", name: "runs/mine", minutes: 10 };
-  let seen = "", all = [];
+  let seen = "";
   const curvesOf = run => getJson(`/api/runs/curves?${query({ run })}`);
+  const title = make("h1", { hidden: true }), beside = make("div", { class: "narrow" }), plots = make("div", {});
+  const at = make("input", { type: "range", min: "0", "aria-label": "Preview, from first to last" }), image = make("img", { class: "pixels", alt: "preview of the run" }), words = make("p", { class: "quiet" });
+  const looks = make("section", { class: "card", "aria-label": "Previews", hidden: true }, make("h2", {}, "Previews"), at, words, image);
+  let previews = [], all = [];
+  const showPreview = () => { const name = previews[Number(at.value)]; image.src = `/api/runs/preview?${query({ run: state.run, name })}`; words.textContent = `${Number(at.value) + 1} of ${previews.length}: ${name}`; };
+  at.addEventListener("input", showPreview);
   const draw = guarded(async () => {
-    if (!state.run) return;
-    const curves = await curvesOf(state.run), previews = await getJson(`/api/runs/previews?${query({ run: state.run })}`), others = state.other ? await curvesOf(state.other) : {};
-    const now = JSON.stringify([state.run, state.other, [curves, others].map(one => Object.values(one).map(points => points.length)), previews.length]);
-    if (now === seen) return;
+    const { run, other } = state;
+    if (!run) return;
+    const [curves, others, found] = await Promise.all([curvesOf(run), other ? curvesOf(other) : {}, getJson(`/api/runs/previews?${query({ run })}`)]);
+    const now = JSON.stringify([run, other, [curves, others].map(one => Object.values(one).map(points => points.length)), found.length]);
+    if (now === seen || run !== state.run || other !== state.other) return;  // nothing new, or another run was clicked meanwhile
     seen = now;
-    const at = make("input", { type: "range", min: "0", max: String(Math.max(0, previews.length - 1)), value: String(previews.length - 1), "aria-label": "Preview, from first to last" });
-    const image = make("img", { class: "pixels", alt: "preview of the run" }), words = make("p", { class: "quiet" });
-    const show = () => { const name = previews[Number(at.value)]; image.src = `/api/runs/preview?${query({ run: state.run, name })}`; words.textContent = `${Number(at.value) + 1} of ${previews.length}: ${name}`; };
-    at.addEventListener("input", show);
-    const drawn = Object.entries(curves).filter(([, points]) => points.length > 1).map(([key, points]) => plot(NAMES[key] ?? key, [[state.run, points], ...(others[key]?.length > 1 ? [[state.other, others[key]]] : [])]));
-    const rest = all.filter(run => run !== state.run);
-    const beside = rest.length > 0 && choice("Compare with", [["", "no other run"], ...rest.map(run => [run, run])], state.other, v => { state.other = v; draw(); });
-    shown.replaceChildren(...[make("h1", {}, state.run), beside && make("div", { class: "narrow" }, beside), drawn.length ? make("div", { class: "tiles plots" }, drawn) : make("p", { class: "card quiet" }, "Nothing has been measured yet."),
-      previews.length && make("section", { class: "card", "aria-label": "Previews" }, make("h2", {}, "Previews"), at, words, image)].filter(Boolean));
-    if (previews.length) show();
+    const drawn = Object.entries(curves).filter(([, points]) => points.length > 1).map(([key, points]) => plot(NAMES[key] ?? key, [[run, points], ...(others[key]?.length > 1 ? [[other, others[key]]] : [])]));
+    plots.replaceChildren(drawn.length ? make("div", { class: "tiles plots" }, drawn) : make("p", { class: "card quiet" }, "Nothing has been measured yet."));
+    const isAtEnd = title.textContent !== run || Number(at.value) >= previews.length - 1;
+    title.textContent = run; title.hidden = false;
+    previews = found;
+    looks.hidden = !found.length;
+    at.max = String(Math.max(0, found.length - 1));
+    if (isAtEnd) at.value = at.max;
+    if (found.length && isAtEnd) showPreview();
   });
-  const open = run => { state.run = run; if (state.other === run) state.other = ""; seen = ""; for (const line of list.children) line.toggleAttribute("aria-current", line.dataset.name === run); return draw(); };
+  shown.append(title, beside, plots, looks);
+  const showList = () => {
+    list.replaceChildren(...(all.length ? all.map(run => make("li", { dataset: { name: run } }, make("button", { type: "button", onclick: () => open(run) }, make("span", {}, run)))) : [make("li", { class: "quiet" }, "none yet")]));
+    showChosen();
+  };
+  const showChosen = () => {
+    mark(list.children, line => line.dataset.name === state.run);
+    const rest = all.filter(run => run !== state.run);
+    beside.replaceChildren(...(rest.length ? [choice("Compare with", [["", "no other run"], ...rest.map(run => [run, run])], state.other, v => { state.other = v; draw(); })] : []));
+  };
+  const open = run => { state.run = run; if (state.other === run) state.other = ""; seen = ""; showChosen(); return draw(); };
+  onJobs(guarded(async told => { if (body.isConnected && told.some(one => one.verb === "train" && !all.includes(one.names[0]))) { all = (await getJson("/api/folder")).runs; showList(); } }));
   setInterval(() => { if (body.isConnected && state.run) draw(); }, 3000);
   return { element: make("div", {}, empty, body), onShow: guarded(async () => {
     const found = await getJson("/api/folder"), is = found.runs.length || found.recipes.length;
     empty.hidden = Boolean(is); body.hidden = !is;
     all = found.runs;
     await jobs.refresh();
-    list.replaceChildren(...(found.runs.length ? found.runs.map(run => make("li", { dataset: { name: run } }, make("button", { type: "button", onclick: () => open(run) }, make("span", {}, run)))) : [make("li", { class: "quiet" }, "none yet")]));
+    showList();
     if (found.recipes.length) {
       state.recipe = found.recipes.includes(state.recipe) ? state.recipe : found.recipes[0];
       state.data = found.sets.includes(state.data) ? state.data : found.sets[0] ?? "";

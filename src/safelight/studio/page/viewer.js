@@ -39,7 +39,10 @@ class Bitmaps {
       this.known.set(one.url, bitmap);
       while (this.known.size > MOST_BITMAPS) { const [oldest] = this.known.keys(); this.known.get(oldest).close(); this.known.delete(oldest); }
     } catch (error) {
-      if (error.name !== "AbortError") this.failed.set(one.url, error.message);
+      if (error.mayPass) {  // it is asked for again soon, without a word
+        this.failed.set(one.url, "");
+        setTimeout(() => { this.failed.delete(one.url); this.onChange(one.url); }, 1500);
+      } else if (error.name !== "AbortError") this.failed.set(one.url, error.message);
     }
     this.running.delete(one.url);
     this.wanted = this.wanted.filter(other => other.url !== one.url);
@@ -103,6 +106,7 @@ export class Viewer {
   }
 
   onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;  // the browser's own
     const step = 80 / this.camera.zoom;
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (moves[event.key]) { this.camera.x += moves[event.key][0]; this.camera.y += moves[event.key][1]; this.moved(); }
@@ -110,7 +114,7 @@ export class Viewer {
     else if (event.key === "-") this.zoomBy(0.8);
     else if (event.key === "0") this.fit();
     else if (event.key === "1") this.zoomTo(1);
-    else if (event.key.toLowerCase() === "f" && !event.ctrlKey && !event.metaKey) this.toggleFlicker();
+    else if (event.key.toLowerCase() === "f") this.toggleFlicker();
     else return;
     event.preventDefault();
   }

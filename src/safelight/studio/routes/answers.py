@@ -1,10 +1,12 @@
 """What answers have in common: one line for each error, and the records that are sent."""
 
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -39,6 +41,27 @@ JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 ModelName = Annotated[str, Field(min_length=1, max_length=400)]
 SetName = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class ComputingRoute(APIRoute):
+    """For addresses that compute: few at a time, and none for a page that has left.
+
+    A page asks for every step of a slider and gives up what it has asked before. Without this route, all of that would
+    be computed, and would keep the threads from everybody else.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's own, when it is this request's turn."""
+        answer = super().get_route_handler()
+
+        async def in_turn(request: Request) -> Response:
+            await request.body()  # kept by the request; what comes after it is the end of the connection
+            async with request.app.state.turns:
+                if await request.is_disconnected():
+                    return problem(503, "nobody waits for it any more")
+                return await answer(request)
+
+        return in_turn
 
 
 def problem(status: int, words: str) -> JSONResponse:

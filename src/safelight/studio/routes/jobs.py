@@ -1,12 +1,14 @@
 """Jobs: begun, watched, cancelled, gone on with; and their results."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field, create_model
+from starlette.background import BackgroundTask
 
 from safelight.jobs.compress.settings import CompressSettings
 from safelight.jobs.enhance.settings import EnhanceSettings
@@ -21,7 +23,7 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 PLACES = {"inputs", "output", "model", "recursive", "compare", "on_error", "max_megapixels", "if_exists"}
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 MACHINE = {"workers", "threads", "device"}
-MOST_PICTURES = 2000
+MOST_PICTURES, MOST_TOLD = 2000, 200
 POLLED_S = 0.15
 
 
@@ -42,7 +44,8 @@ class Order(BaseModel):
     pictures: list[PictureId] = Field(min_length=1, max_length=MOST_PICTURES)
     model: ModelName | None = None
     folder: str | None = Field(None, min_length=1, max_length=400)
-    """Below the studio's folder, made if it is not there. Without it the studio keeps the results."""
+    """A new folder below the studio's; a number is added to the name of one that is there. Without it the studio keeps
+    the results."""
 
 
 class EnhanceOrder(Order):
@@ -70,6 +73,8 @@ class JobState(BaseModel):
     error: str | None
     outcomes: list[dict[str, Any]]
     files: list[str]
+    """In lists and events the first of them only."""
+    file_count: int
     report: list[str]
     done: float
     total: float
@@ -77,12 +82,13 @@ class JobState(BaseModel):
     seconds: float
     seconds_left: float | None
     is_cancelling: bool
+    version: int
 
 
 @router.get("", responses=problems())
 def list_jobs(house: TheHouse) -> list[JobState]:
-    """The newest first."""
-    return [state_of(house, job) for job in house.jobs.all()]
+    """The newest first, without the outcomes of files with which all is well."""
+    return [_brief(house, job) for job in house.jobs.all()]
 
 
 @router.post("/enhance", status_code=202, responses=problems(429, 507))
@@ -99,21 +105,21 @@ def compress(house: TheHouse, order: CompressOrder) -> JobState:
 
 @router.get("/events", responses=problems() | EVENTS, response_class=Response)
 async def changes(request: Request, house: TheHouse) -> StreamingResponse:
-    """All jobs as server-sent events "jobs": first all of them, then those that changed, until none waits or runs.
+    """Server-sent events "jobs": first those that wait or run, then those that changed, until none waits or runs.
 
     The last event is "quiet".
     """
 
     async def told() -> AsyncIterator[str]:
-        seen: dict[str, int] = {}
+        seen = {job.id: job.version for job in house.jobs.all() if job.state not in OPEN}
         while not await request.is_disconnected():
             jobs = house.jobs.all()
             is_quiet = not any(job.state in OPEN for job in jobs)
             changed = [job for job in jobs if seen.get(job.id) != job.version]
             seen |= {job.id: job.version for job in changed}
             if changed:
-                states = ",".join(_brief(house, job).model_dump_json() for job in changed)
-                yield f"event: jobs\ndata: [{states}]\n\n"
+                states = await run_in_threadpool(_briefly, house, changed)
+                yield f"event: jobs\ndata: [{','.join(states)}]\n\n"
             if is_quiet:
                 yield "event: quiet\ndata: {}\n\n"
                 return
@@ -157,7 +163,7 @@ async def events(request: Request, house: TheHouse, job_id: JobId) -> StreamingR
         while not await request.is_disconnected():
             if job.version != seen:
                 seen = job.version
-                state = state_of(house, job)
+                state = await run_in_threadpool(_brief, house, job)
                 yield f"data: {state.model_dump_json()}\n\n"
                 if state.state not in OPEN:
                     return
@@ -184,9 +190,9 @@ def result(house: TheHouse, job_id: JobId, name: str) -> FileResponse:
 @router.get("/{job_id}/zip", responses=problems(507), response_class=FileResponse)
 def zipped(house: TheHouse, job_id: JobId) -> FileResponse:
     """All results in one file."""
-    house.check_room()
     path = house.jobs.write_zip(house.jobs.find(job_id))
-    return FileResponse(path, filename="safelight.zip", media_type="application/zip")
+    after = BackgroundTask(path.unlink, missing_ok=True)
+    return FileResponse(path, filename="safelight.zip", media_type="application/zip", background=after)
 
 
 def _begin(house: House, verb: str, order: Any) -> JobState:
@@ -206,23 +212,31 @@ def _begin(house: House, verb: str, order: Any) -> JobState:
 
 
 def _below(house: House, name: str) -> str:
-    """A folder below the studio's. Raises UsageError for one that leads out of it."""
-    path = house.sets.new_path(name)
+    """A new folder below the studio's: results of two jobs do not meet. Raises UsageError for one that leads out."""
+    path, count = house.sets.new_path(name), 1
     assert house.sets.folder is not None
+    while path.exists():
+        count += 1
+        path = house.sets.new_path(f"{name} {count}")
     return path.relative_to(house.sets.folder).as_posix()
 
 
 def state_of(house: House, job: Job) -> JobState:
     """What is known of a job."""
-    return JobState(**_known(job), files=house.jobs.files(job))
+    files = house.jobs.files(job)
+    return JobState(**_known(job), files=files, file_count=len(files))
 
 
 def _brief(house: House, job: Job) -> JobState:
-    """What the page shows many times a second: files that failed or have a note, and all results at the end."""
-    known = _known(job)
-    known["outcomes"] = [one for one in job.outcomes if one["status"] == "failed" or one["warnings"]]
-    return JobState(**known, files=[] if job.state in OPEN else house.jobs.files(job))
+    """What the page shows many times a second: files that failed or have a note, and the first results at the end."""
+    known, files = _known(job), [] if job.state in OPEN else house.jobs.files(job)
+    known["outcomes"] = [one for one in job.outcomes if one["status"] == "failed" or one["warnings"]][:MOST_TOLD]
+    return JobState(**known, files=files[:MOST_TOLD], file_count=len(files))
+
+
+def _briefly(house: House, jobs: Iterable[Job]) -> list[str]:
+    return [_brief(house, job).model_dump_json() for job in jobs]
 
 
 def _known(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in JobState.model_fields if name != "files"}
+    return {name: getattr(job, name) for name in JobState.model_fields if name not in ("files", "file_count")}

@@ -12,9 +12,17 @@ from safelight.picture.screen import TILE_PX
 from safelight.studio.house import House
 from safelight.studio.pictures import Shown
 from safelight.studio.previews import MOST_SAMPLES, Asked, Layer
-from safelight.studio.routes.answers import PNG, ModelName, PictureId, TheHouse, problems
+from safelight.studio.routes.answers import (
+    PNG,
+    ComputingRoute,
+    ModelName,
+    PictureId,
+    TheHouse,
+    problems,
+)
 
 router = APIRouter(prefix="/api", tags=["pictures"])
+computing = APIRouter(prefix="/api", tags=["pictures"], route_class=ComputingRoute)
 CACHED = {"Cache-Control": "private, max-age=3600"}
 Place = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -116,7 +124,7 @@ def thumbnail(house: TheHouse, picture_id: PictureId) -> Response:
     return Response(house.pictures.thumbnail(picture_id), media_type="image/png", headers=CACHED)
 
 
-@router.get("/pictures/{picture_id}/look", responses=problems())
+@computing.get("/pictures/{picture_id}/look", responses=problems())
 def look(house: TheHouse, picture_id: PictureId, model: Annotated[ModelName, Query()] = "photo") -> Looked:
     """What a model says before it restores anything."""
     prepared = house.previews.prepared(picture_id, model)
@@ -141,7 +149,7 @@ class Wanted(BaseModel):
     level: float = Field(0.9, gt=0, lt=1)
 
 
-@router.get("/pictures/{picture_id}/restored/{column}/{row}", responses=problems() | PNG, response_class=Response)
+@computing.get("/pictures/{picture_id}/restored/{column}/{row}", responses=problems() | PNG, response_class=Response)
 def restored(
     house: TheHouse, picture_id: PictureId, column: Place, row: Place, wanted: Annotated[Wanted, Query()]
 ) -> Response:

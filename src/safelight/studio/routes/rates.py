@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from safelight.studio.rates import Part
-from safelight.studio.routes.answers import PNG, PictureId, TheHouse, problems
+from safelight.studio.routes.answers import PNG, ComputingRoute, PictureId, TheHouse, problems
 
-router = APIRouter(prefix="/api/pictures/{picture_id}/compressed", tags=["compress"])
+router = APIRouter(prefix="/api/pictures/{picture_id}/compressed", tags=["compress"], route_class=ComputingRoute)
 
 
 class PartQuery(BaseModel):

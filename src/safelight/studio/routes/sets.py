@@ -14,11 +14,12 @@ from safelight.picture import Picture
 from safelight.picture.screen import png_thumbnail_of
 from safelight.runtime.machine import cores
 from safelight.studio.house import House
-from safelight.studio.routes.answers import PNG, ModelName, SetName, TheHouse, problems
+from safelight.studio.routes.answers import PNG, ComputingRoute, ModelName, SetName, TheHouse, problems
 from safelight.studio.routes.jobs import JobState, state_of
 from safelight.studio.verbs import VERBS
 
 router = APIRouter(prefix="/api", tags=["sets"])
+computing = APIRouter(prefix="/api", tags=["sets"], route_class=ComputingRoute)
 MOST_NAMED = 200
 """Groups and lines of a report, at most of each kind."""
 
@@ -116,10 +117,10 @@ def found(house: TheHouse) -> Found:
     return Found(sets=sets.names(), recipes=sets.recipes(False), augment_recipes=sets.recipes(True), runs=sets.runs())
 
 
-@router.get("/sets/report", responses=problems())
+@computing.get("/sets/report", responses=problems())
 def report(house: TheHouse, dataset: Annotated[SetName, Query()]) -> dict[str, Any]:
     """As `safelight data`."""
-    told = inspect_set(house.sets.open(dataset), cores())
+    told = inspect_set(house.sets.open(dataset, anew=True), cores())
     lists = {key: value[:MOST_NAMED] if isinstance(value, list) else value for key, value in asdict(told).items()}
     return lists | {"warnings": told.warnings}
 
@@ -159,7 +160,7 @@ def operations(house: TheHouse) -> list[OperationAbout]:
     ]
 
 
-@router.post("/sets/sheet", responses=problems(507) | PNG, response_class=Response)
+@computing.post("/sets/sheet", responses=problems(507) | PNG, response_class=Response)
 def sheet(house: TheHouse, order: SheetOrder) -> Response:
     """Pictures on the left, variants beside them, and below each what was done."""
     from safelight.jobs.augment.preview import preview

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from safelight.runtime.images.vae import Sampler
-from safelight.studio.routes.answers import PNG, ModelName, PictureId, SetName, TheHouse, problems
+from safelight.studio.routes.answers import PNG, ComputingRoute, ModelName, PictureId, SetName, TheHouse, problems
 from safelight.studio.vaes import DIRECTIONS, MOST_SAMPLES, MOST_STEPS, Drawn
 
-router = APIRouter(prefix="/api/vaes", tags=["vaes"])
+router = APIRouter(prefix="/api/vaes", tags=["vaes"], route_class=ComputingRoute)
 Label = Annotated[int | None, Query(ge=0, le=100_000)]
 Model = Annotated[ModelName, Query()]
 
