@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from safelight.errors import BundleError, UsageError
-from safelight.runtime.graphs import Graphs, open_graph, run_graph
+from safelight.runtime.graphs import Graphs, open_graph, run_graph, watched
+from safelight.runtime.restore import Restorer
+from safelight.work import Cancelled
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path):
@@ -39,3 +41,22 @@ def test_a_lack_of_memory_is_a_memory_error():
 def test_no_threads_are_refused(tiny_vae):
     with pytest.raises(UsageError, match="threads is 0; use 1 or more"):
         Graphs(tiny_vae.folder, "cpu", 0, probe="decode.onnx")
+
+
+@pytest.mark.slow
+def test_a_run_is_ended_by_the_callback_of_watched(photo):
+    """A megapixel takes long enough to be looked at."""
+    restorer = Restorer.load("photo", precision="fp32")
+    degraded = np.zeros((1, 3, 1024, 1024), np.float32)
+
+    def stop() -> None:
+        raise Cancelled
+
+    with watched(stop), pytest.raises(Cancelled):
+        restorer.networks.estimate("noise", degraded, scale=True)
+    assert restorer.networks.estimate("noise", degraded[..., :64, :64]).mean.shape == (1, 3, 64, 64)
+    looked = []
+    with watched(lambda: looked.append(1)):
+        estimate = restorer.networks.estimate("noise", degraded, scale=True)
+    np.testing.assert_array_equal(estimate.mean, restorer.networks.estimate("noise", degraded).mean)
+    assert looked

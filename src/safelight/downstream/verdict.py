@@ -51,10 +51,11 @@ class VerdictReport:
 
     @property
     def diagrams(self) -> list[str]:
-        """Each as SVG."""
+        """Each as a file of SVG."""
         from safelight.downstream.page import plots
+        from safelight.evaluation.page import svg_file
 
-        return list(plots(self.verdict, self.comparison.scores).values())
+        return [svg_file(diagram) for diagram in plots(self.verdict, self.comparison.scores).values()]
 
     def write_page(self, path: Path) -> None:
         """One HTML file that needs no other. Raises OutputError."""

@@ -19,7 +19,6 @@ CURVES = {
     "val_mse": "mean squared error of held-out pictures",
     "val_rate_nats": "rate of held-out pictures, nats",
 }
-SVG = "http://www.w3.org/2000/svg"
 STYLE = (
     ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--rule:#ddd;--plot:#fafafa;--line:#06c}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#181818;--rule:#444;--plot:#222;--line:#6bf}}"
@@ -99,6 +98,11 @@ def _curve(values: Sequence[float], words: str, width: int = 720, height: int = 
 
 
 def svg(words: str, width: int, height: int, inner: str) -> str:
-    """A diagram, within a page or as a file; `words` say what it shows."""
+    """A diagram within a page; `words` say what it shows."""
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    return f'<svg xmlns="{SVG}" role="img" aria-label="{escape(words)}" {size}>{inner}</svg>'
+    return f'<svg role="img" aria-label="{escape(words)}" {size}>{inner}</svg>'
+
+
+def svg_file(diagram: str) -> str:
+    """A diagram of `svg` as a file of its own."""
+    return diagram.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)

@@ -14,8 +14,8 @@ from safelight.picture.scale import Scale
 from safelight.picture.vips import from_vips, reason, to_vips
 
 TILE_PX, THUMBNAIL_PX = 512, 160
-COMPRESSION = 1
-"""Of PNG: a screen waits for it, and no disk holds it."""
+COMPRESSION = 0
+"""Of PNG: a screen waits for it, no disk holds it, and it does not leave the machine."""
 
 
 class Pyramid:
@@ -48,6 +48,12 @@ class Pyramid:
         part = self.picture.with_(pixels=pixels[region], alpha=None if alpha is None else alpha[region])
         return png_for_screen(part, self.scale)
 
+    def thumbnail(self) -> bytes:
+        """As `png_thumbnail`, of a picture that is in memory."""
+        pixels, alpha = self._level(self.levels - 1)
+        image = _for_screen(self.picture.with_(pixels=pixels, alpha=alpha), self.scale)
+        return _png(image.thumbnail_image(THUMBNAIL_PX, height=THUMBNAIL_PX, size="down"))
+
     def _level(self, level: int) -> tuple[NDArray[np.generic], NDArray[np.generic] | None]:
         with self._lock:
             if level not in self._levels:
@@ -58,23 +64,39 @@ class Pyramid:
 
 def png_for_screen(picture: Picture, scale: Scale) -> bytes:
     """The whole picture as PNG: `scale` becomes black and white, and colours those of sRGB; alpha stays."""
-    values = (picture.pixels.astype(np.float32) - np.float32(scale.low)) * np.float32(255 / scale.width)
-    eight = np.rint(np.clip(np.nan_to_num(values, posinf=255.0), 0, 255)).astype(np.uint8)
-    image = _in_srgb(to_vips(eight), picture.metadata.icc)
+    return _png(_for_screen(picture, scale))
+
+
+def _for_screen(picture: Picture, scale: Scale) -> pyvips.Image:
+    image = _in_srgb(to_vips(_eight_bits(picture.pixels, scale)), picture.metadata.icc)
     if picture.alpha is not None:
         image = image.bandjoin(to_vips(picture.with_(pixels=picture.alpha, alpha=None).with_depth(8).pixels))
+    return image
+
+
+def _png(image: pyvips.Image) -> bytes:
     data: bytes = image.pngsave_buffer(compression=COMPRESSION, keep="none")
     return data
+
+
+def _eight_bits(pixels: NDArray[np.generic], scale: Scale) -> NDArray[np.uint8]:
+    """Black is 0 and white 255."""
+    if pixels.dtype == np.uint8 and (scale.low, scale.width) == (0, 255):
+        return np.ascontiguousarray(pixels, dtype=np.uint8)
+    values = (pixels.astype(np.float32) - np.float32(scale.low)) * np.float32(255 / scale.width)
+    eight: NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(values, posinf=255.0), 0, 255)).astype(np.uint8)
+    return eight
 
 
 def png_thumbnail(source: Source) -> bytes:
     """A picture's file as a small PNG, shrunk while it is decoded where its format can. Raises PictureError."""
     image = open_image(source)
+    shrink = max(k for k in (1, 2, 4, 8) if k == 1 or k * THUMBNAIL_PX <= max(image.width, image.height))
     try:
+        image = open_image(source, shrink=shrink)
         small = image.thumbnail_image(THUMBNAIL_PX, height=THUMBNAIL_PX, size="down")
         shown = small.colourspace("srgb") if small.bands >= 3 else small.colourspace("b-w")
-        data: bytes = shown.cast("uchar").pngsave_buffer(compression=COMPRESSION, keep="none")
-        return data
+        return _png(shown.cast("uchar"))
     except pyvips.Error as error:
         raise PictureError(f"{name_of(source)}: cannot be shown ({reason(error)}); is it whole?") from None
 
@@ -82,15 +104,13 @@ def png_thumbnail(source: Source) -> bytes:
 def png_thumbnail_of(picture: Picture) -> bytes:
     """A picture in memory as a small PNG."""
     small = to_vips(picture.with_depth(8).pixels).thumbnail_image(THUMBNAIL_PX, height=THUMBNAIL_PX, size="down")
-    data: bytes = small.pngsave_buffer(compression=COMPRESSION, keep="none")
-    return data
+    return _png(small)
 
 
 def png_of(pixels: NDArray[np.floating]) -> bytes:
     """(H, W, 1 or 3) between 0 and 1, colours of sRGB already."""
     eight = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
-    data: bytes = to_vips(eight).pngsave_buffer(compression=COMPRESSION, keep="none")
-    return data
+    return _png(to_vips(eight))
 
 
 def _in_srgb(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:

@@ -4,7 +4,9 @@ One class opens the graphs of a bundle. It loads each graph when it is first nee
 not work, and checks the number of threads.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +18,9 @@ from safelight.errors import BundleError, DeviceError, UsageError
 from safelight.runtime.machine import Device, cores, multiplies_int8_fast
 
 Array = NDArray[np.float32]
+LOOKED_S = 0.2
+"""How often a run of a graph is looked at."""
+_of_thread = threading.local()
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -73,14 +78,63 @@ class Graphs:
 
 
 def run_graph(graph: Any, outputs: list[str], feeds: Mapping[str, NDArray[Any]]) -> list[Array]:
-    """Run a graph; what onnxruntime says of a lack of memory becomes a MemoryError, so that tiles can shrink."""
+    """Run a graph; what onnxruntime says of a lack of memory becomes a MemoryError, so that tiles can shrink.
+
+    Raises what the callback of `watched` raises.
+    """
+    on_wait: Callable[[], None] | None = getattr(_of_thread, "on_wait", None)
+    results: list[Array]
     try:
-        results: list[Array] = graph.run(outputs, dict(feeds))
+        if on_wait is None:
+            results = graph.run(outputs, dict(feeds))
+        else:
+            with _Watch(on_wait) as watch:
+                results = graph.run(outputs, dict(feeds), watch.options)
     except Exception as error:  # onnxruntime raises its own classes, all of them straight from Exception
         if "alloc" in str(error).lower():
             raise MemoryError(str(error).splitlines()[0]) from None
         raise
     return results
+
+
+@contextmanager
+def watched(on_wait: Callable[[], None]) -> Iterator[None]:
+    """While graphs run in this thread, call `on_wait` several times a second; what it raises ends the graph."""
+    before = getattr(_of_thread, "on_wait", None)
+    _of_thread.on_wait = on_wait
+    try:
+        yield
+    finally:
+        _of_thread.on_wait = before
+
+
+class _Watch:
+    """A thread beside one run of a graph."""
+
+    def __init__(self, on_wait: Callable[[], None]) -> None:
+        self.options, self._on_wait = ort.RunOptions(), on_wait
+        self._ended = threading.Event()
+        self._raised: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> "_Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._raised is not None:
+            raise self._raised from None
+
+    def _work(self) -> None:
+        while not self._ended.wait(LOOKED_S):
+            try:
+                self._on_wait()
+            except BaseException as error:  # also Cancelled, which is no Exception
+                self._raised = error
+                self.options.terminate = True
+                return
 
 
 def open_graph(path: Path, device: str, threads: int) -> Any:

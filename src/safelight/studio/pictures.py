@@ -57,9 +57,10 @@ class Opened:
     def prepared_for(self, model: str, restorer: Restorer) -> Prepared:
         """The model's first look at it. Raises PictureError."""
         with self.lock:
-            if model not in self.prepared:
-                self.prepared[model] = restorer.prepare(self.picture)
-            return self.prepared[model]
+            known = self.prepared.get(model)
+            if known is None or known.networks is not restorer.networks:  # it may have been trained again
+                self.prepared[model] = known = restorer.prepare(self.picture)
+            return known
 
 
 class Pictures:
@@ -169,6 +170,10 @@ class Pictures:
 
     def thumbnail(self, picture_id: str) -> bytes:
         """A small PNG. Raises PictureError."""
+        with self._lock:
+            opened = self._opened.get(picture_id)
+        if opened is not None:
+            return opened.pyramid.thumbnail()
         shown = self.find(picture_id)
         with _named(shown.path):
             return png_thumbnail(shown.path)

@@ -45,6 +45,9 @@ class Previews:
         """The model's first look at a picture. Raises PictureError, BundleError and FileNotFoundError."""
         opened = self._pictures.open(picture)
         restorer = self._models.restorer(model)
+        known = opened.prepared.get(model)
+        if known is not None and known.networks is restorer.networks:
+            return known
         with self._models.computing:
             return opened.prepared_for(model, restorer)
 
@@ -56,6 +59,9 @@ class Previews:
             raise FileNotFoundError("the tile lies beyond the picture")
         rows = asked.row * TILE_PX, min(height, (asked.row + 1) * TILE_PX)
         columns = asked.column * TILE_PX, min(width, (asked.column + 1) * TILE_PX)
+        window = self._known(asked)  # without waiting for what is being computed
+        if window is not None:
+            return self._pictures.open(asked.picture), window
         with self._models.computing:
             window = self._known(asked)
             if window is None:
@@ -115,5 +121,6 @@ class Previews:
 
 
 def _bytes(window: Window) -> int:
-    planes = [window.degraded, *window.restored, *([] if window.scale is None else [window.scale])]
+    """With what it will keep for other strengths: four planes beside the three of each colour."""
+    planes = [window.degraded, *window.restored, *window.restored, *([] if window.scale is None else [window.scale])]
     return sum(plane.nbytes for plane in planes)

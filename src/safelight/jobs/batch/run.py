@@ -22,6 +22,7 @@ from safelight.jobs.batch.plan import FileTask, Plan
 from safelight.jobs.batch.results import Results, task_key
 from safelight.jobs.batch.turns import Meter, Turns
 from safelight.picture.vips import without_operation_cache
+from safelight.runtime.graphs import watched
 from safelight.work import Cancelled, OnProgress, Threads, clear_leftovers, file_sha256, silent
 
 Loaded = TypeVar("Loaded")
@@ -206,14 +207,18 @@ class _Batch(Generic[OutcomeT]):
 
     def _worked(self, task_run: TaskRun[OutcomeT], loaded: Any) -> Any:
         """In the model's thread. Raises Cancelled if the run is being stopped."""
+        done = 0.0
 
         def on_share(share: float) -> None:
+            nonlocal done
             if self._stopping.is_set():
                 raise Cancelled
+            done = share
             self._meter.moved(task_run.number, task_run.task, share)
 
         on_share(0)
-        made = self.steps.work(task_run.task, loaded, on_share)
+        with watched(lambda: on_share(done)):  # a large tile takes seconds
+            made = self.steps.work(task_run.task, loaded, on_share)
         self._behind.acquire()  # the model waits while too many results wait to be saved: memory is bounded
         return made
 

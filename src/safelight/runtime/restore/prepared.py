@@ -15,7 +15,7 @@ from safelight.runtime.restore.look import Look, look
 from safelight.runtime.restore.networks import RestorerNetworks
 from safelight.runtime.restore.noise import noise_field
 from safelight.runtime.restore.restored import Array, Request, Restored
-from safelight.runtime.restore.strength import REACH_PX, give_back
+from safelight.runtime.restore.strength import REACH_PX, give_back, smoothed
 from safelight.runtime.restore.tiling import padded
 
 Range = tuple[int, int]
@@ -163,7 +163,10 @@ class Window:
             return [own for _ in self.restored]
         planes = self.restored
         if strength < 1:
-            planes = tuple(m + give_back(self.degraded - m, strength) for m in planes)
+            planes = tuple(
+                m + give_back(self.degraded - m, strength, smooth)
+                for m, smooth in zip(planes, self._smooth, strict=True)
+            )
         return [self.prepared.canvas.pixels(plane[self._inner], rows, columns) for plane in planes]
 
     def without_halo(self) -> "Window":
@@ -181,6 +184,11 @@ class Window:
 
         scale = None if self.scale is None else cut(self.scale)
         return Window(self.prepared, region, cut(self.degraded), restored=tuple(map(cut, self.restored)), scale=scale)
+
+    @cached_property
+    def _smooth(self) -> list[list[Array]]:
+        """For each of `restored`: what does not depend on the strength."""
+        return [smoothed(self.degraded - m) for m in self.restored]
 
     @cached_property
     def std(self) -> Array:

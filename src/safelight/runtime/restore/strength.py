@@ -8,6 +8,8 @@ back. Scales: the à trous transform with the B3 spline (Starck & Murtagh, "Astr
 analysis", 2006, §2.3).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,17 +23,26 @@ _RETURNS = ((0.0, 0.7), (0.1, 0.8), (0.25, 0.9), (0.4, 1.0), (0.5, 1.0))
 """Fine to coarse luminance, its rest, chrominance: the 1 - strength at which each starts to return and is back."""
 
 
-def give_back(residual: Array, strength: float) -> Array:
-    """The part of a removed `residual` (3, H, W) that comes back; `strength` in [0, 1]."""
+def give_back(residual: Array, strength: float, smooth: Sequence[Array] | None = None) -> Array:
+    """The part of a removed `residual` (3, H, W) that comes back; `strength` in [0, 1].
+
+    `smooth` is what `smoothed` makes of it: for those who ask for several strengths.
+    """
+    planes = smoothed(residual) if smooth is None else smooth
     weights = [_ramp(1 - strength, start, whole) for start, whole in _RETURNS]
-    luma = np.tensordot(_LUMA, residual, axes=1)  # (H, W)
-    returned = weights[-1] * (residual - luma)
-    for scale, weight in enumerate(weights[:SCALES]):
-        smooth = _b3_spline(luma, 2**scale)
-        returned += weight * (luma - smooth)
-        luma = smooth
-    result: Array = (returned + weights[SCALES] * luma).astype(np.float32)
+    # Σ_k w_k (l_k - l_{k+1}) + w_rest l_last - w_chroma l_0, collected by planes
+    factors = np.diff([weights[-1], *weights[: SCALES + 1]])
+    of_luma = sum(factor * plane for factor, plane in zip(factors, planes, strict=True))
+    result: Array = (weights[-1] * residual + of_luma).astype(np.float32)
     return result
+
+
+def smoothed(residual: Array) -> list[Array]:
+    """The luminance of a residual (3, H, W) as it is, and after each scale: (H, W) each."""
+    planes: list[Array] = [np.tensordot(_LUMA, residual, axes=1)]
+    for scale in range(SCALES):
+        planes.append(_b3_spline(planes[-1], 2**scale))
+    return planes
 
 
 def _ramp(x: float, start: float, whole: float) -> np.float32:

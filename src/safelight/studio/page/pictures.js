@@ -55,12 +55,12 @@ export async function add(files, onCount = () => {}) {
     onCount(++count, files.length, name);
     try {
       const added = await upload(file, name);
-      if (isFirst && (!kept.current || files.length === 1)) choose(added.id);  // at once, while the others are on their way
-      if (isFirst || count % 25 === 0) refresh();
+      if (isFirst && (!kept.current || files.length === 1)) choose(added.id).then(refresh);  // at once, while the others are on their way
+      else if (count % 25 === 0) refresh();
       isFirst = false;
     } catch (error) { failures.push(`${name}: ${error.message}`); }
   }
-  await refresh();
+  if (files.length > 1 || failures.length) await refresh();
   for (const failure of failures.slice(0, MOST_SAID)) say(failure, 0);
   if (failures.length > MOST_SAID) say(`${failures.length - MOST_SAID} more files were not taken.`, 0);
 }

@@ -45,8 +45,10 @@ export function restore() {
   function panes() {
     const own = viewer.panes.find(pane => pane.isCurrent), picture = pictures.current();
     const former = own && own.pictureId === picture?.id ? own.source : null;
+    const isOfStrength = settings.layer === "restored" || settings.layer.startsWith("sample");
+    const standIn = isOfStrength ? { source: source(picture, { ...settings, strength: 1 }), share: settings.strength } : null;
     const list = [...compared.map((one, k) => ({ label: words(one), source: source(picture, one), onClose: () => { compared.splice(k, 1); panes(); } })),
-      { label: words(settings), source: source(picture, settings), former, isCurrent: true, pictureId: picture?.id }];
+      { label: words(settings), source: source(picture, settings), former, standIn, isCurrent: true, pictureId: picture?.id }];
     if (viewer.panes.length === list.length && list.length === 1) Object.assign(viewer.panes[0], list[0], { canvas: viewer.panes[0].canvas }), viewer.element.querySelector(".tag.right").textContent = list[0].label, viewer.draw();
     else viewer.setPanes(list);
     line.hidden = list.length > 1;

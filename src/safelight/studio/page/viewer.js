@@ -219,8 +219,13 @@ export class Viewer {
       this.handle.style.left = `${this.at * 100}%`;
     }
     for (const tile of this.seen(0)) {
-      const url = pane.source(tile.column, tile.row), bitmap = (url && this.bitmaps.get(url)) || (pane.former && this.bitmaps.get(pane.former(tile.column, tile.row)));
-      if (bitmap) put(bitmap, tile);
+      const of = source => { const url = source?.(tile.column, tile.row); return url && this.bitmaps.get(url); };
+      const exact = of(pane.source), standIn = exact ? null : of(pane.standIn?.source);
+      if (standIn) {  // over what is as it was: nearly right, until the tile itself is there
+        context.globalAlpha = pane.standIn.share;
+        put(standIn, tile);
+        context.globalAlpha = 1;
+      } else { const bitmap = exact || of(pane.former); if (bitmap) put(bitmap, tile); }
     }
     context.restore();
   }

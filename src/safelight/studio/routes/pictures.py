@@ -23,6 +23,7 @@ from safelight.studio.routes.answers import (
 
 router = APIRouter(prefix="/api", tags=["pictures"])
 computing = APIRouter(prefix="/api", tags=["pictures"], route_class=ComputingRoute)
+WRITTEN_BYTES = 1_000_000
 CACHED = {"Cache-Control": "private, max-age=3600"}
 Place = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -83,8 +84,13 @@ async def drop(request: Request, house: TheHouse, name: Annotated[str, Query(min
     is_kept = False
     try:
         with path.open("wb") as file:
+            waiting = bytearray()
             async for chunk in request.stream():
-                await run_in_threadpool(file.write, chunk)
+                waiting += chunk
+                if len(waiting) >= WRITTEN_BYTES:  # a chunk of the network is small, and each write changes threads
+                    await run_in_threadpool(file.write, bytes(waiting))
+                    waiting.clear()
+            await run_in_threadpool(file.write, bytes(waiting))
         await run_in_threadpool(house.check_room)
         shown = await run_in_threadpool(house.pictures.accept, path)
         is_kept = True
