@@ -39,7 +39,7 @@ types: $(VENV)/dev ## mypy --strict on src and tools
 	$(BIN)/mypy -p tools
 
 unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
 	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch

@@ -17,7 +17,7 @@ from tools.reference_python import write_python
 ROOT = Path(__file__).resolve().parents[1]
 NAVIGATION = {
     "For you": ("for-photographers", "for-vision-engineers", "for-scientists", "for-programmers"),
-    "Guides": ("tutorial", "studio", "pictures", "data-sets", "augment", "downstream"),
+    "Guides": ("tutorial", "studio", "cluster", "pictures", "data-sets", "augment", "downstream"),
     "Understand": ("model", "glossary"),
     "Reference": ("reference/cli/index", "reference/python/index", "recipes", "settings", "format"),
     "Measured": ("benchmarks", "compression", "gallery", "vae-gallery", "lab-notebook"),

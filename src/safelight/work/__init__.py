@@ -1,5 +1,6 @@
 """What all jobs do alike: hash files, write them whole, remember what is done, tell progress, spread work."""
 
+from safelight.work.cluster import Ray
 from safelight.work.engine import Engine, Processes, Threads
 from safelight.work.files import clear_leftovers, read_small, replacing, unpacked_bytes, user_cache, write_whole
 from safelight.work.hashes import file_sha256, json_sha256
@@ -16,6 +17,7 @@ __all__ = [
     "OnProgress",
     "Processes",
     "Progress",
+    "Ray",
     "Threads",
     "clear_leftovers",
     "file_sha256",

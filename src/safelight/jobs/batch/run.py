@@ -9,7 +9,8 @@ The driver is the calling thread. It alone writes the manifest. The model takes 
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from safelight.errors import OutputError, shown
 from safelight.jobs.batch.outcome import OutcomeT, reason_of
 from safelight.jobs.batch.plan import FileTask, Plan
+from safelight.jobs.batch.remote import do
 from safelight.jobs.batch.results import Results, task_key
 from safelight.jobs.batch.turns import Meter, Turns
 from safelight.picture.vips import without_operation_cache
 from safelight.runtime.graphs import watched
-from safelight.work import Cancelled, OnProgress, Threads, clear_leftovers, file_sha256, silent
+from safelight.work import Cancelled, Engine, OnProgress, Threads, clear_leftovers, file_sha256, silent
 
 Loaded = TypeVar("Loaded")
 """What a verb reads from one file."""
@@ -75,8 +77,11 @@ def run(
     steps: Steps[Any, Any, OutcomeT],
     on_progress: OnProgress = silent,
     on_outcome: Callable[[OutcomeT], None] = ignore,
+    engine: Engine | None = None,
 ) -> list[OutcomeT]:
     """Do every task that is not done yet. Returns one outcome a task, in order.
+
+    `engine` is that of `batch.remote.engine_of`; None for this machine alone.
 
     Failures of single files are outcomes. `settings.workers` files are read ahead and written behind. `on_outcome` is
     called by the driver with each outcome, in the order of the plan; it may raise `Cancelled`. Ctrl-C and `Cancelled`
@@ -85,7 +90,10 @@ def run(
     _prepare(plan)
     batch = _Batch(plan, steps, on_progress)
     outcomes: list[OutcomeT] = []
-    in_order = Threads(1 + 2 * plan.settings.workers).map(batch.do, batch.begin_all())
+    if engine is None:
+        in_order = Threads(1 + 2 * plan.settings.workers).map(batch.do, batch.begin_all())
+    else:
+        in_order = batch.on(engine)
     try:
         with without_operation_cache(), closing(in_order):
             for task_run in in_order:
@@ -191,6 +199,33 @@ class _Batch(Generic[OutcomeT]):
         finally:
             self._turns.end(task_run.number)
         return task_run
+
+    def on(self, engine: Engine) -> Generator[TaskRun[OutcomeT]]:
+        """All tasks on a cluster, in order."""
+        on_their_way: deque[TaskRun[OutcomeT]] = deque()
+
+        def to_send() -> Iterator[FileTask]:
+            for task_run in self.begin_all():
+                on_their_way.append(task_run)
+                if task_run.outcome is None:
+                    yield task_run.task
+
+        def arrived(outcome: OutcomeT) -> None:
+            """The next one of those that were sent."""
+            task_run = next(one for one in on_their_way if one.outcome is None)
+            task_run.outcome, task_run.is_saving = outcome, True
+
+        def in_order() -> Iterator[TaskRun[OutcomeT]]:
+            while on_their_way and on_their_way[0].outcome is not None:
+                task_run = on_their_way.popleft()
+                self._meter.ended(task_run.number, task_run.task)
+                yield task_run
+
+        with closing(engine.map(do, to_send(), arrived)) as outcomes:
+            for outcome in outcomes:
+                arrived(outcome)
+                yield from in_order()
+        yield from in_order()
 
     def _made(self, task_run: TaskRun[OutcomeT]) -> OutcomeT:
         task = task_run.task

@@ -7,6 +7,7 @@ from dataclasses import replace
 from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.errors import PictureError, shown
 from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
+from safelight.jobs.batch.remote import engine_of
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.jobs.compress.outcome import CompressOutcome, CompressReport
@@ -32,10 +33,16 @@ def compress(
     RefusedError for a model that cannot be used, OutputError if the output folder cannot be used.
     """
     plan = plan_compress(settings)
+    steps = make_steps(settings)
+    outcomes = run(plan, steps, on_progress, on_outcome, engine_of(settings, steps, make_steps))
+    return CompressReport(outcomes, plan.passed_over)
+
+
+def make_steps(settings: CompressSettings) -> "CompressSteps":
+    """With the models; here, or in a worker of a cluster."""
     codec = Codec.load(settings.model, settings.threads)
     restorer = Restorer.load("photo", threads=settings.threads) if settings.restore else None
-    outcomes = run(plan, CompressSteps(settings, codec, restorer), on_progress, on_outcome)
-    return CompressReport(outcomes, plan.passed_over)
+    return CompressSteps(settings, codec, restorer)
 
 
 def plan_compress(settings: CompressSettings) -> Plan:

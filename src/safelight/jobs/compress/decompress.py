@@ -8,6 +8,7 @@ from dataclasses import replace
 from safelight.coding.container import Header
 from safelight.errors import PictureError, RefusedError, shown
 from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
+from safelight.jobs.batch.remote import engine_of
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.compress.outcome import DecompressOutcome, DecompressReport
 from safelight.jobs.compress.settings import SUFFIX, DecompressSettings
@@ -31,8 +32,14 @@ def decompress(
     the output folder cannot be used.
     """
     plan = plan_decompress(settings)
-    codec = Codec.load(settings.model, settings.threads)
-    return DecompressReport(run(plan, DecompressSteps(settings, codec), on_progress, on_outcome), plan.passed_over)
+    steps = make_steps(settings)
+    outcomes = run(plan, steps, on_progress, on_outcome, engine_of(settings, steps, make_steps))
+    return DecompressReport(outcomes, plan.passed_over)
+
+
+def make_steps(settings: DecompressSettings) -> "DecompressSteps":
+    """With the codec; here, or in a worker of a cluster."""
+    return DecompressSteps(settings, Codec.load(settings.model, settings.threads))
 
 
 def plan_decompress(settings: DecompressSettings) -> Plan:

@@ -10,7 +10,8 @@ from safelight.settings import OptionalPath, Paths, Positive, Settings, argument
 
 SUFFIX = ".latent"
 _NOT_OF_THE_RESULT = frozenset(
-    {"inputs", "output", "model", "recursive", "if_exists", "on_error"} | {"max_megapixels", "workers", "threads"}
+    {"inputs", "output", "model", "recursive", "if_exists", "on_error"}
+    | {"max_megapixels", "workers", "threads", "engine"}
 )
 _RULES = ("quality", "bpp", "psnr", "max_bytes")
 
@@ -46,6 +47,10 @@ class CompressSettings(Settings):
     max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
     workers: Positive = option(1, "Files to read ahead, and files to write behind.")
     threads: Positive | None = option(None, "Processor cores to use. Default: all. They never change a byte.")
+    engine: str | None = option(
+        None,
+        "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local.",
+    )
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
@@ -95,6 +100,10 @@ class DecompressSettings(Settings):
     max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
     workers: Positive = option(1, "Files to read ahead, and files to write behind.")
     threads: Positive | None = option(None, "Processor cores to use. Default: all. They never change a pixel.")
+    engine: str | None = option(
+        None,
+        "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local.",
+    )
 
     def parameters(self) -> dict[str, object]:
         """What a result depends on, beside the input and the model."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from safelight.jobs.batch.remote import engine_of
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.enhance.compare import write_comparison
 from safelight.jobs.enhance.files import Steps
@@ -26,8 +27,20 @@ def enhance(
     OutputError if the output folder cannot be used.
     """
     plan = plan_enhance(settings)
-    restorer = Restorer.load(settings.model, settings.device, settings.threads, precision=settings.precision)
-    outcomes = run(plan, Steps(settings, restorer), on_progress, on_outcome)
+    restorer = load_restorer(settings)
+    steps = Steps(settings, restorer)
+    engine = engine_of(settings, steps, make_steps, precision=steps.precision)
+    outcomes = run(plan, steps, on_progress, on_outcome, engine)
     if settings.compare is not None:
         write_comparison(outcomes, settings.compare)
     return EnhanceReport(outcomes, restorer.networks.device, plan.passed_over)
+
+
+def load_restorer(settings: EnhanceSettings) -> Restorer:
+    """The model that is asked for. Raises BundleError, DeviceError and UsageError."""
+    return Restorer.load(settings.model, settings.device, settings.threads, precision=settings.precision)
+
+
+def make_steps(settings: EnhanceSettings) -> Steps:
+    """In a worker of a cluster."""
+    return Steps(settings, load_restorer(settings))

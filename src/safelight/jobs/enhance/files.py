@@ -18,6 +18,7 @@ from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import SUFFIXES, Picture, read, read_pages, write
 from safelight.picture.fewer_bits import Depth
 from safelight.picture.xmp import Provenance
+from safelight.runtime.machine import Precision
 from safelight.runtime.restore import Restored, Restorer, check_plausible
 from safelight.work import OnProgress, Progress
 
@@ -45,9 +46,14 @@ class Steps:
         self.model_sha256 = restorer.bundle.sha256
 
     def parameters(self) -> dict[str, object]:
-        """What the result depends on; `auto` is what it means on this machine."""
+        """What the result depends on."""
+        return self.settings.parameters() | {"precision": self.precision}
+
+    @property
+    def precision(self) -> Precision:
+        """Of the mean: what `auto` means on this machine."""
         has_scale = self.settings.uncertainty or self.settings.samples > 0 or self.settings.is_one_draw
-        return self.settings.parameters() | {"precision": self.restorer.networks.precision_of_mean(has_scale)}
+        return self.restorer.networks.precision_of_mean(has_scale)
 
     def load(self, task: FileTask) -> list[Picture]:
         """The pages of the input that are asked for. Raises PictureError."""

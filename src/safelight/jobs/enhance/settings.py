@@ -13,7 +13,7 @@ Depth = Literal["same", "8", "10", "12", "16", "float"]
 Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 _NOT_OF_THE_PIXELS = frozenset(
     {"inputs", "output", "model", "recursive", "pattern", "if_exists"}
-    | {"on_error", "max_megapixels", "workers", "threads", "device", "compare"}
+    | {"on_error", "max_megapixels", "workers", "threads", "device", "compare", "engine"}
 )
 RESULTS, FILES, MACHINE = "How results are written", "Which files, and what if", "The machine"
 
@@ -94,6 +94,11 @@ class EnhanceSettings(Settings):
         group=MACHINE,
     )
     device: Device = option("auto", "auto, cpu or cuda.", group=MACHINE)
+    engine: str | None = option(
+        None,
+        "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local.",
+        group=MACHINE,
+    )
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:

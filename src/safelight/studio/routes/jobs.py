@@ -22,7 +22,7 @@ from safelight.studio.verbs import VERBS
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 PLACES = {"inputs", "output", "model", "recursive", "compare", "on_error", "max_megapixels", "if_exists"}
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
-MACHINE = {"workers", "threads", "device"}
+MACHINE = {"workers", "threads", "device", "engine"}
 MOST_PICTURES, MOST_TOLD = 2000, 200
 POLLED_S = 0.15
 

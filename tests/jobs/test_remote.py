@@ -1,0 +1,131 @@
+"""Batches on a cluster of several nodes: the same files and the same manifest as on one machine."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safelight import CompressSettings, EnhanceSettings, Picture, compress, enhance, write
+from safelight.errors import RefusedError
+from safelight.jobs.batch import remote
+from tests.support import BUNDLES, ROOT
+
+ray = pytest.importorskip("ray", reason="Ray is not installed")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Three nodes, of four cores together."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        one = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        for cores in (2, 1):
+            one.add_node(num_cpus=cores)
+        ray.init(one.address, log_to_driver=False, logging_level="CRITICAL")
+        yield one
+        ray.shutdown()
+        one.shutdown()
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    folder = tmp_path / "in"
+    for k in range(12):
+        path = folder / ("a" if k % 3 else "b") / f"{k:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(Picture(rng.integers(0, 256, (40 + 9 * k, 70, 3), dtype=np.uint8)), path)
+    (folder / "broken.png").write_bytes(b"\x89PNG no picture")
+    return folder
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.jsonl"
+    }
+
+
+def facts(folder: Path) -> list[dict]:
+    """What the manifest says of results, without their time."""
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    return sorted(({k: v for k, v in line.items() if k != "seconds"} for line in lines), key=json.dumps)
+
+
+def test_restored_files_and_manifest_are_those_of_one_machine(cluster, pictures, tmp_path):
+    asked = {"inputs": (pictures,), "recursive": True, "model": str(BUNDLES / "restore"), "samples": 1, "seed": 3}
+    local = enhance(EnhanceSettings(**asked, output=tmp_path / "local"))
+    told = []
+    there = enhance(EnhanceSettings(**asked, output=tmp_path / "ray", engine="ray"), on_outcome=told.append)
+    assert [(one.source, one.status) for one in there.outcomes] == [(one.source, one.status) for one in local.outcomes]
+    assert told == list(there.outcomes) and sum(one.status == "failed" for one in told) == 1
+    assert made(tmp_path / "local") == made(tmp_path / "ray")
+    assert facts(tmp_path / "local") == facts(tmp_path / "ray")
+    again = enhance(EnhanceSettings(**asked, output=tmp_path / "local", engine="ray"))
+    assert {one.status for one in again.outcomes} == {"skipped", "failed"}
+
+
+def test_compressed_files_are_those_of_one_machine(cluster, pictures, tmp_path):
+    asked = {"inputs": (pictures,), "recursive": True, "model": str(BUNDLES / "codec")}
+    compress(CompressSettings(**asked, output=tmp_path / "local"))
+    compress(CompressSettings(**asked, output=tmp_path / "ray", engine="ray"))
+    assert made(tmp_path / "local") == made(tmp_path / "ray") and len(made(tmp_path / "ray")) == 12
+    assert facts(tmp_path / "local") == facts(tmp_path / "ray")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"), [("version", "driver has"), ("model", "another model"), ("folder", "share")]
+)
+def test_a_node_that_would_make_other_results_is_refused(cluster, pictures, tmp_path, monkeypatch, what, words):
+    copy = tmp_path / "model"
+    shutil.copytree(BUNDLES / "restore", copy)
+    if what == "version":
+        monkeypatch.setattr(remote, "__version__", "0.0.0")
+    elif what == "model":
+        monkeypatch.setattr(remote, "Driver", lambda *given: Driver(given[0], "0" * 64, *given[2:]))
+    else:
+        monkeypatch.setattr(remote, "Driver", lambda *given: Driver(*given[:3], Path("/nowhere"), *given[4:]))
+    settings = EnhanceSettings(inputs=(pictures,), recursive=True, model=str(copy), output=tmp_path / "o", engine="ray")
+    with pytest.raises(RefusedError, match=words):
+        enhance(settings)
+    assert made(tmp_path / "o") == {}
+
+
+Driver = remote.Driver
+
+
+def test_a_killed_driver_goes_on(cluster, pictures, tmp_path):
+    for k in range(12, 60):
+        shutil.copy(pictures / "a" / "11.png", pictures / f"{k}.png")
+    options = ["enhance", "in", "-r", "-o", "out", "--model", str(BUNDLES / "restore"), "--samples", "1"]
+    command = [sys.executable, "-m", "safelight", *options, "--engine", "ray"]
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    manifest = tmp_path / "out" / "manifest.jsonl"
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as driver:
+        while not manifest.exists() or manifest.read_text().count('"key"') < 5:
+            assert driver.poll() is None
+            time.sleep(0.05)
+        os.kill(driver.pid, signal.SIGKILL)
+    finished = manifest.read_text().count('"key"')
+    assert finished < 60
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "1 failed" in done.stderr and done.returncode == 1, done.stderr
+    assert manifest.read_text().count('"key"') == 60  # nothing was done twice but what was on its way
+    subprocess.run(
+        [sys.executable, "-m", "safelight", *["local" if one == "out" else one for one in options]],
+        cwd=tmp_path,
+        check=False,
+        stdout=subprocess.DEVNULL,
+    )
+    assert made(tmp_path / "out") == made(tmp_path / "local")

@@ -1,0 +1,36 @@
+"""What workers of a test cluster do: in a module of its own, so that they can import it."""
+
+import os
+import time
+from pathlib import Path
+
+PREPARED: list[str] = []
+
+
+def prepare(word: str) -> None:
+    if word == "refuse":
+        raise ValueError("this worker cannot begin")
+    PREPARED.append(word)
+
+
+def double(number: int) -> tuple[int, str]:
+    if number == 13:
+        os._exit(1)  # a file that ends its process
+    if number == 7:
+        time.sleep(0.3)
+    return 2 * number, PREPARED[0]
+
+
+def note(task: tuple[str, int]) -> int:
+    """One line for each call, in a file that all workers share."""
+    folder, number = task
+    with (Path(folder) / "calls").open("a") as file:
+        file.write(f"{number}\n")
+    time.sleep(0.15)
+    return number
+
+
+def fail(number: int) -> int:
+    if number == 3:
+        raise ValueError("three")
+    return number
