@@ -93,9 +93,9 @@ def test_a_node_that_would_make_other_results_is_refused(cluster, pictures, tmp_
     if what == "version":
         monkeypatch.setattr(remote, "__version__", "0.0.0")
     elif what == "model":
-        monkeypatch.setattr(remote, "Driver", lambda *given: Driver(given[0], "0" * 64, *given[2:]))
+        monkeypatch.setattr(remote, "Driver", lambda **given: Driver(**given | {"model_sha256": "0" * 64}))
     else:
-        monkeypatch.setattr(remote, "Driver", lambda *given: Driver(*given[:3], Path("/nowhere"), *given[4:]))
+        monkeypatch.setattr(remote, "Driver", lambda **given: Driver(**given | {"folder": Path("/nowhere")}))
     settings = EnhanceSettings(inputs=(pictures,), recursive=True, model=str(copy), output=tmp_path / "o", engine="ray")
     with pytest.raises(RefusedError, match=words):
         enhance(settings)

@@ -10,28 +10,22 @@ room for: new ones begin when nodes join, and those of lost nodes are replaced.
 Small tasks travel in chunks that take about a second, so that sending costs little. A bounded number is in flight.
 """
 
-import logging
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from safelight.errors import DeviceError, RefusedError, UsageError
+from safelight.work.cluster_workers import Chunk, Pool, Worker, connect
 from safelight.work.engine import Result, Task, ignore
 
-CLIENT = "ray://"
-ANSWERS_S = 10
 CHUNK_S, MOST_IN_CHUNK = 1.0, 64
 """A chunk is made so large that it takes about so long."""
 CHUNKS_AHEAD = 2
 """For each worker: one that it works on, and one that waits for it."""
-LOOKED_S, WAITED_S = 2.0, 0.5
-"""How often the size of the cluster is looked at, and how long results are waited for at a time."""
+WAITED_S = 0.5
+"""How long results are waited for at a time."""
 MOST_DEATHS = 2
 """A task whose worker dies so often is given up, unless nodes were lost."""
 
@@ -70,137 +64,15 @@ class Ray:
             run.pool.close()
 
 
-def connect(address: str) -> Any:
-    """The module ray, connected. Raises RefusedError if it is not installed, DeviceError, UsageError."""
-    try:
-        ray: Any = import_module("ray")
-    except ModuleNotFoundError:
-        raise RefusedError("--engine ray needs Ray; see docs/cluster.md for how to install it") from None
-    if address.startswith(CLIENT):
-        _check_answers(address)
-    elif address != "ray":
-        raise UsageError(f"engine '{address}': use local, ray, or {CLIENT}HOST:PORT")
-    if ray.is_initialized():
-        return ray
-    logging.getLogger("ray").setLevel(logging.CRITICAL)  # lost workers are told in the outcomes
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-    if address != "ray":
-        ray.init(address, logging_level="CRITICAL")
-        return ray
-    try:
-        ray.init(os.environ.get("RAY_ADDRESS", "auto"), **quiet)
-    except ConnectionError:
-        ray.init(include_dashboard=False, **quiet)
-    return ray
-
-
-def _check_answers(address: str) -> None:
-    """Ray itself would try for half a minute. Raises DeviceError, and UsageError for what is no address."""
-    host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageError(f"engine '{address}': give host and port, such as {CLIENT}head:10001")
-    try:
-        socket.create_connection((host, int(port)), ANSWERS_S).close()
-    except (OSError, OverflowError) as error:
-        raise DeviceError(f"{address}: no cluster answers ({error}); is its head running?") from None
-
-
-@dataclass(eq=False)
-class _Chunk:
-    """Tasks that travel together: (number, task)."""
-
-    tasks: list[tuple[int, Any]]
-    deaths: int = 0
-    """Of workers that were at it, on nodes that live."""
-    worker: "_Worker | None" = None
-
-
-@dataclass(eq=False)
-class _Worker:
-    """An actor, as the driver sees it."""
-
-    actor: Any
-    node: str | None = None
-    """Where it runs, once it is ready."""
-    chunks: deque["_Chunk"] = field(default_factory=deque)
-    """On their way to it; it works on the first."""
-
-
-@dataclass
-class _Pool:
-    """As many workers as the cluster has room for."""
-
-    engine: Ray
-    workers: list[_Worker] = field(default_factory=list)
-    beginning: dict[Any, _Worker] = field(default_factory=dict)
-    """By the reference that says when it is ready."""
-    looked: float = -LOOKED_S
-
-    def __post_init__(self) -> None:
-        ray = connect(self.engine.address)
-        self._make = ray.remote(_Actor).options(num_cpus=self.engine.cpus, max_restarts=0)
-
-    def grow(self) -> None:
-        """Begin a worker for each place that is free in the cluster."""
-        if time.monotonic() - self.looked < LOOKED_S:
-            return
-        self.looked = time.monotonic()
-        ray = connect(self.engine.address)
-        places = max(1, int(ray.cluster_resources().get("CPU", 1)) // self.engine.cpus)
-        for _ in range(places - len(self.workers) - len(self.beginning)):
-            worker = _Worker(self._make.remote(self.engine.prepare, self.engine.arguments))
-            self.beginning[worker.actor.begun.remote()] = worker
-
-    def drop(self, worker: _Worker) -> bool:
-        """Forget a worker that died. Returns whether its node was lost with it."""
-        if worker in self.workers:
-            self.workers.remove(worker)
-        self.looked = -LOOKED_S
-        alive = {node["NodeID"] for node in connect(self.engine.address).nodes() if node["Alive"]}
-        return worker.node not in alive
-
-    def close(self) -> None:
-        """End all workers."""
-        ray = connect(self.engine.address)
-        for worker in [*self.workers, *self.beginning.values()]:
-            ray.kill(worker.actor)
-
-
-class _Actor:
-    """In a worker's process."""
-
-    def __init__(self, prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        self._refusal: Exception | None = None
-        try:
-            prepare(*arguments)
-        except Exception as error:  # Ray would tell its words alone
-            self._refusal = error
-
-    def begun(self) -> tuple[str, Exception | None]:
-        """The id of the node that it runs on, and what `prepare` raised."""
-        return str(import_module("ray").get_runtime_context().get_node_id()), self._refusal
-
-    def do(self, function: Callable[[Any], Any], tasks: list[Any]) -> tuple[list[tuple[bool, Any]], float]:
-        """For each task whether it went well, and its result or what it raised; and the seconds for all."""
-        began = time.perf_counter()
-        results: list[tuple[bool, Any]] = []
-        for task in tasks:
-            try:
-                results.append((True, function(task)))
-            except Exception as error:
-                results.append((False, error))
-        return results, time.perf_counter() - began
-
-
 class _Run:
     """One call of `map`."""
 
     def __init__(self, engine: Ray, function: Callable[[Any], Any], tasks: Iterator[Any]) -> None:
         self.ray, self.engine = connect(engine.address), engine
-        self.pool, self.function = _Pool(engine), function
+        self.pool, self.function = Pool(engine.address, engine.prepare, engine.arguments, cpus=engine.cpus), function
         self.tasks = enumerate(tasks)
-        self.again: deque[_Chunk] = deque()
-        self.in_flight: dict[Any, _Chunk] = {}
+        self.again: deque[Chunk] = deque()
+        self.in_flight: dict[Any, Chunk] = {}
         self.done: dict[int, tuple[bool, Any]] = {}
         self.next, self.sent, self.all_sent = 0, 0, False
         self.chunk_size = 1
@@ -243,7 +115,7 @@ class _Run:
                 reference = worker.actor.do.remote(self.function, [task for _, task in chunk.tasks])
                 self.in_flight[reference] = chunk
 
-    def _chunk(self) -> _Chunk | None:
+    def _chunk(self) -> Chunk | None:
         """The next one: first what must be done again. None if there is none, or too much waits for one result."""
         if self.again:
             return self.again.popleft()
@@ -253,7 +125,7 @@ class _Run:
         tasks = list(islice(self.tasks, self.chunk_size))
         self.sent += len(tasks)
         self.all_sent = len(tasks) < self.chunk_size
-        return _Chunk(tasks) if tasks else None
+        return Chunk(tasks) if tasks else None
 
     def _wait(self) -> None:
         """For the next result, or for a worker that is ready."""
@@ -268,7 +140,7 @@ class _Run:
             else:
                 self._welcome(reference, self.pool.beginning.pop(reference))
 
-    def _welcome(self, reference: Any, worker: _Worker) -> None:
+    def _welcome(self, reference: Any, worker: Worker) -> None:
         """A worker that is ready; one that died as it began is begun again. Raises what `prepare` raised."""
         try:
             worker.node, refusal = self.ray.get(reference)
@@ -279,7 +151,7 @@ class _Run:
         if refusal is not None:
             raise refusal
 
-    def _take(self, reference: Any, chunk: _Chunk) -> None:
+    def _take(self, reference: Any, chunk: Chunk) -> None:
         worker = chunk.worker
         assert worker is not None
         try:
@@ -292,7 +164,7 @@ class _Run:
         fits = round(CHUNK_S * len(chunk.tasks) / max(seconds, 1e-3))
         self.chunk_size = max(1, min(MOST_IN_CHUNK, fits, 2 * self.chunk_size))
 
-    def _died(self, chunk: _Chunk, worker: _Worker, why: str) -> None:
+    def _died(self, chunk: Chunk, worker: Worker, why: str) -> None:
         """All that was on its way to a worker is done again, task by task; the first chunk may be what it died of."""
         lost_node = self.pool.drop(worker)
         deaths = chunk.deaths + (worker.chunks[0] is chunk and not lost_node)
@@ -300,4 +172,4 @@ class _Run:
             number, task = chunk.tasks[0]
             self.done[number] = True, self.engine.on_lost(task, why)
         else:
-            self.again.extend(_Chunk([one], deaths) for one in chunk.tasks)
+            self.again.extend(Chunk([one], deaths) for one in chunk.tasks)

@@ -41,7 +41,13 @@ def engine_of(settings: Any, steps: Any, make: Callable[[Any], Any], **fixed: ob
     if name == LOCAL:
         return None
     cpus = settings.threads or 1
-    driver = Driver(__version__, steps.model_sha256, steps.parameters(), Path.cwd(), os.environ.get(MODELS))
+    driver = Driver(
+        version=__version__,
+        model_sha256=steps.model_sha256,
+        parameters=steps.parameters(),
+        folder=Path.cwd(),
+        models=os.environ.get(MODELS),
+    )
     chosen = settings.model_copy(update={"threads": cpus, **fixed})
 
     def on_lost(task: FileTask, why: str) -> Any:
@@ -50,7 +56,7 @@ def engine_of(settings: Any, steps: Any, make: Callable[[Any], Any], **fixed: ob
         )
         return steps.outcome(source=shown(task.source), status="failed", error=reason)
 
-    return Ray(name, open_worker, (make, chosen, driver), on_lost, cpus)
+    return Ray(name, open_worker, (make, chosen, driver), on_lost, cpus=cpus)
 
 
 _steps: list[Any] = []

@@ -15,57 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 from safelight.errors import OutputError, shown
 from safelight.jobs.batch.outcome import OutcomeT, reason_of
 from safelight.jobs.batch.plan import FileTask, Plan
 from safelight.jobs.batch.remote import do
 from safelight.jobs.batch.results import Results, task_key
+from safelight.jobs.batch.steps import Steps
 from safelight.jobs.batch.turns import Meter, Turns
 from safelight.picture.vips import without_operation_cache
 from safelight.runtime.graphs import watched
 from safelight.work import Cancelled, Engine, OnProgress, Threads, clear_leftovers, file_sha256, silent
-
-Loaded = TypeVar("Loaded")
-"""What a verb reads from one file."""
-Made = TypeVar("Made")
-"""What its model makes of that."""
-
-
-class Steps(Protocol[Loaded, Made, OutcomeT]):
-    """What a verb does to every file of a batch, with the batch's settings and model."""
-
-    @property
-    def outcome(self) -> Callable[..., OutcomeT]:
-        """Makes the verb's record of what became of a file."""
-        ...
-
-    model_sha256: str
-
-    def parameters(self) -> dict[str, object]:
-        """What a result depends on, beside the input and the model."""
-        ...
-
-    def load(self, task: FileTask) -> Loaded:
-        """Read the input. Raises PictureError."""
-        ...
-
-    def work(self, task: FileTask, loaded: Loaded, on_share: Callable[[float], None]) -> Made:
-        """In the model's thread. `on_share` is called with the share that is done, 0 to 1."""
-        ...
-
-    def check(self, task: FileTask, made: Made) -> Made:
-        """After the model, and before anything is written. Raises OutputError for what must not be written."""
-        ...
-
-    def save(self, task: FileTask, made: Made) -> OutcomeT:
-        """Write all outputs, or none that was not there before. Raises OutputError."""
-        ...
-
-    def facts(self, outcome: OutcomeT, source_sha256: str) -> dict[str, object]:
-        """What the manifest says of a result."""
-        ...
 
 
 def ignore(outcome: object) -> None:

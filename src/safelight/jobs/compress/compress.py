@@ -34,7 +34,7 @@ def compress(
     """
     plan = plan_compress(settings)
     steps = make_steps(settings)
-    outcomes = run(plan, steps, on_progress, on_outcome, engine_of(settings, steps, make_steps))
+    outcomes = run(plan, steps, on_progress, on_outcome, engine=engine_of(settings, steps, make_steps))
     return CompressReport(outcomes, plan.passed_over)
 
 
@@ -60,7 +60,7 @@ def plan_compress(settings: CompressSettings) -> Plan:
 
 
 class CompressSteps:
-    """See `jobs.batch.run.Steps`."""
+    """See `jobs.batch.steps.Steps`."""
 
     outcome = CompressOutcome
 

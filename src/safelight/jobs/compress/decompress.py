@@ -33,7 +33,7 @@ def decompress(
     """
     plan = plan_decompress(settings)
     steps = make_steps(settings)
-    outcomes = run(plan, steps, on_progress, on_outcome, engine_of(settings, steps, make_steps))
+    outcomes = run(plan, steps, on_progress, on_outcome, engine=engine_of(settings, steps, make_steps))
     return DecompressReport(outcomes, plan.passed_over)
 
 
@@ -57,7 +57,7 @@ def plan_decompress(settings: DecompressSettings) -> Plan:
 
 
 class DecompressSteps:
-    """See `jobs.batch.run.Steps`."""
+    """See `jobs.batch.steps.Steps`."""
 
     outcome = DecompressOutcome
 

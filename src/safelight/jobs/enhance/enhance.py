@@ -30,7 +30,7 @@ def enhance(
     restorer = load_restorer(settings)
     steps = Steps(settings, restorer)
     engine = engine_of(settings, steps, make_steps, precision=steps.precision)
-    outcomes = run(plan, steps, on_progress, on_outcome, engine)
+    outcomes = run(plan, steps, on_progress, on_outcome, engine=engine)
     if settings.compare is not None:
         write_comparison(outcomes, settings.compare)
     return EnhanceReport(outcomes, restorer.networks.device, plan.passed_over)

@@ -65,8 +65,8 @@ export function data() {
     number("Labelled pictures of each class", { min: 1, max: 100000, value: null, placeholder: "all", onchange: v => { state.perClass = v; } }), number("Seeds", { min: 2, max: 100, value: 5, onchange: v => { state.seeds = v; } }), number("Steps of each training", { min: 10, max: 100000, value: 800, onchange: v => { state.steps = v; } }),
     make("button", { type: "button", class: "main", onclick: begin("/api/jobs/verdict", () => ({ dataset: state.dataset, recipe: state.recipe, model: state.model || null, per_class: state.perClass, seeds: state.seeds, steps: state.steps })) }, "Judge"));
   const body = make("div", { class: "desk three", hidden: true }, make("div", { class: "side" }, make("section", { class: "card", "aria-label": "Data set" }, make("h2", {}, "Data set"), setField, look), recipe),
-    make("div", {}, make("section", { class: "card", "aria-label": "Contact sheet" }, make("h2", {}, "Contact sheet"), busy, make("div", { class: "wide", tabIndex: 0, role: "region", "aria-label": "The sheet" }, sheet)), make("section", { class: "card", "aria-label": "Report" }, make("h2", {}, "What is in it, and what is wrong"), report), jobs.element),
-    make("div", { class: "side" }, writing, judging));
+    make("div", {}, make("section", { class: "card", "aria-label": "Contact sheet" }, make("h2", {}, "Contact sheet"), busy, make("div", { class: "wide", tabIndex: 0, role: "region", "aria-label": "The sheet" }, sheet)), make("section", { class: "card", "aria-label": "Report" }, make("h2", {}, "What is in it, and what is wrong"), report)),
+    make("div", { class: "side" }, writing, judging, jobs.element));
   report.append(make("p", { class: "quiet" }, "Choose a set and press “Look at the set”."));
   return { element: make("div", {}, empty, body), onShow: guarded(async () => {
     const found = await getJson("/api/folder");

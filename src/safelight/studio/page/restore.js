@@ -110,7 +110,7 @@ export function restore() {
       check("Say in the file what was done", true, v => { exported.provenance = v; }),
       check("Write the uncertainty, too", false, v => { exported.uncertainty = v; })),
     begin);
-  const element = make("div", { class: "desk" }, make("div", { class: "side" }, pictures.pictureList()), make("div", {}, empty, stage, jobs.element), make("div", { class: "side" }, form, exporting));
+  const element = make("div", { class: "desk" }, make("div", { class: "side" }, pictures.pictureList()), make("div", {}, empty, stage), make("div", { class: "side" }, form, exporting, jobs.element));
 
   const look = guarded(async () => {
     const picture = pictures.current(), model = settings.model;
