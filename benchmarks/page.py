@@ -209,8 +209,9 @@ def quality_table(results: Results) -> str:
     kodak, cbsd = (results[f"{name}, clean"]["changed_rms_255"] for name in ("Kodak24", "CBSD68"))
     facts = [
         "The numbers are PSNR in dB, averaged over the pictures of the set. Higher is better.",
+        "CBSD68, LIVE1 and CC15 are public test sets. An empty cell was not measured.",
         "Safelight finds the noise level itself. FFDNet, a published denoiser, is given the noise level.",
-        f"Safelight in float32 minus FFDNet is {min(gaps):+.2f} to {max(gaps):+.2f} dB.",
+        f"Safelight in float32 minus FFDNet is {min(gaps):+.2f} to {max(gaps):+.2f} dB, before rounding.",
         "A clean photograph should not change.",
         f"The root mean square of the change is {kodak:.2f}/255 on Kodak24 and {cbsd:.2f}/255 on CBSD68.",
     ]
@@ -221,8 +222,8 @@ def speed_table(results: Results) -> str:
     """Time and memory of the whole command."""
     speeds, memory = results["Speed"], results["Memory"]["peak_gb_48_mpx"]
     threads = next(iter(speeds.values()))["threads"]
-    kinds = "".join(f" {kind} |" for kind in speeds)
-    rows = [f"| seconds per megapixel, of a JPEG of 12, {results['measuring']['cpu']}, {threads} threads |{kinds}"]
+    kinds = "".join(f" processor {kind} |" for kind in speeds)
+    rows = [f"| seconds per megapixel of a 12-megapixel JPEG, {results['measuring']['cpu']}, {threads} threads |{kinds}"]
     rows.append("|---|" + "---|" * len(speeds))
     for name, key in (
         ("`safelight enhance`, int8", "ours_int8_call"),
@@ -232,7 +233,8 @@ def speed_table(results: Results) -> str:
         rows.append(f"| {name} |" + "".join(f" {speed[f'{key}_s_per_mpx']:.2f} |" for speed in speeds.values()))
     facts = [
         "The time of `safelight enhance` includes start, reading and writing.",
-        "The default for a mean alone is int8, on processors with instructions for 8-bit dot products.",
+        "On Linux the default for a mean alone is int8, if the processor has instructions for 8-bit dot products.",
+        "Elsewhere the default is float32.",
         "The default for samples and uncertainty is float32.",
         f"The mean of a 48-megapixel JPEG needs at most {memory:.2f} GB of memory.",
     ]
@@ -249,7 +251,7 @@ def posterior_table(results: Results) -> str:
     low, high = (f"{100 * share:.0f} %" for share in (min(inside), max(inside)))
     worst = min(graded, key=lambda title: graded[title]["inside_90"])
     rows = [
-        f"| check of the posterior, {len(graded)} test sets | ideal | lowest | highest |",
+        f"| check of the uncertainty, {len(graded)} test sets | ideal | lowest | highest |",
         "|---|---|---|---|",
         f"| squared error of one sample / squared error of the mean | 2 | {min(sample):.2f} | {max(sample):.2f} |",
         f"| squared error of the average of 8 samples / the same | 1.125 | {min(eight):.2f} | {max(eight):.2f} |",
