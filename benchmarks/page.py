@@ -223,7 +223,9 @@ def speed_table(results: Results) -> str:
     speeds, memory = results["Speed"], results["Memory"]["peak_gb_48_mpx"]
     threads = next(iter(speeds.values()))["threads"]
     kinds = "".join(f" processor {kind} |" for kind in speeds)
-    rows = [f"| seconds per megapixel of a 12-megapixel JPEG, {results['measuring']['cpu']}, {threads} threads |{kinds}"]
+    rows = [
+        f"| seconds per megapixel of a 12-megapixel JPEG, {results['measuring']['cpu']}, {threads} threads |{kinds}"
+    ]
     rows.append("|---|" + "---|" * len(speeds))
     for name, key in (
         ("`safelight enhance`, int8", "ours_int8_call"),

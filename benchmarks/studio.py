@@ -10,6 +10,7 @@ runs, and the longest. Run it on a quiet machine. Needs the `dev` extra. About f
 import argparse
 import json
 import math
+import re
 import shutil
 import statistics
 import subprocess
@@ -166,9 +167,11 @@ def _cancelled(page: Page, address: str, runs: int) -> list[float]:
         page.locator(".viewer").wait_for()
         page.get_by_role("spinbutton", name="Samples").fill("4")
         page.get_by_role("spinbutton", name="Samples").press("Tab")
+        page.locator("summary", has_text="Files").click()
+        page.get_by_label("Write the samples, too").check()
         times = []
         for k in range(runs):
-            page.get_by_role("button", name="Export").click()
+            page.get_by_role("button", name="Restore and save").click()
             page.get_by_role("button", name="Cancel").wait_for()
             page.wait_for_timeout(3000 + 700 * k)
             began = time.monotonic()
@@ -176,7 +179,7 @@ def _cancelled(page: Page, address: str, runs: int) -> list[float]:
             page.get_by_role("button", name="Go on").wait_for(timeout=120_000)
             times.append(1000 * (time.monotonic() - began))
             page.once("dialog", lambda dialog: dialog.accept())
-            page.get_by_role("button", name="Forget").click()
+            page.get_by_role("button", name=re.compile("Delete the results|Remove from the list")).click()
             page.get_by_text("No batch yet").wait_for()
         return _told(times)
     finally:

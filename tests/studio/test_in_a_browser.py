@@ -121,7 +121,9 @@ def test_restore_from_the_drop_to_the_export(page, server, given, tmp_path):
     assert page.get_by_role("button", name="Before and after in turn").get_attribute("aria-pressed") == "true"
     page.keyboard.press("f")
     page.get_by_label("Which").select_option("dropped")
-    page.get_by_role("button", name="Export").click()
+    page.locator("summary", has_text="Files").click()
+    page.get_by_label("Write the samples, too").check()
+    page.get_by_role("button", name="Restore and save 2 pictures").click()
     page.get_by_role("heading", name="Restore 2 pictures: done").wait_for(timeout=60_000)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all as zip").click()
@@ -136,11 +138,11 @@ def test_restore_from_the_drop_to_the_export(page, server, given, tmp_path):
 def test_settings_stand_side_by_side(page, server, given):
     dropped(page, server, [given / "b.jpg"])
     page.get_by_label("Model").select_option("restore")
-    page.get_by_role("button", name="Keep beside").click()
+    page.get_by_role("button", name="Compare with other settings").click()
     page.get_by_role("slider", name="Strength").fill("0.5")
-    page.get_by_role("button", name="Keep beside").click()
+    page.get_by_role("button", name="Compare with other settings").click()
     assert page.locator(".pane").count() == 3
-    page.get_by_role("button", name="Close Restored, restore, strength 0.50").click()
+    page.get_by_role("button", name="Close 0.50 · Restored, restore").click()
     assert page.locator(".pane").count() == 2
 
 
@@ -149,11 +151,11 @@ def test_failures_are_told_and_batches_forgotten(page, server, given):
     dropped(page, server, [given / "b.jpg", given / "broken.png"])
     page.get_by_label("Model").select_option("restore")
     page.get_by_label("Which").select_option("dropped")
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Restore and save").click()
     page.get_by_role("heading", name="Restore 2 pictures: ended with failures").wait_for(timeout=60_000)
     assert page.get_by_text("broken.png: ").first.is_visible()
     page.once("dialog", lambda dialog: dialog.accept())  # the studio keeps its files, and asks
-    page.get_by_role("button", name="Forget").click()
+    page.get_by_role("button", name="Delete the results").click()
     page.get_by_text("No batch yet").wait_for()
     page.get_by_role("button", name="Remove b.jpg from the studio").click()
     page.get_by_role("button", name="Remove b.jpg from the studio").wait_for(state="detached")
@@ -167,7 +169,9 @@ def test_a_batch_is_cancelled_and_gone_on_with(page, server, given, rng):
     page.get_by_role("spinbutton", name="Samples").fill("4")
     page.get_by_role("spinbutton", name="Samples").press("Tab")
     page.get_by_label("Which").select_option("dropped")
-    page.get_by_role("button", name="Export").click()
+    page.locator("summary", has_text="Files").click()
+    page.get_by_label("Write the samples, too").check()
+    page.get_by_role("button", name="Restore and save").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("heading", name="Restore 6 pictures: cancelled").wait_for(timeout=5000)
     page.get_by_role("button", name="Go on").click()
@@ -179,7 +183,15 @@ def test_what_is_no_picture_is_said(page, server, given):
     (given / "words.png").write_text("no picture")
     page.goto(f"{server.address}/#restore")
     page.get_by_label("Choose pictures").set_input_files([given / "words.png"])
-    page.get_by_text("words.png: ").wait_for()
+    page.get_by_text("1 file could not be taken").click()
+    assert page.get_by_text("words.png: ").is_visible()
+    page.get_by_label("Choose pictures").set_input_files([given / "a.png", given / "b.jpg"])
+    page.get_by_role("button", name="Remove b.jpg from the studio").wait_for()
+    page.get_by_label("Choose pictures").set_input_files([given / "a.png", given / "b.jpg"])
+    page.get_by_text("2 of 2 files were in the list already.").wait_for()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Clear the list").click()
+    page.get_by_role("button", name="Remove b.jpg from the studio").wait_for(state="detached")
 
 
 def test_compress_shows_sizes_and_errors(page, server, given):

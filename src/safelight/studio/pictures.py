@@ -1,5 +1,6 @@
 """Pictures that the page shows: dropped ones, which lie in the state folder, and those of the studio's own folder."""
 
+import filecmp
 import hashlib
 import os
 import secrets
@@ -81,8 +82,11 @@ class Pictures:
 
     def all(self) -> list[Shown]:
         """Dropped ones first, each part by name."""
-        dropped = filter(None, (self._dropped_one(entry.name) for entry in os.scandir(self._dropped)))
-        return [*sorted(dropped, key=lambda one: one.name), *self._of_folder()]
+        return [*sorted(self._all_dropped(), key=lambda one: one.name), *self._of_folder()]
+
+    def _all_dropped(self) -> list[Shown]:
+        found = (self._dropped_one(path.name) for path in self._dropped.iterdir())
+        return [one for one in found if one is not None]
 
     def find(self, picture_id: str) -> Shown:
         """The one of that id."""
@@ -115,12 +119,27 @@ class Pictures:
         return path
 
     def accept(self, path: Path) -> Shown:
-        """A file that was written to its place becomes a picture of the studio. Raises PictureError if it is none."""
+        """A file that was written to its place becomes a picture of the studio, unless it is one already.
+
+        Raises PictureError if it is no picture.
+        """
         with _named(path):
             self.check(path)
+        twin = self._twin_of(path)
+        if twin is not None:
+            self.discard(path)
+            return twin
         unfinished = self._folder_of(path)
         finished = unfinished.rename(unfinished.with_name(unfinished.name.removesuffix(UNFINISHED)))
         return self.find(finished.name)
+
+    def _twin_of(self, path: Path) -> Shown | None:
+        """A dropped picture of the same name and the same bytes."""
+        name = path.relative_to(self._folder_of(path)).as_posix()
+        return next(
+            (one for one in self._all_dropped() if one.name == name and filecmp.cmp(one.path, path, shallow=False)),
+            None,
+        )
 
     def discard(self, path: Path) -> None:
         """Remove what was written to a place of `place_for`."""

@@ -26,4 +26,6 @@ class StudioSettings(Settings):
     max_megapixels: float = option(100.0, "Refuse larger pictures.", group=LIMITS, gt=0)
     max_disk_gb: float = option(20.0, "What is kept may take so much room.", group=LIMITS, gt=0)
     max_jobs: Positive = option(16, "Jobs that may wait.", group=LIMITS)
-    keep_days: float = option(7.0, "What is older is removed when the studio starts.", group=LIMITS, gt=0)
+    keep_days: float = option(
+        7.0, "Dropped pictures that are older are removed when the studio starts.", group=LIMITS, gt=0
+    )

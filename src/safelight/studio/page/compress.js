@@ -54,8 +54,8 @@ export function compress() {
     await post("/api/jobs/compress", { pictures: which.listed(), settings: { quality: asked.quality } });
     await jobs.refresh();
   }) }, "Compress");
-  const form = make("section", { class: "card", "aria-label": "How it is compressed" }, make("h2", {}, "How"), slider("Quality", { min: 1, max: 100, step: 1, value: 50, help: "Less: smaller files. Every machine decodes the same pixels.", oninput: v => { asked.quality = v; later(); } }).field, make("h3", {}, "Which part"), places);
-  const exporting = make("section", { class: "card", "aria-label": "Export" }, make("h2", {}, "Export"), whichField, begin, make("p", { class: "quiet" }, "The command line decodes them: safelight decompress."));
+  const form = make("section", { class: "card", "aria-label": "How it is compressed" }, make("h2", {}, "Settings"), slider("Quality", { min: 1, max: 100, step: 1, value: 50, help: "Less: smaller files. Every machine decodes the same pixels.", oninput: v => { asked.quality = v; later(); } }).field, make("h3", {}, "Which part"), places);
+  const exporting = make("section", { class: "card", "aria-label": "Export" }, make("h2", {}, "Compress whole pictures"), whichField, begin, make("p", { class: "quiet" }, "The command line decodes them: safelight decompress."));
   pictures.onChange(what => { if (what === "chosen") { place(); if (stage.isConnected || empty.isConnected) update(); } });
   return { element: make("div", { class: "desk" }, make("div", { class: "side" }, pictures.pictureList()), make("div", {}, empty, stage), make("div", { class: "side" }, form, exporting, jobs.element)),
     onShow: () => { pictures.refresh(); jobs.refresh(); place(); update(); } };

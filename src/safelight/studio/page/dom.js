@@ -50,9 +50,9 @@ export function choice(label, options, value, onchange, help) {
   return make("div", { class: "field" }, make("label", { for: id }, label), select, help && make("small", {}, help));
 }
 
-export function number(label, { min, max, step, value, placeholder, onchange, help }) {
+export function number(label, { min, max, step, value, mayBeEmpty = value === null, placeholder, onchange, help }) {
   const id = `f-${Math.random().toString(36).slice(2, 9)}`;
-  const mayBeEmpty = value === null, input = make("input", { type: "number", id, min: String(min), max: String(max), step: step ?? "1", value: value === null ? "" : String(value), placeholder: placeholder ?? "" });
+  const input = make("input", { type: "number", id, min: String(min), max: String(max), step: step ?? "1", value: value === null ? "" : String(value), placeholder: placeholder ?? "" });
   input.addEventListener("change", () => {
     const isEmpty = input.value === "" && !input.validity.badInput;
     if (input.validity.valid && (!isEmpty || mayBeEmpty)) { value = isEmpty ? null : Number(input.value); onchange(value); }

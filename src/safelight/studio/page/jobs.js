@@ -10,6 +10,7 @@ const VERBS = { enhance: "Restore", compress: "Compress" }, OTHERS = { augment: 
 const addressOf = (job, name) => `/api/jobs/${job.id}/files/${name.split("/").map(encodeURIComponent).join("/")}`;
 
 const nameOf = job => VERBS[job.verb] ? `${VERBS[job.verb]} ${job.names.length} picture${job.names.length > 1 ? "s" : ""}` : `${OTHERS[job.verb]} ${job.names[0]}`;
+const chosenIn = job => [job.settings.strength !== undefined && `strength ${Number(job.settings.strength).toFixed(2)}`, job.settings.quality !== undefined && job.verb === "compress" && `quality ${job.settings.quality}`, `begun ${new Date(1000 * job.created).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`].filter(Boolean).join(", ");
 
 const isOpen = job => ["waiting", "running"].includes(job.state);
 
@@ -49,6 +50,7 @@ export function jobList() {
     const left = job.state === "running" && job.seconds_left ? `, about ${seconds(job.seconds_left)} left` : "";
     card.replaceChildren(...[
       make("h3", { tabindex: "-1" }, head),
+      make("p", { class: "quiet" }, chosenIn(job)),
       open && make("progress", { max: job.total || 1, value: job.total ? job.done : 0, "aria-label": "Progress of the batch" }),
       open && make("p", { class: "quiet" }, job.what ? `${job.what}${left}` : "waits for its turn"),
       job.report.length > 0 && make("ul", {}, job.report.map(line => make("li", {}, line))),
@@ -62,7 +64,7 @@ export function jobList() {
         !open && job.files.length > 0 && make("a", { class: "button small", href: `/api/jobs/${job.id}/zip`, download: "" }, "Download all as zip"),
         open && !job.is_cancelling && act("cancel", "Cancel"),
         ["cancelled", "cut off", "failed"].includes(job.state) && act("resume", "Go on", "main"),
-        !open && make("button", { type: "button", class: "small", onclick: () => forget(job) }, "Forget")),
+        !open && make("button", { type: "button", class: "small", onclick: () => forget(job) }, job.folder === null && job.file_count ? "Delete the results" : "Remove from the list")),
     ].filter(Boolean));
     if (focused !== null) ([...card.querySelectorAll("button, a, summary")].find(one => one.textContent === focused) ?? card.querySelector("h3")).focus();
   };

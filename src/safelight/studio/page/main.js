@@ -8,7 +8,7 @@ import { models } from "./models.js";
 import { restore } from "./restore.js";
 import { runs } from "./runs.js";
 
-const PLACES = [["restore", "Restore", restore], ["compress", "Compress", compress], ["models", "Models", models], ["data", "Data sets", data], ["runs", "Runs", runs]];
+const PLACES = [["restore", "Restore", restore], ["compress", "Compress", compress], ["models", "Models", models], ["data", "Data sets", data], ["runs", "Training", runs]];
 const shown = new Map();
 
 function go() {

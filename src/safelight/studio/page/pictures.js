@@ -3,7 +3,7 @@
 import { getJson, remove, upload } from "./api.js";
 import { choice, guarded, make, mark, say } from "./dom.js";
 
-const MOST_SAID = 6, kept = { pictures: [], current: null, listeners: new Set() };
+const kept = { pictures: [], failures: [], current: null, listeners: new Set() };
 
 export const current = () => kept.current;
 export const all = () => kept.pictures;
@@ -50,39 +50,43 @@ async function collected(transfer) {
 
 export async function add(files, onCount = () => {}) {
   const failures = [];
-  let isFirst = true, count = 0;
+  let isFirst = true, count = 0, twice = 0;
   for (const [file, name] of files) {
     onCount(++count, files.length, name);
     try {
-      const added = await upload(file, name);
+      const known = new Set(kept.pictures.map(one => one.id)), added = await upload(file, name);
+      if (known.has(added.id)) twice++;
       if (isFirst && (!kept.current || files.length === 1)) choose(added.id).then(refresh);  // at once, while the others are on their way
       else if (count % 25 === 0) refresh();
       isFirst = false;
-    } catch (error) { failures.push(`${name}: ${error.message}`); }
+    } catch (error) { failures.push(error.message.startsWith(`${name.split("/").at(-1)}:`) ? error.message : `${name}: ${error.message}`); }
   }
   if (files.length > 1 || failures.length) await refresh();
-  for (const failure of failures.slice(0, MOST_SAID)) say(failure, 0);
-  if (failures.length > MOST_SAID) say(`${failures.length - MOST_SAID} more files were not taken.`, 0);
+  kept.failures.push(...failures);
+  if (failures.length) { say(`${failures.length} of ${files.length} files could not be taken. They stand below the place to drop.`); tell("failures"); }
+  if (twice) say(`${twice} of ${files.length} files were in the list already.`);
 }
 
 // Which pictures a batch is of: a field, and a function that lists them.
-export function whichPictures(hasFolder) {
+export function whichPictures(hasFolder, onCount = () => {}) {
   let which = null;  // what a person has chosen
   const of = { one: one => one.id === kept.current?.id, dropped: one => one.is_dropped, folder: one => !one.is_dropped };
   const field = make("div", {}), chosen = () => which ?? (kept.pictures.filter(of.dropped).length > 1 ? "dropped" : "one");
   const fill = () => {
     const count = key => kept.pictures.filter(of[key]).length, several = key => `${key === "dropped" ? "All that were dropped" : "All of the folder"}: ${count(key)}`;
     const options = [["one", "The open picture"], ["dropped", several("dropped")], ...(hasFolder ? [["folder", several("folder")]] : [])];
-    field.replaceChildren(choice("Which", options, chosen(), value => { which = value; }));
+    field.replaceChildren(choice("Which", options, chosen(), value => { which = value; onCount(); }));
+    onCount();
   };
+  const count = () => kept.pictures.filter(of[chosen()]).length;
   onChange(fill);
-  fill();
+  setTimeout(fill);
   const listed = () => {
     const found = kept.pictures.filter(of[chosen()]);
     if (!found.length) throw new Error("There is no such picture. Drop one, or choose others.");
     return found.map(one => one.id);
   };
-  return { field, listed };
+  return { field, listed, count };
 }
 
 export function pictureList() {
@@ -95,14 +99,22 @@ export function pictureList() {
   folder.addEventListener("change", () => { take([...folder.files].map(one => [one, one.webkitRelativePath || one.name]).filter(([, name]) => !name.split("/").some(part => part.startsWith(".")))); folder.value = ""; });
   const drop = make("div", { class: "drop" }, make("p", {}, "Drop pictures or folders here"),
     make("div", { class: "row" }, make("button", { type: "button", class: "small", onclick: () => file.click() }, "Choose files"), make("button", { type: "button", class: "small", onclick: () => folder.click() }, "Choose a folder")), file, folder);
-  const element = make("section", { class: "pictures", "aria-label": "Pictures" }, drop, count, list);
+  const failed = make("details", { hidden: true, class: "bad" }), clear = make("button", { type: "button", class: "small", hidden: true, onclick: guarded(async () => {
+    const dropped = kept.pictures.filter(one => one.is_dropped);
+    if (!confirm(`Remove ${dropped.length} dropped pictures from the studio? Your own files stay.`)) return;
+    kept.current = null; ++ticket; tell("chosen");
+    for (const one of dropped) await remove(`/api/pictures/${one.id}`);
+    kept.failures.length = 0; tell("failures");
+    await refresh();
+  }) }, "Clear the list");
+  const element = make("section", { class: "pictures", "aria-label": "Pictures" }, drop, failed, make("div", { class: "row" }, count, clear), list);
   for (const target of [document.body]) {
     target.addEventListener("dragover", () => drop.classList.add("over"));
     target.addEventListener("dragleave", () => drop.classList.remove("over"));
     target.addEventListener("drop", guarded(async event => { drop.classList.remove("over"); if (element.isConnected) await take(await collected(event.dataTransfer)); }));
   }
   const entry = one => make("li", { dataset: { id: one.id } },
-    make("button", { type: "button", title: one.name, onclick: () => choose(one.id) }, make("img", { src: `/api/pictures/${one.id}/thumbnail`, alt: "", loading: "lazy" }), make("span", {}, one.name)),
+    make("button", { type: "button", title: one.name, onclick: () => choose(one.id) }, make("img", { src: `/api/pictures/${one.id}/thumbnail`, alt: "", loading: "lazy" }), make("span", {}, make("span", { class: "file" }, one.name.split("/").at(-1)), one.name.includes("/") && make("span", { class: "quiet folder" }, one.name.split("/").slice(0, -1).join("/")))),
     one.is_dropped && make("button", { type: "button", class: "away small", "aria-label": `Remove ${one.name} from the studio`, onclick: guarded(async event => {
       const line = event.target.closest("li"), near = line.nextElementSibling ?? line.previousElementSibling;
       if (kept.current?.id === one.id) { kept.current = null; ++ticket; tell("chosen"); }
@@ -111,6 +123,12 @@ export function pictureList() {
       list.querySelector(`[data-id="${near?.dataset.id}"] .away`)?.focus();
     }) }, "×"));
   onChange(what => {
+    if (what === "failures") {
+      failed.hidden = !kept.failures.length;
+      failed.replaceChildren(make("summary", {}, `${kept.failures.length} file${kept.failures.length > 1 ? "s" : ""} could not be taken`), make("ul", {}, kept.failures.map(line => make("li", {}, line))));
+      return;
+    }
+    clear.hidden = !kept.pictures.some(one => one.is_dropped);
     if (what !== "list") { mark(list.children, line => line.dataset.id === kept.current?.id); return; }
     count.textContent = kept.pictures.length ? `${kept.pictures.length} picture${kept.pictures.length > 1 ? "s" : ""}` : "";
     const known = new Map([...list.children].map(line => [line.dataset.id, line]));

@@ -23,7 +23,7 @@ function plot(title, series) {
 
 export function runs() {
   const jobs = jobList(), list = make("ul", { class: "plain pictures" }), shown = make("div", {}), training = make("section", { class: "card", "aria-label": "Train" });
-  const empty = make("div", { class: "card empty" }, make("h2", {}, "No run"), make("p", {}, "Start the studio with a folder: safelight studio FOLDER. Training runs in it are shown here, and recipes in it can be trained."));
+  const empty = make("div", { class: "card empty" }, make("h2", {}, "No training run"), make("p", {}, "Batches of pictures stand under Restore and Compress. Start the studio with a folder: safelight studio FOLDER. Training runs in it are shown here, and recipes in it can be trained."));
   const body = make("div", { class: "desk three", hidden: true }, make("div", { class: "side" }, make("section", { class: "card", "aria-label": "Runs" }, make("h2", {}, "Runs"), list)), make("div", {}, shown), make("div", { class: "side" }, training, jobs.element));
   const state = { run: null, other: "", recipe: "", data: "", name: "runs/mine", minutes: 10 };
   let seen = "";

@@ -1,6 +1,7 @@
 """Jobs: begun, watched, cancelled, gone on with; and their results."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -190,9 +191,11 @@ def result(house: TheHouse, job_id: JobId, name: str) -> FileResponse:
 @router.get("/{job_id}/zip", responses=problems(507), response_class=FileResponse)
 def zipped(house: TheHouse, job_id: JobId) -> FileResponse:
     """All results in one file."""
-    path = house.jobs.write_zip(house.jobs.find(job_id))
+    job = house.jobs.find(job_id)
+    path = house.jobs.write_zip(job)
     after = BackgroundTask(path.unlink, missing_ok=True)
-    return FileResponse(path, filename="safelight.zip", media_type="application/zip", background=after)
+    name = time.strftime(f"{job.verb} %Y-%m-%d %H-%M.zip", time.localtime(job.created))
+    return FileResponse(path, filename=name, media_type="application/zip", background=after)
 
 
 def _begin(house: House, verb: str, order: Any) -> JobState:
