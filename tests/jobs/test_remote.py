@@ -15,27 +15,16 @@ import pytest
 from safelight import CompressSettings, EnhanceSettings, Picture, compress, enhance, write
 from safelight.errors import RefusedError
 from safelight.jobs.batch import remote
-from tests.support import BUNDLES, ROOT
+from tests.clusters import cluster_of
+from tests.support import BUNDLES
 
-ray = pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Three nodes, of four cores together."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        one = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        for cores in (2, 1):
-            one.add_node(num_cpus=cores)
-        ray.init(one.address, log_to_driver=False, logging_level="CRITICAL")
+    with cluster_of(1, 2, 1) as one:
         yield one
-        ray.shutdown()
-        one.shutdown()
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import pytest
 
-ray = pytest.importorskip("ray", reason="Ray is not installed")
+pytest.importorskip("ray", reason="Ray is not installed")
 
-from safelight.errors import DeviceError, UsageError  # noqa: E402
-from safelight.work import Ray  # noqa: E402
-from tests.support import ROOT  # noqa: E402
-from tests.work.cluster_tasks import double, fail, note, prepare  # noqa: E402
+from safelight.errors import DeviceError, UsageError
+from safelight.work import Ray
+from tests.clusters import cluster_of
+from tests.work.cluster_tasks import double, fail, note, prepare
 
 pytestmark = pytest.mark.slow
 
@@ -18,18 +18,8 @@ def lost(task, why):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two nodes of one core each."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        one = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        one.add_node(num_cpus=1)
-        ray.init(one.address, log_to_driver=False, logging_level="CRITICAL")
+    with cluster_of(1, 1) as one:
         yield one
-        ray.shutdown()
-        one.shutdown()
 
 
 def test_results_come_in_order_and_a_task_that_ends_its_worker_twice_is_given_up(cluster):

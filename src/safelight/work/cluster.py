@@ -106,19 +106,22 @@ class _Run:
     def _send(self) -> None:
         """To every worker that has too little to do."""
         for worker in sorted(self.pool.workers, key=lambda one: len(one.chunks)):
-            while len(worker.chunks) < CHUNKS_AHEAD:
-                chunk = self._chunk()
-                if chunk is None:
-                    return
+            while (chunk := self._chunk_for(worker)) is not None:
                 chunk.worker = worker
                 worker.chunks.append(chunk)
                 reference = worker.actor.do.remote(self.function, [task for _, task in chunk.tasks])
                 self.in_flight[reference] = chunk
 
-    def _chunk(self) -> Chunk | None:
-        """The next one: first what must be done again. None if there is none, or too much waits for one result."""
-        if self.again:
-            return self.again.popleft()
+    def _chunk_for(self, worker: Worker) -> Chunk | None:
+        """First what must be done again. What a worker may have died of has a worker to itself."""
+        if len(worker.chunks) >= CHUNKS_AHEAD or any(chunk.deaths for chunk in worker.chunks):
+            return None
+        if not self.again:
+            return self._new_chunk()
+        return None if self.again[0].deaths and worker.chunks else self.again.popleft()
+
+    def _new_chunk(self) -> Chunk | None:
+        """None if there are no more tasks, or too much waits for one result."""
         ahead = CHUNKS_AHEAD * (1 + len(self.pool.workers)) * MOST_IN_CHUNK
         if self.all_sent or self.sent - self.next > ahead:
             return None
@@ -165,11 +168,10 @@ class _Run:
         self.chunk_size = max(1, min(MOST_IN_CHUNK, fits, 2 * self.chunk_size))
 
     def _died(self, chunk: Chunk, worker: Worker, why: str) -> None:
-        """All that was on its way to a worker is done again, task by task; the first chunk may be what it died of."""
-        lost_node = self.pool.drop(worker)
-        deaths = chunk.deaths + (worker.chunks[0] is chunk and not lost_node)
-        if len(chunk.tasks) == 1 and deaths >= MOST_DEATHS:
-            number, task = chunk.tasks[0]
+        """All that was on its way to a worker is done again, task by task: any of it may be what it died of."""
+        deaths = chunk.deaths + (not self.pool.drop(worker))
+        if deaths >= MOST_DEATHS:  # the last time it was alone
+            ((number, task),) = chunk.tasks
             self.done[number] = True, self.engine.on_lost(task, why)
         else:
             self.again.extend(Chunk([one], deaths) for one in chunk.tasks)

@@ -58,7 +58,7 @@ class Chunk:
 
     tasks: list[tuple[int, Any]]
     deaths: int = 0
-    """Of workers that were at it, on nodes that live."""
+    """Of workers that had it, on nodes that live."""
     worker: "Worker | None" = None
 
 
@@ -70,7 +70,7 @@ class Worker:
     node: str | None = None
     """Where it runs, once it is ready."""
     chunks: deque["Chunk"] = field(default_factory=deque)
-    """On their way to it; it works on the first."""
+    """On their way to it."""
 
 
 @dataclass
