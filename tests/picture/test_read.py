@@ -30,7 +30,7 @@ def truncated(tmp_path, suffix: str, share: float = 0.6) -> bytes:
     ("name", "reason"),
     [
         ("empty.jpg", "is empty"),
-        ("text.jpg", "cannot be read"),
+        ("text.jpg", "is no picture"),
         ("cut.jpg", "damaged or cut off"),
         ("cut.png", "damaged or cut off"),
         ("cut.webp", "cannot be read"),

@@ -69,6 +69,8 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error", shrink: in
         return pyvips.Image.new_from_source(vips_source, "", **options)
     except pyvips.Error as error:
         otherwise = f"cannot be read ({reason(error)}); is it a picture, and whole?"
+        if "not in a known format" in str(error):
+            otherwise = "is no picture, or of a kind that is not read; convert it to PNG, TIFF or JPEG first"
         raise PictureError(f"{name}: {cause_or(source, otherwise)}") from None
 
 
