@@ -29,6 +29,7 @@ from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores, processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "vae_gallery.json"
+SAMPLES = ROOT / "benchmarks" / "results" / "samples.json"
 PAGE, IMAGES = ROOT / "docs" / "vae-gallery.md", ROOT / "docs" / "images"
 RUNS, CACHE = ROOT / "runs" / "gallery", ROOT / ".cache" / "pixels"
 COLUMNS = 12
@@ -190,7 +191,8 @@ def main() -> None:
     if results.keys() >= {run.name for run in ALL}:
         curves()
         machine, titles = f"{processor()}, {cores()} threads", {run.name: run.title for run in ALL}
-        PAGE.write_text(page(results, titles, machine), encoding="utf-8")
+        samples = json.loads(SAMPLES.read_text(encoding="utf-8"))
+        PAGE.write_text(page(results, titles, machine, samples), encoding="utf-8")
 
 
 if __name__ == "__main__":

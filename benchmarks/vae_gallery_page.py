@@ -1,6 +1,7 @@
 """What `benchmarks/vae_gallery.py` measured and drew, as docs/vae-gallery.md."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 Results = Mapping[str, Mapping[str, float]]
 Titles = Mapping[str, str]
@@ -9,8 +10,12 @@ HEAD = """# VAEs of sets of pictures: what they look like, and their numbers
 
 Made by `python benchmarks/vae_gallery.py`; do not edit by hand.
 
-This page shows five models: one of digits, one of steel surfaces, and three of flowers. Every number is of held-out
-pictures. Machine: {machine}.
+First come samples of models with a learned prior, by `recipes/dataset.toml`. After them come five models without
+one: one of digits, one of steel surfaces, and three of flowers. Their recipes lie beside the benchmark. They are of an earlier
+version, and make other latents than today's recipes. Every number is of held-out pictures. Machine of the five models:
+{machine}.
+
+{learned}
 
 ## Reconstructions in numbers
 
@@ -18,6 +23,18 @@ The table has the training time of each model, and the quality of its reconstruc
 ELBO. The model of digits has a likelihood of 8-bit values, so its bits per dimension are exact. The other models have a
 Gaussian likelihood with uniform dequantisation. The bits per dimension of the autoencoder mean nothing, because its
 latents carry no noise."""
+LEARNED_HEAD = """## Samples from a learned prior
+
+The table has Fréchet distances of 2,000 samples to held-out pictures, in two feature spaces. One is the classifier of
+the set's own labels. The other is EfficientNet-Lite0, which knows photographs. Lower is better. Three numbers stand
+in a cell: for samples of the learned prior, for samples of the mixture, and for as many training pictures."""
+LEARNED = {
+    "minutes": "minutes",
+    "own": "distance, own classifier",
+    "independent": "distance, EfficientNet-Lite0",
+    "coverage": "recall / precision, EfficientNet-Lite0",
+    "class": "class seen by an independent classifier, samples / pictures",
+}
 RECONSTRUCTIONS = {
     "minutes": "training, minutes",
     "bits_per_dim": "bits per dimension",
@@ -68,9 +85,32 @@ diagram has the error and the rate of held-out pictures over the training time.
 """
 
 
-def page(results: Results, titles: Titles, machine: str) -> str:
+def learned_part(samples: Mapping[str, Any]) -> str:
+    """What `benchmarks/samples.py` measured of models with a learned prior: sheets first, numbers after."""
+    rows = [_row(["model", *LEARNED.values()]), "|---" * (1 + len(LEARNED)) + "|"]
+    sheets: list[str] = []
+    for name, found in samples.items():
+        words = f"Samples of {name} from the learned prior, a row for each class, none of them picked."
+        sheets += [words, "", f"![{words}](images/samples-{name}.png)", ""]
+        flow, mixture = found["flow"], found["aggregate"]
+        cells = [f"{found['minutes']:.0f}"]
+        for space in ("own", "efficientnet_lite0"):
+            real = found["frechet_distance_of_training_pictures"][space]
+            cells.append(
+                " / ".join(
+                    f"{one:.3g}" for one in (flow["frechet_distance"][space], mixture["frechet_distance"][space], real)
+                )
+            )
+        cells.append(f"{flow['recall']['efficientnet_lite0']:.2f} / {flow['precision']['efficientnet_lite0']:.2f}")
+        cells.append(f"{flow['class_agreement']:.0%} / {found['class_agreement_of_held_out']:.0%}")
+        rows.append(_row([name, *cells]))
+    return "\n".join([LEARNED_HEAD, "", *sheets, *rows])
+
+
+def page(results: Results, titles: Titles, machine: str, samples: Mapping[str, Any]) -> str:
     """The whole page."""
-    lines = [*HEAD.format(machine=machine).splitlines(), "", *table(results, titles, RECONSTRUCTIONS), ""]
+    head = HEAD.format(machine=machine, learned=learned_part(samples))
+    lines = [*head.splitlines(), "", *table(results, titles, RECONSTRUCTIONS), ""]
     for words, columns in (
         (LATENTS, ACTIVE),
         (SAMPLES, DISTANCE),
