@@ -10,10 +10,10 @@ HEAD = """# VAEs of sets of pictures: what they look like, and their numbers
 
 Made by `python benchmarks/vae_gallery.py`; do not edit by hand.
 
-First come samples of models with a learned prior, by `recipes/dataset.toml`. After them come five models without
-one: one of digits, one of steel surfaces, and three of flowers. Their recipes lie beside the benchmark. They are of an earlier
-version, and make other latents than today's recipes. Every number is of held-out pictures. Machine of the five models:
-{machine}.
+First come samples of models with a learned prior, by `recipes/dataset.toml`. After them come five models without one:
+one of digits, one of steel surfaces, and three of flowers. Their recipes lie beside the benchmark. They are of an
+earlier version, and make other latents than today's recipes. Every number is of held-out pictures. Machine of the
+five models: {machine}.
 
 {learned}
 
