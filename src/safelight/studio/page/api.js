@@ -33,8 +33,8 @@ export async function post(path, body) {
   return answer.json();
 }
 
-export async function upload(file, name) {
-  const answer = await asked(`/api/pictures?${new URLSearchParams({ name })}`, { method: "POST", body: file });
+export async function upload(file, name, look_with = null) {
+  const answer = await asked(`/api/pictures?${query({ name, look_with })}`, { method: "POST", body: file });
   return answer.json();
 }
 

@@ -3,8 +3,10 @@
 import { getJson, remove, upload } from "./api.js";
 import { choice, guarded, make, mark, say } from "./dom.js";
 
-const kept = { pictures: [], failures: [], current: null, listeners: new Set() };
+const kept = { pictures: [], failures: [], model: null, current: null, listeners: new Set() };
 
+// The model that looks at a dropped picture before it is asked to.
+export function lookWith(model) { kept.model = model; }
 export const current = () => kept.current;
 export const all = () => kept.pictures;
 export function onChange(listener) { kept.listeners.add(listener); return () => kept.listeners.delete(listener); }
@@ -54,9 +56,9 @@ export async function add(files, onCount = () => {}) {
   for (const [file, name] of files) {
     onCount(++count, files.length, name);
     try {
-      const known = new Set(kept.pictures.map(one => one.id)), added = await upload(file, name);
+      const known = new Set(kept.pictures.map(one => one.id)), isShown = isFirst && (!kept.current || files.length === 1), added = await upload(file, name, isShown ? kept.model : null);
       if (known.has(added.id)) twice++;
-      if (isFirst && (!kept.current || files.length === 1)) choose(added.id).then(refresh);  // at once, while the others are on their way
+      if (isShown) choose(added.id).then(refresh);  // at once, while the others are on their way
       else if (count % 25 === 0) refresh();
       isFirst = false;
     } catch (error) { failures.push(error.message.startsWith(`${name.split("/").at(-1)}:`) ? error.message : `${name}: ${error.message}`); }

@@ -65,6 +65,7 @@ export function restore() {
     if (viewer.panes.length === list.length && list.length === 1) Object.assign(viewer.panes[0], list[0], { canvas: viewer.panes[0].canvas }), viewer.element.querySelector(".tag.right").textContent = list[0].label, viewer.draw();
     else viewer.setPanes(list);
     line.hidden = list.length > 1;
+    pictures.lookWith(settings.model);
     localStorage.setItem(REMEMBERED, JSON.stringify(Object.fromEntries(KEPT.map(key => [key, settings[key]]))));
     tellExport();
     scale.hidden = ![settings, ...compared].some(one => one.layer === "uncertainty");
@@ -155,6 +156,7 @@ export function restore() {
     const [models, about] = [await getJson("/api/models"), await getJson("/api/about")];
     const usable = models.filter(one => one.task === "restore");
     if (!usable.some(one => one.name === settings.model)) settings.model = usable[0]?.name ?? settings.model;
+    pictures.lookWith(settings.model);
     modelField.append(choice("Model", usable.map(one => [one.name, one.name]), settings.model, v => { settings.model = v; panes(); look(); }));
     which = pictures.whichPictures(about.folder !== null, tellExport);
     whichField.append(which.field);

@@ -173,7 +173,8 @@ export class Viewer {
   plan() {
     if (!this.picture || !this.panes.length) return;
     const wanted = [];
-    for (const level of new Set([this.picture.levels - 1, this.level])) for (const tile of this.seen(level)) wanted.push({ ...tile, kind: "base", url: this.base(tile) });
+    const top = this.picture.levels - 1, isLater = tile => tile.level === top && top !== this.level;  // the overview is for later moves
+    for (const level of new Set([top, this.level])) for (const tile of this.seen(level)) wanted.push({ ...tile, kind: "base", url: this.base(tile), distance: tile.distance + (isLater(tile) ? 1e6 : 0) });
     const near = this.seen(0).sort((a, b) => a.distance - b.distance).slice(0, Math.ceil(MOST_RESTORED / this.panes.length));
     for (const pane of this.panes) for (const tile of near) {
       const url = pane.source(tile.column, tile.row);

@@ -1,12 +1,13 @@
 """Pictures: dropped, listed, shown in tiles, restored tile by tile."""
 
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from safelight.errors import OutputError
+from safelight.errors import OutputError, SafelightError
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.picture.screen import TILE_PX
 from safelight.studio.house import House
@@ -73,10 +74,16 @@ def list_pictures(house: TheHouse) -> list[Listed]:
     responses=problems(408, 413, 507),
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
-async def drop(request: Request, house: TheHouse, name: Annotated[str, Query(min_length=1, max_length=1000)]) -> Listed:
+async def drop(
+    request: Request,
+    house: TheHouse,
+    later: BackgroundTasks,
+    name: Annotated[str, Query(min_length=1, max_length=1000)],
+    look_with: Annotated[ModelName | None, Query()] = None,
+) -> Listed:
     """Keep a picture: the body is the file, and `name` its name, with folders if it has some.
 
-    Raises OutputError if the disk is full.
+    A model `look_with` takes its first look at once, for a preview soon. Raises OutputError if the disk is full.
     """
     told = int(request.headers.get("content-length", "0"))
     await run_in_threadpool(house.check_room, told)
@@ -94,6 +101,8 @@ async def drop(request: Request, house: TheHouse, name: Annotated[str, Query(min
         await run_in_threadpool(house.check_room)
         shown = await run_in_threadpool(house.pictures.accept, path)
         is_kept = True
+        if look_with is not None:
+            later.add_task(_look_early, house, shown.id, look_with)
         return _listed(shown)
     except OSError as error:
         raise OutputError(f"the picture cannot be kept ({error.strerror}); check the disk") from None
@@ -174,6 +183,12 @@ def restored(
     )
     data = house.previews.png(asked, wanted.strength, wanted.layer, sample=wanted.sample, level=wanted.level)
     return Response(data, media_type="image/png", headers=CACHED)
+
+
+def _look_early(house: House, picture_id: str, model: str) -> None:
+    """What is wrong is told to whoever asks for the picture."""
+    with suppress(SafelightError, FileNotFoundError):
+        house.previews.prepared(picture_id, model)
 
 
 def _listed(one: Shown) -> Listed:
