@@ -191,7 +191,7 @@ def main() -> None:
     if results.keys() >= {run.name for run in ALL}:
         curves()
         machine, titles = f"{processor()}, {cores()} threads", {run.name: run.title for run in ALL}
-        samples = json.loads(SAMPLES.read_text(encoding="utf-8"))
+        samples = json.loads(SAMPLES.read_text(encoding="utf-8")) if SAMPLES.is_file() else {}
         PAGE.write_text(page(results, titles, machine, samples), encoding="utf-8")
 
 

@@ -10,10 +10,9 @@ HEAD = """# VAEs of sets of pictures: what they look like, and their numbers
 
 Made by `python benchmarks/vae_gallery.py`; do not edit by hand.
 
-First come samples of models with a learned prior, by `recipes/dataset.toml`. After them come five models without one:
-one of digits, one of steel surfaces, and three of flowers. Their recipes lie beside the benchmark. They are of an
-earlier version, and make other latents than today's recipes. Every number is of held-out pictures. Machine of the
-five models: {machine}.
+This page shows VAEs of sets of pictures. Five of them have no learned prior: one of digits, one of steel surfaces,
+and three of flowers. Their recipes lie beside the benchmark. They are of an earlier version, and make other latents
+than today's `recipes/dataset.toml`. Every number is of held-out pictures. Machine of the five models: {machine}.
 
 {learned}
 
@@ -28,6 +27,9 @@ LEARNED_HEAD = """## Samples from a learned prior
 The table has Fréchet distances of 2,000 samples to held-out pictures, in two feature spaces. One is the classifier of
 the set's own labels. The other is EfficientNet-Lite0, which knows photographs. Lower is better. Three numbers stand
 in a cell: for samples of the learned prior, for samples of the mixture, and for as many training pictures."""
+NONE_LEARNED = """## Samples from a learned prior
+
+No model with a learned prior has been measured for this page yet. The lab notebook has first numbers."""
 LEARNED = {
     "minutes": "minutes",
     "own": "distance, own classifier",
@@ -87,6 +89,8 @@ diagram has the error and the rate of held-out pictures over the training time.
 
 def learned_part(samples: Mapping[str, Any]) -> str:
     """What `benchmarks/samples.py` measured of models with a learned prior: sheets first, numbers after."""
+    if not samples:
+        return NONE_LEARNED
     rows = [_row(["model", *LEARNED.values()]), "|---" * (1 + len(LEARNED)) + "|"]
     sheets: list[str] = []
     for name, found in samples.items():
