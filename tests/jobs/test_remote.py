@@ -65,6 +65,16 @@ def test_restored_files_and_manifest_are_those_of_one_machine(cluster, pictures,
     assert {one.status for one in again.outcomes} == {"skipped", "failed"}
 
 
+def test_a_file_that_fails_later_leaves_what_was_there_as_on_one_machine(cluster, pictures, tmp_path):
+    asked = {"inputs": (pictures,), "recursive": True, "model": str(BUNDLES / "restore"), "if_exists": "overwrite"}
+    for seed in (1, 2):
+        for engine in ("local", "ray"):
+            enhance(EnhanceSettings(**asked, samples=1, seed=seed, output=tmp_path / engine, engine=engine))
+        (pictures / "b" / "00.png").write_bytes(b"\x89PNG no picture any more")
+    assert (tmp_path / "ray" / "b" / "00.png").is_file()
+    assert made(tmp_path / "local") == made(tmp_path / "ray") and facts(tmp_path / "local") == facts(tmp_path / "ray")
+
+
 def test_compressed_files_are_those_of_one_machine(cluster, pictures, tmp_path):
     asked = {"inputs": (pictures,), "recursive": True, "model": str(BUNDLES / "codec")}
     compress(CompressSettings(**asked, output=tmp_path / "local"))

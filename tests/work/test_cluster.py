@@ -67,3 +67,10 @@ def test_a_lost_node_costs_nothing_but_time(cluster, tmp_path):
 def test_addresses_that_lead_nowhere(address, error):
     with pytest.raises(error):
         list(Ray(address, prepare, ("ready",), lost).map(double, [1]))
+
+
+def test_a_cluster_that_is_named_and_does_not_answer_is_an_error(monkeypatch):
+    """Never a cluster of this machine in its place."""
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(DeviceError, match="no cluster answers"):
+        list(Ray("ray", prepare, ("ready",), lost).map(double, [1]))

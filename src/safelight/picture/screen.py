@@ -8,7 +8,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from safelight.errors import PictureError
-from safelight.picture.opening import Source, name_of, open_image
+from safelight.picture.opening import Source, format_of_image, name_of, open_image
 from safelight.picture.picture import Picture
 from safelight.picture.scale import Scale
 from safelight.picture.vips import from_vips, reason, to_vips
@@ -92,8 +92,9 @@ def png_thumbnail(source: Source) -> bytes:
     """A picture's file as a small PNG, shrunk while it is decoded where its format can. Raises PictureError."""
     image = open_image(source)
     shrink = max(k for k in (1, 2, 4, 8) if k == 1 or k * THUMBNAIL_PX <= max(image.width, image.height))
-    try:
+    if shrink > 1 and format_of_image(image) == "jpeg":
         image = open_image(source, shrink=shrink)
+    try:
         small = image.thumbnail_image(THUMBNAIL_PX, height=THUMBNAIL_PX, size="down")
         shown = small.colourspace("srgb") if small.bands >= 3 else small.colourspace("b-w")
         return _png(shown.cast("uchar"))

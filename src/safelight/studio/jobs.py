@@ -235,6 +235,7 @@ class Jobs:
             "inputs": (self._folder / job.id / "inputs",),
             "output": self.results(job),
             "recursive": True,
+            "engine": "local",
             "max_megapixels": self._limits.max_megapixels,
         }
 

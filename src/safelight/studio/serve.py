@@ -1,11 +1,11 @@
 """Run the studio until it is interrupted."""
 
-import asyncio
 import ipaddress
 import secrets
 import socket
 import webbrowser
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
@@ -65,7 +65,7 @@ class PatientProtocol(H11Protocol):
     else out.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """Begin to look at it."""
         super().connection_made(transport)
         self._look(None)

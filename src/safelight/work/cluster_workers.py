@@ -23,21 +23,22 @@ def connect(address: str) -> Any:
         ray: Any = import_module("ray")
     except ModuleNotFoundError:
         raise RefusedError("--engine ray needs Ray; see docs/cluster.md for how to install it") from None
-    if address.startswith(CLIENT):
-        _check_answers(address)
-    elif address != "ray":
+    if address != "ray" and not address.startswith(CLIENT):
         raise UsageError(f"engine '{address}': use local, ray, or {CLIENT}HOST:PORT")
+    named = os.environ.get("RAY_ADDRESS", "auto") if address == "ray" else address
+    if named not in ("auto", "local"):
+        _check_answers(named)
     if ray.is_initialized():
         return ray
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # lost workers are told in the outcomes
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-    if address != "ray":
-        ray.init(address, logging_level="CRITICAL")
-        return ray
+    quiet: dict[str, Any] = {"logging_level": "CRITICAL"} | ({"log_to_driver": False} if address == "ray" else {})
     try:
-        ray.init(os.environ.get("RAY_ADDRESS", "auto"), **quiet)
-    except ConnectionError:
-        ray.init(include_dashboard=False, **quiet)
+        ray.init(named, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        if named != "auto" or not isinstance(error, ConnectionError):
+            line = str(error).splitlines()[0]
+            raise DeviceError(f"{named}: the cluster cannot be used ({line}); see docs/cluster.md") from None
+        ray.init("local", include_dashboard=False, **quiet)  # there is none on this machine yet
     return ray
 
 

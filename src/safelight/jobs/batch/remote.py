@@ -50,11 +50,11 @@ def engine_of(settings: Any, steps: Any, make: Callable[[Any], Any], **fixed: ob
     )
     chosen = settings.model_copy(update={"threads": cpus, **fixed})
 
-    def on_lost(task: FileTask, why: str) -> Any:
+    def on_lost(task: FileTask, why: str) -> Done:
         reason = (
             f"{shown(task.source)}: its worker died twice ({why}); look at the file, and at the memory of the nodes"
         )
-        return steps.outcome(source=shown(task.source), status="failed", error=reason)
+        return Done(steps.outcome(source=shown(task.source), status="failed", error=reason), is_saving=True)
 
     return Ray(name, open_worker, (make, chosen, driver), on_lost, cpus=cpus)
 
@@ -80,12 +80,22 @@ def open_worker(make: Callable[[Any], Any], settings: Any, driver: Driver) -> No
     _steps[:] = [steps]
 
 
-def do(task: FileTask) -> Any:
-    """One file in a worker → its outcome. A failure is one, too."""
-    steps = _steps[0]
+class Done(NamedTuple):
+    """What became of a file in a worker."""
+
+    outcome: Any
+    is_saving: bool
+    """Whether files may have been written."""
+
+
+def do(task: FileTask) -> Done:
+    """One file in a worker. A failure is an outcome, too."""
+    steps, is_saving = _steps[0], False
     try:
         with without_operation_cache():
             made = steps.check(task, steps.work(task, steps.load(task), lambda share: None))
-            return steps.save(task, made)
+            is_saving = True
+            return Done(steps.save(task, made), is_saving)
     except Exception as error:
-        return steps.outcome(source=shown(task.source), status="failed", error=reason_of(task.source, error))
+        reason = reason_of(task.source, error)
+        return Done(steps.outcome(source=shown(task.source), status="failed", error=reason), is_saving)

@@ -20,7 +20,7 @@ from typing import Any, Generic
 from safelight.errors import OutputError, shown
 from safelight.jobs.batch.outcome import OutcomeT, reason_of
 from safelight.jobs.batch.plan import FileTask, Plan
-from safelight.jobs.batch.remote import do
+from safelight.jobs.batch.remote import Done, do
 from safelight.jobs.batch.results import Results, task_key
 from safelight.jobs.batch.steps import Steps
 from safelight.jobs.batch.turns import Meter, Turns
@@ -171,10 +171,10 @@ class _Batch(Generic[OutcomeT]):
                 if task_run.outcome is None:
                     yield task_run.task
 
-        def arrived(outcome: OutcomeT) -> None:
+        def arrived(done: Done) -> None:
             """The next one of those that were sent."""
             task_run = next(one for one in on_their_way if one.outcome is None)
-            task_run.outcome, task_run.is_saving = outcome, True
+            task_run.outcome, task_run.is_saving = done
 
         def in_order() -> Iterator[TaskRun[OutcomeT]]:
             while on_their_way and on_their_way[0].outcome is not None:
@@ -182,9 +182,9 @@ class _Batch(Generic[OutcomeT]):
                 self._meter.ended(task_run.number, task_run.task)
                 yield task_run
 
-        with closing(engine.map(do, to_send(), arrived)) as outcomes:
-            for outcome in outcomes:
-                arrived(outcome)
+        with closing(engine.map(do, to_send(), arrived)) as all_done:
+            for done in all_done:
+                arrived(done)
                 yield from in_order()
         yield from in_order()
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
+from safelight.jobs.batch.words import ENGINE_HELP
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
 
 SUFFIX = ".latent"
@@ -47,10 +48,7 @@ class CompressSettings(Settings):
     max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
     workers: Positive = option(1, "Files to read ahead, and files to write behind.")
     threads: Positive | None = option(None, "Processor cores to use. Default: all. They never change a byte.")
-    engine: str | None = option(
-        None,
-        "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local.",
-    )
+    engine: str | None = option(None, ENGINE_HELP)
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
@@ -100,10 +98,7 @@ class DecompressSettings(Settings):
     max_megapixels: float = option(400.0, "Refuse larger pictures.", gt=0)
     workers: Positive = option(1, "Files to read ahead, and files to write behind.")
     threads: Positive | None = option(None, "Processor cores to use. Default: all. They never change a pixel.")
-    engine: str | None = option(
-        None,
-        "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local.",
-    )
+    engine: str | None = option(None, ENGINE_HELP)
 
     def parameters(self) -> dict[str, object]:
         """What a result depends on, beside the input and the model."""

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from safelight.jobs.batch.words import ENGINE_HELP
 from safelight.runtime.machine import Device, Precision
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
 
@@ -94,11 +95,7 @@ class EnhanceSettings(Settings):
         group=MACHINE,
     )
     device: Device = option("auto", "auto, cpu or cuda.", group=MACHINE)
-    engine: str | None = option(
-        None,
-        "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local.",
-        group=MACHINE,
-    )
+    engine: str | None = option(None, ENGINE_HELP, group=MACHINE)
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
