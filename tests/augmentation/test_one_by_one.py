@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from safelight.jobs.augment import augment as job
+from safelight.jobs.augment import workers
 from safelight.jobs.augment.settings import AugmentSettings
 from safelight.picture import Picture, read, write
 from safelight.work import Cancelled
@@ -101,8 +102,8 @@ def test_ctrl_c_keeps_every_variant_on_disk(tmp_path, recipe, monkeypatch):
             raise KeyboardInterrupt
         return write_variant(prepared, variant, folder)
 
-    write_variant = job.write_variant
-    monkeypatch.setattr(job, "write_variant", interrupted)
+    write_variant = workers.write_variant
+    monkeypatch.setattr(workers, "write_variant", interrupted)
     done = augment("set", "-o", "out", *options, home=tmp_path)
     assert done.returncode == 130 and "what is finished is kept" in done.stderr
     recorded = [name for line in lines(tmp_path / "out") if "copy" in line for name in line["outputs"]]

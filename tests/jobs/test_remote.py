@@ -14,6 +14,7 @@ import pytest
 
 from safelight import CompressSettings, EnhanceSettings, Picture, compress, enhance, write
 from safelight.errors import RefusedError
+from safelight.jobs import nodes
 from safelight.jobs.batch import remote
 from tests.clusters import cluster_of
 from tests.support import BUNDLES
@@ -90,18 +91,18 @@ def test_a_node_that_would_make_other_results_is_refused(cluster, pictures, tmp_
     copy = tmp_path / "model"
     shutil.copytree(BUNDLES / "restore", copy)
     if what == "version":
-        monkeypatch.setattr(remote, "__version__", "0.0.0")
+        monkeypatch.setattr(nodes, "__version__", "0.0.0")
     elif what == "model":
-        monkeypatch.setattr(remote, "Driver", lambda **given: Driver(**given | {"model_sha256": "0" * 64}))
+        monkeypatch.setattr(remote, "Expected", lambda _, parameters: Expected("0" * 64, parameters))
     else:
-        monkeypatch.setattr(remote, "Driver", lambda **given: Driver(**given | {"folder": Path("/nowhere")}))
+        monkeypatch.setattr(nodes.Path, "cwd", lambda: Path("/nowhere"))
     settings = EnhanceSettings(inputs=(pictures,), recursive=True, model=str(copy), output=tmp_path / "o", engine="ray")
     with pytest.raises(RefusedError, match=words):
         enhance(settings)
     assert made(tmp_path / "o") == {}
 
 
-Driver = remote.Driver
+Expected = remote.Expected
 
 
 def test_a_killed_driver_goes_on(cluster, pictures, tmp_path):

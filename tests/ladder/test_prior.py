@@ -7,8 +7,9 @@ torch = pytest.importorskip("torch")
 from safelight.ladder.prior import LatentPrior, PriorSize, PriorSpec, flow_time, on_the_path  # noqa: E402
 from safelight.learn.images.prior import flow_loss, sample_latents  # noqa: E402
 
-SPECS, SIZE = [PriorSpec(latents=2, patch=4), PriorSpec(latents=3, patch=1)], PriorSize((2, 2), width=64, depth=1)
-SHAPES = [(2, 8, 8), (3, 2, 2)]
+SPECS = [PriorSpec(latents=2, cells=(8, 7), patch=4), PriorSpec(latents=3, cells=(2, 2), patch=1)]
+SIZE = PriorSize((2, 2), width=64, depth=1)
+SHAPES = [(2, 8, 7), (3, 2, 2)]
 
 
 def drawn(batch: int, seed: int = 0) -> list[torch.Tensor]:

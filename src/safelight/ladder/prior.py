@@ -37,6 +37,8 @@ class PriorSpec(NamedTuple):
 
     latents: int
     """Channels."""
+    cells: tuple[int, int]
+    """Rows and columns. Where they do not fill the grid's places, zeros stand below and on the right."""
     patch: int
     """A place of the grid has so many cells in each direction."""
 
@@ -78,8 +80,7 @@ class LatentPrior(nn.Module):
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
         """Channels, height and width of the latents of each rung."""
-        rows, columns = self.size.grid
-        return [(spec.latents, spec.patch * rows, spec.patch * columns) for spec in self.specs]
+        return [(spec.latents, *spec.cells) for spec in self.specs]
 
     @property
     def any_class(self) -> int:
@@ -111,13 +112,21 @@ class LatentPrior(nn.Module):
         """The velocity of each rung, as `x`: (B, C, h, w), fine to coarse. `time` (B,) in [0, 1], `label` (B,)."""
         about = F.silu(self.of_time(_waves(time)) + self.of_class.index_select(1, label)[0])
         h = self.places
-        for read, rung in zip(self.read, x, strict=True):
-            h = h + read(rung).flatten(2).transpose(1, 2)  # (B, places, width)
+        for read, rung, spec in zip(self.read, x, self.specs, strict=True):
+            h = h + read(self._filled(rung, spec)).flatten(2).transpose(1, 2)  # (B, places, width)
         for block in self.blocks:
             h = block(h, about)
         scale, shift = self.last(about)
         h = (normalised(h) * (1 + scale) + shift).transpose(1, 2).reshape(-1, self.size.width, *self.size.grid)
-        return [unreduced(write(h)) for write in self.write]
+        whole = [unreduced(write(h)) for write in self.write]
+        return [
+            velocity[:, :, : spec.cells[0], : spec.cells[1]] for velocity, spec in zip(whole, self.specs, strict=True)
+        ]
+
+    def _filled(self, rung: Tensor, spec: PriorSpec) -> Tensor:
+        """With zeros up to the grid's places."""
+        below, right = (spec.patch * g - c for g, c in zip(self.size.grid, spec.cells, strict=True))
+        return F.pad(rung, (0, right, 0, below)) if below or right else rung
 
 
 class Modulation(nn.Module):

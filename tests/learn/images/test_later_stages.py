@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import safelight
+from safelight.bundle.images import card
 from safelight.errors import RecipeError, UsageError
 from safelight.ladder.image_vae import Sizes, build_image_vae
 from safelight.learn.images import classify
@@ -36,6 +38,7 @@ def with_prior(tmp_path_factory, folder, recipe_text) -> Path:
     (home / "blobs.toml").write_text(recipe_text.replace("steps = 40", "steps = 120") + PRIOR_STAGE)
     with pytest.MonkeyPatch.context() as few:
         few.setattr(classify, "MOST_STEPS", 60)
+        few.setattr(card, "WELL_ABOVE_CHANCE", 0)
         assert run(home / "blobs.toml", folder, home / "run")
     return home / "run"
 
@@ -43,11 +46,11 @@ def with_prior(tmp_path_factory, folder, recipe_text) -> Path:
 @pytest.mark.slow
 def test_a_learned_prior_samples_without_torch_and_by_class(with_prior, tmp_path):
     vae = safelight.Vae.load(with_prior / "bundle")
-    assert vae.samplers == ("flow", "aggregate", "prior") and vae.card.measured["val_flow_loss"] > 0
-    few, many = (vae.sample(count, [1] * count, seed=3) for count in (2, 70))
+    assert {*vae.samplers} == {"flow", "aggregate", "prior"} and vae.card.measured["val_flow_loss"] > 0
+    few, many = (vae.sample(count, [1] * count, seed=3, sampler="flow") for count in (2, 70))
     np.testing.assert_allclose(many[:2], few, atol=1e-4)
-    assert np.abs(vae.sample(2, [0, 0], seed=3) - few).max() > 1e-3
-    assert vae.sample(3, seed=1, sampler="flow").shape == (3, 16, 16, 1)
+    assert np.abs(vae.sample(2, [0, 0], seed=3, sampler="flow") - few).max() > 1e-3
+    assert vae.sample(3, seed=1).shape == (3, 16, 16, 1)
     with pytest.raises(UsageError, match="labels must be one of 0 to 1"):
         vae.sample(1, [2])
     code = "import sys, safelight; safelight.Vae.load(sys.argv[1]).sample(2); assert 'torch' not in sys.modules"
@@ -55,6 +58,16 @@ def test_a_learned_prior_samples_without_torch_and_by_class(with_prior, tmp_path
     logged = [line for line in metrics(with_prior) if line["stage"] == 1]
     assert any("flow_loss" in line for line in logged) and any("val_flow_loss" in line for line in logged)
     assert [*(with_prior / "previews").glob("1-*.png")]
+
+
+@pytest.mark.slow
+def test_the_best_sampler_is_chosen_by_held_out_pictures(with_prior):
+    vae = safelight.Vae.load(with_prior / "bundle")
+    of_flow, of_aggregate = (vae.card.measured[f"val_{name}_frechet_distance"] for name in ("flow", "aggregate"))
+    assert vae.card.prior.is_best == (of_flow <= of_aggregate)
+    assert vae.samplers[0] == vae.chosen("auto") == ("flow" if of_flow <= of_aggregate else "aggregate")
+    other = vae.card.model_copy(update={"prior": vae.card.prior.model_copy(update={"is_best": of_flow > of_aggregate})})
+    assert safelight.Vae(replace(vae.bundle, card=other)).chosen("auto") != vae.chosen("auto")
 
 
 @pytest.mark.slow

@@ -1,26 +1,30 @@
 """The verb: a whole set, augmented into a folder. Its manifest says what was made of what, and what is done."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from pathlib import Path
 
-from safelight.augmentation import Bank
 from safelight.errors import UsageError
-from safelight.jobs.augment.make import make_variants
 from safelight.jobs.augment.plan import VariantTask, make_plan
-from safelight.jobs.augment.prepare import Prepared, prepare
+from safelight.jobs.augment.prepare import prepare
 from safelight.jobs.augment.replay import read_replay
-from safelight.jobs.augment.request import Request, request_of
+from safelight.jobs.augment.request import request_of
 from safelight.jobs.augment.results import Results
 from safelight.jobs.augment.settings import AugmentReport, AugmentSettings
-from safelight.jobs.augment.write import Written, copy_original, picture_of, write_variant
+from safelight.jobs.augment.workers import (
+    AT_ONCE_BY_WORKER,
+    in_chunks,
+    made_on_cluster,
+    open_worker,
+    write_variants,
+    written_by_worker,
+)
+from safelight.jobs.augment.write import Written, copy_original, picture_of
+from safelight.jobs.nodes import cluster_address
 from safelight.work import Line, OnProgress, Processes, Progress, silent
 
 AT_ONCE = 64
 """Variants that are made together in this process."""
-AT_ONCE_BY_WORKER = 16
-"""Variants that a worker makes together: few, since a chunk that is interrupted on its way is made again."""
 
 
 def augment(settings: AugmentSettings, on_progress: OnProgress = silent) -> AugmentReport:
@@ -38,7 +42,7 @@ def augment(settings: AugmentSettings, on_progress: OnProgress = silent) -> Augm
     plan = make_plan(prepared, settings.output, replay)
     results = Results.begin(prepared, plan, settings.output, replay)
     _write_originals(results, on_progress)
-    before = _write_variants(results, settings.workers, on_progress)
+    before = _write_variants(results, settings, on_progress)
     return _report(results.finish(), results, before)
 
 
@@ -50,13 +54,15 @@ def _write_originals(results: Results, on_progress: OnProgress) -> None:
             results.add(copy_original(original, results.folder))
 
 
-def _write_variants(results: Results, workers: int, on_progress: OnProgress) -> int:
+def _write_variants(results: Results, settings: AugmentSettings, on_progress: OnProgress) -> int:
     """Returns how many were there before."""
     left = [task for task in results.plan.variants if not results.has_variant(task)]
     total = len(results.plan.variants)
     before = done = total - len(left)
     on_progress(Progress(done, total, "variants"))
-    with closing(_made(results, left, workers)) as chunks:
+    address = cluster_address(settings.engine)
+    made = _made(results, left, settings.workers) if address is None else made_on_cluster(results, left, address)
+    with closing(made) as chunks:
         for written in chunks:
             for one in written:
                 results.add(one)
@@ -77,33 +83,12 @@ def _made(results: Results, tasks: Sequence[VariantTask], workers: int) -> Gener
             results.add(one)
 
     if workers == 1 or len(tasks) <= AT_ONCE:
-        for chunk in _chunks(tasks, AT_ONCE):
-            for written in _written(prepared, folder, chunk):
+        for chunk in in_chunks(tasks, AT_ONCE):
+            for written in write_variants(prepared, chunk, folder):
                 yield [written]
     else:
-        engine = Processes(workers, _open_worker, (prepared.request, prepared.bank, folder))
-        yield from engine.map(_written_by_worker, _chunks(tasks, AT_ONCE_BY_WORKER), on_late)
-
-
-def _chunks(tasks: Sequence[VariantTask], most: int) -> list[Sequence[VariantTask]]:
-    return [tasks[k : k + most] for k in range(0, len(tasks), most)]
-
-
-def _written(prepared: Prepared, folder: Path, tasks: Sequence[VariantTask]) -> Iterator[Written]:
-    for variant in make_variants(prepared, tasks):
-        yield write_variant(prepared, variant, folder)
-
-
-_worker: list[tuple[Prepared, Path]] = []
-"""In a worker process: what it makes variants with, and where to."""
-
-
-def _open_worker(request: Request, bank: Bank | None, folder: Path) -> None:
-    _worker.append((prepare(request, bank), folder))
-
-
-def _written_by_worker(tasks: Sequence[VariantTask]) -> list[Written]:
-    return list(_written(*_worker[0], tasks))
+        engine = Processes(workers, open_worker, (prepared.request, prepared.bank, folder))
+        yield from engine.map(written_by_worker, in_chunks(tasks, AT_ONCE_BY_WORKER), on_late)
 
 
 def _report(lines: Sequence[Line], results: Results, before: int) -> AugmentReport:

@@ -11,6 +11,7 @@ from safelight.augmentation.recipe import Guard
 from safelight.errors import UsageError
 from safelight.jobs.augment.replay import Replay
 from safelight.jobs.augment.settings import AugmentSettings
+from safelight.jobs.nodes import cluster_address
 from safelight.runtime.machine import cores
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
@@ -63,6 +64,7 @@ class Request:
 
 def request_of(settings: AugmentSettings, replay: Replay | None) -> Request:
     """From the recipe, or from the manifest that is replayed. Raises UsageError and RecipeError."""
+    is_local = cluster_address(settings.engine) is None
     if replay is None:
         assert settings.recipe is not None
         facts: dict[str, Any] = {
@@ -80,7 +82,7 @@ def request_of(settings: AugmentSettings, replay: Replay | None) -> Request:
     return Request(
         dataset=settings.dataset,
         model=settings.model or facts["recipe"].model or (replay and replay.model),
-        threads=settings.threads or max(1, cores() // settings.workers),
+        threads=settings.threads or (max(1, cores() // settings.workers) if is_local else 1),
         is_guarded=replay is None,
         is_replayed=replay is not None,
         strict=settings.strict,

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
+from safelight.jobs.nodes import ENGINE_HELP
 from safelight.settings import AnyPath, OptionalPath, Positive, Settings, argument, option
 
 Format = Literal["png", "jpeg"]
@@ -32,6 +33,7 @@ class AugmentSettings(Settings):
     strict: bool = option(False, "Refuse a set with an odd object, which is left out otherwise.", "--strict")
     workers: int = option(1, "Processes; the result is the same.", ge=1, le=256)
     threads: Positive | None = option(None, "Of each worker. Default: the cores, shared among the workers.")
+    engine: str | None = option(None, ENGINE_HELP)
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:

@@ -3,4 +3,3 @@
 OUT_OF_DISTRIBUTION = (
     "this picture is unlike the training pictures (out-of-distribution score {score:.2f}, limit 1): check the result"
 )
-ENGINE_HELP = "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local."

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
-from safelight.jobs.batch.words import ENGINE_HELP
+from safelight.jobs.nodes import ENGINE_HELP
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
 
 SUFFIX = ".latent"

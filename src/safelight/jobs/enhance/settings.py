@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from safelight.jobs.batch.words import ENGINE_HELP
+from safelight.jobs.nodes import ENGINE_HELP
 from safelight.runtime.machine import Device, Precision
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
 

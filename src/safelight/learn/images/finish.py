@@ -19,6 +19,7 @@ from safelight.ladder.image_vae import ImageVae
 from safelight.learn import checkpoint
 from safelight.learn.images.aggregate import Draws, fit_aggregate_posterior
 from safelight.learn.images.classify import accuracy_of, export_classifier, train_classifier
+from safelight.learn.images.data import Subset
 from safelight.learn.images.export import export_graphs
 from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.prior import validate_prior
@@ -26,9 +27,13 @@ from safelight.learn.images.recipe import ImagesRecipe
 from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images
 from safelight.learn.run import RunFolder
+from safelight.metrics import frechet_distance
+from safelight.runtime.images.vae import Sampler, Vae
 from safelight.runtime.machine import processor
 from safelight.work import file_sha256
 
+SMALLEST_SET, MOST_COMPARED = 20, 500
+"""Held-out pictures that samples are compared with."""
 AUTOENCODER = "Trained without noise in the latents: do not sample with --sampler prior; the ELBO says nothing."
 
 
@@ -57,7 +62,9 @@ def finish(
             scores = validate_images(vae, subset, stage, recipe.seed)
             measured |= {name.replace("val_", prefix, 1): value for name, value in scores.items()}
     origin = _Origin(recipe_path, run.minutes, finite(measured))
-    return seal(folder, _card(recipe, pictures, vae, origin))
+    bundle = seal(folder, _card(recipe, pictures, vae, origin))
+    held_out = replace(pictures.parts["validation"], labels=labels)
+    return with_best_sampler(bundle, held_out, recipe.seed) if model.prior is not None else bundle
 
 
 def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Trainee, folder: Path) -> dict[str, float]:
@@ -72,6 +79,28 @@ def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Train
         classifier = train_classifier(training, pictures.known_classes, recipe.seed)
     export_classifier(classifier.eval(), training, folder)
     return {CLASSIFIER_ACCURACY: accuracy_of(classifier, held_out)}
+
+
+def with_best_sampler(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> Bundle[VaeCard]:
+    """Say on the card whether the learned prior or the density of latents draws pictures nearer to held-out ones.
+
+    By the Fréchet distance in the features of the classifier. Without one that tells classes apart, it is the prior.
+    """
+    vae = Vae(bundle, device="cpu", threads=torch.get_num_threads())
+    if not vae.knows_classes or vae.card.prior is None or len(held_out) < SMALLEST_SET:
+        return bundle
+    pixels, rows = held_out.pixels(np.arange(min(len(held_out), MOST_COMPARED)))
+    assert held_out.labels is not None
+    classes, known = held_out.labels[rows].tolist(), vae.features(pixels)[0]
+    samplers: tuple[Sampler, ...] = ("flow", "aggregate")
+    flow, aggregate = (
+        frechet_distance(known, vae.features(vae.sample(len(pixels), classes, seed=seed, sampler=sampler))[0])
+        for sampler in samplers
+    )
+    distances = finite({"val_flow_frechet_distance": flow, "val_aggregate_frechet_distance": aggregate})
+    prior = vae.card.prior.model_copy(update={"is_best": flow <= aggregate})
+    card = vae.card.model_copy(update={"prior": prior, "measured": vae.card.measured | distances})
+    return seal(bundle.folder, card)
 
 
 def _weights(run: RunFolder, judged: bool) -> dict[str, Tensor]:

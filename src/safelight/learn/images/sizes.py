@@ -10,8 +10,8 @@ from safelight.learn.images.recipe import ImagesRecipe
 
 SMALL_PX = 64
 """Pictures up to this side have 8 cells or less along it at the coarsest scale; larger ones have up to 16."""
-MOST_PLACES = 24
-"""Of the prior's grid, where the coarsest rung can be cut into patches."""
+MOST_PLACES = 25
+"""Of the prior's grid: cells of the coarsest rung are joined to patches until there are no more places."""
 
 
 def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
@@ -49,10 +49,8 @@ def build_model(recipe: ImagesRecipe, form: Form, classes: int, pictures: int) -
 def build_prior(recipe: ImagesRecipe, vae: ImageVae, classes: int) -> LatentPrior:
     """From random weights, for all rungs with latents; it knows the set's classes."""
     settings, latents, cells = recipe.prior, vae.ladder.latents, vae.context.cells
-    finest = next(k for k, channels in enumerate(latents) if channels)
-    grid = cells[-1]
-    while math.prod(grid) > MOST_PLACES and not any(side % 2 for side in grid):
-        grid = grid[0] // 2, grid[1] // 2
-    rungs = [k for k in range(finest, len(latents)) if latents[k]]
-    specs = [PriorSpec(latents[k], patch=cells[k][0] // grid[0]) for k in rungs]
+    grid, patch, coarsest = cells[-1], 1, len(latents) - 1
+    while math.prod(grid) > MOST_PLACES:
+        grid, patch = (-(-grid[0] // 2), -(-grid[1] // 2)), 2 * patch
+    specs = [PriorSpec(latents[k], cells[k], patch << (coarsest - k)) for k in range(coarsest + 1) if latents[k]]
     return LatentPrior(specs, PriorSize(grid, settings.width, settings.depth), classes)

@@ -36,7 +36,7 @@ from safelight.runtime.machine import Device
 
 Array = NDArray[np.float32]
 Sampler = Literal["auto", "flow", "aggregate", "prior"]
-"""flow: the learned prior; aggregate: the density of the set's latents; prior: N(0, 1). auto: the first that exists."""
+"""flow: the learned prior; aggregate: the density of the set's latents; prior: N(0, 1). auto: the best."""
 MOST_AT_ONCE, VALUES_AT_ONCE = 64, 1_000_000
 """Pictures, and values of pictures, that go through a graph together."""
 
@@ -156,8 +156,9 @@ class Vae:
     @property
     def samplers(self) -> tuple[Sampler, ...]:
         """Those that the model has, the best first."""
-        flow: tuple[Sampler, ...] = ("flow",) if self.card.prior is not None else ()
-        return (*flow, "aggregate", "prior")
+        if self.card.prior is None:
+            return "aggregate", "prior"
+        return ("flow", "aggregate", "prior") if self.card.prior.is_best else ("aggregate", "flow", "prior")
 
     def chosen(self, sampler: Sampler) -> Sampler:
         """The sampler that a name means. Raises UsageError for one that is not there."""

@@ -1,0 +1,77 @@
+"""Variants made by other processes: of this machine, or of a cluster. Each opens the set and the model once."""
+
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+from safelight.augmentation import Bank
+from safelight.jobs.augment.make import Variant, make_variants
+from safelight.jobs.augment.plan import VariantTask
+from safelight.jobs.augment.prepare import Prepared, prepare
+from safelight.jobs.augment.request import Request
+from safelight.jobs.augment.results import Results
+from safelight.jobs.augment.write import Written, write_variant
+from safelight.jobs.nodes import Driver, check_model
+from safelight.work import Ray
+
+AT_ONCE_BY_WORKER = 16
+"""Variants that a worker makes together: few, since a chunk that is interrupted on its way is made again."""
+
+
+def in_chunks(tasks: Sequence[VariantTask], most: int) -> list[Sequence[VariantTask]]:
+    """As they come, so many together."""
+    return [tasks[k : k + most] for k in range(0, len(tasks), most)]
+
+
+def write_variants(prepared: Prepared, tasks: Sequence[VariantTask], folder: Path) -> Iterator[Written]:
+    """Make them together, and write one after another. Raises what `make_variants` and `write_variant` raise."""
+    for variant in make_variants(prepared, tasks):
+        yield write_variant(prepared, variant, folder)
+
+
+_worker: list[tuple[Prepared, Path]] = []
+"""In a worker: what it makes variants with, and where to."""
+
+
+def open_worker(request: Request, bank: Bank | None, folder: Path) -> None:
+    """Before the first variant."""
+    _worker[:] = [(prepare(request, bank), folder)]
+
+
+def written_by_worker(tasks: Sequence[VariantTask]) -> list[Written]:
+    """A chunk."""
+    prepared, folder = _worker[0]
+    return list(write_variants(prepared, tasks, folder))
+
+
+def made_on_cluster(results: Results, tasks: Sequence[VariantTask], address: str) -> Generator[list[Written]]:
+    """Chunk by chunk. A chunk whose worker died twice is made again one by one, so that one variant alone has failed.
+
+    Raises RefusedError for a node that would make other variants, and DeviceError.
+    """
+    prepared, lost = results.prepared, list[VariantTask]()
+
+    def on_late(chunk: list[Written]) -> None:
+        for one in chunk:
+            results.add(one)
+
+    def on_lost(chunk: Sequence[VariantTask], why: str) -> list[Written]:
+        if len(chunk) > 1:
+            lost.extend(chunk)
+            return []
+        failure = f"{prepared.pictures.names[chunk[0].key.picture]}: its worker died twice ({why})"
+        return [write_variant(prepared, Variant(chunk[0], failure=failure), results.folder)]
+
+    sha256 = None if prepared.space is None else prepared.space.vae.bundle.sha256
+    arguments = prepared.request, prepared.bank, results.folder, Driver.here(), sha256
+    engine = Ray(address, _open_on_node, arguments, on_lost, cpus=prepared.request.threads)
+    yield from engine.map(written_by_worker, in_chunks(tasks, AT_ONCE_BY_WORKER), on_late)
+    yield from engine.map(written_by_worker, in_chunks(lost, 1), on_late)
+
+
+def _open_on_node(request: Request, bank: Bank | None, folder: Path, driver: Driver, sha256: str | None) -> None:
+    """Raises RefusedError for another version or model, and a node that does not see the folder."""
+    driver.enter()
+    open_worker(request, bank, folder)
+    space = _worker[0][0].space
+    if space is not None and sha256 is not None:
+        check_model(space.vae.bundle.sha256, sha256)
