@@ -67,7 +67,7 @@ def restore_step(name: str, precision: str) -> Step:
     parameters = unfreeze(model, stage)
     clean = torch.rand(stage.batch, 3, stage.patch_px, stage.patch_px).contiguous(memory_format=torch.channels_last)
     pair = Pair(clean, clean + 0.1 * torch.randn_like(clean), torch.full((stage.batch,), -1.0))
-    return updating(RestoreObjective(model, stage, recipe.seed), parameters, stage, pair)
+    return updating(RestoreObjective(model, stage, recipe.seed, Group()), parameters, stage, pair)
 
 
 def updating(objective: torch.nn.Module, parameters: list, stage: object, batch: object) -> Step:

@@ -18,10 +18,10 @@ import torch
 from safelight.ladder.restorer import build_restorer
 from safelight.learn.checkpoint import Progress
 from safelight.learn.optimise import build_optimiser, guarded_step
-from safelight.learn.restore.data import Pair, loader, training_pairs
+from safelight.learn.restore.data import BatchNumbers, Pair, loader, training_pairs
 from safelight.learn.restore.task import RestoreObjective, unfreeze
 from safelight.learn.store import build_store
-from safelight.learn.task import Moment
+from safelight.learn.task import Group, Moment
 from safelight.learn.train import read_recipe
 
 RESULTS = Path(__file__).parent / "results" / "train_speed.json"
@@ -47,7 +47,7 @@ def main() -> None:
     recipe = read_recipe(ask.recipe)
     store, _ = build_store(ask.data, Path(".cache/pixels"), recipe.data.scales, 128)
     pairs = training_pairs(recipe, store, "speed")
-    batches = iter(loader(pairs, 0, recipe.stages[0].batch, workers=0))
+    batches = iter(loader(pairs, BatchNumbers(0, recipe.stages[0].batch, Group()), workers=0))
     results = {"loader_alone_samples_per_s": rate(lambda: len(next(batches)[0])), "threads": torch.get_num_threads()}
     batch = next(batches)
     pair = Pair(*(t.contiguous(memory_format=torch.channels_last) for t in batch[:2]), batch[2])
@@ -58,7 +58,10 @@ def main() -> None:
             variant = stage.model_copy(update={"precision": precision, "optimiser": optimiser_name})
             model.requires_grad_(False)
             parameters, progress = unfreeze(model, variant), Progress()
-            optimiser, whole = build_optimiser(parameters, variant), RestoreObjective(model, variant, recipe.seed)
+            optimiser, whole = (
+                build_optimiser(parameters, variant),
+                RestoreObjective(model, variant, recipe.seed, Group()),
+            )
 
             def step(whole=whole, parameters=parameters, progress=progress, optimiser=optimiser) -> int:
                 loss, _ = whole(pair, Moment(0, progress.step, 1.0))

@@ -14,12 +14,18 @@ Each message says what is wrong, with which file, and how to mend it.
 """
 
 import os
+import re
 from pathlib import Path
+
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/(?=[^/])")
 
 
 def shown(path: Path | str) -> str:
-    """A path, or words with paths, for people and files; names that are no UTF-8 get question marks."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    """A path, or words that begin with one, for people and files; names that are no UTF-8 get question marks.
+
+    Of a path on object storage the URL: pathlib takes one of its slashes away.
+    """
+    return _SCHEME.sub(r"\1://", os.fsencode(path).decode("utf-8", "replace"))
 
 
 def on_one_line(words: str) -> str:

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from safelight.errors import RefusedError
-from safelight.jobs import nodes
 from safelight.jobs.augment import workers
 from safelight.jobs.augment.augment import augment
 from safelight.jobs.augment.settings import AugmentSettings
+from safelight.work import nodes
 from tests.augmentation.augment_support import LATENT, tree
 from tests.clusters import cluster_of
 

@@ -14,8 +14,8 @@ import pytest
 
 from safelight import CompressSettings, EnhanceSettings, Picture, compress, enhance, write
 from safelight.errors import RefusedError
-from safelight.jobs import nodes
 from safelight.jobs.batch import remote
+from safelight.work import nodes
 from tests.clusters import cluster_of
 from tests.support import BUNDLES
 

@@ -3,7 +3,7 @@
 from safelight.dataset.form import Form, choose_form
 from safelight.dataset.grouping import grouped
 from safelight.dataset.images import ImageSet, Item, Loaded, Part
-from safelight.dataset.report import InspectReport, inspect_set
+from safelight.dataset.report import InspectReport, compared, inspect_set, look
 from safelight.dataset.sources import open_set
 from safelight.dataset.split import identities, split
 from safelight.dataset.table import PixelTable
@@ -17,9 +17,11 @@ __all__ = [
     "Part",
     "PixelTable",
     "choose_form",
+    "compared",
     "grouped",
     "identities",
     "inspect_set",
+    "look",
     "open_set",
     "split",
 ]

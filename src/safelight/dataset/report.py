@@ -1,8 +1,10 @@
 """A look at a whole set before anything is trained on it: what is in it, and what is wrong with it."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from safelight.dataset.alike import Array, groups, sketch
 from safelight.dataset.images import ImageSet, content_hash
 from safelight.errors import PictureError
-from safelight.work import OnProgress, Progress, silent
+from safelight.work import OnProgress, Progress, Threads, silent
 
 
 @dataclass
@@ -70,7 +72,7 @@ class InspectReport:
         return [line for applies, line in lines if applies]
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """What is kept of a picture."""
 
     shape: tuple[int, ...]
@@ -79,35 +81,41 @@ class _Seen(NamedTuple):
     warnings: tuple[str, ...]
 
 
+def look(images: ImageSet, index: int) -> Seen | str:
+    """Read one picture; returns why it cannot be read."""
+    try:
+        pixels, warnings = images.load(index)
+        return Seen(pixels.shape, content_hash(pixels), sketch(pixels), warnings)
+    except PictureError as error:
+        return str(error)
+    except Exception as error:  # whatever it is, it is of one picture
+        return " ".join(f"{images.items[index].name}: cannot be read ({type(error).__name__}: {error})".split())
+
+
 def inspect_set(images: ImageSet, workers: int = 1, on_progress: OnProgress = silent) -> InspectReport:
     """Read every picture once, `workers` at a time, and compare them all."""
+    with closing(Threads(max(1, workers)).map(partial(look, images), range(len(images)))) as seen:
+        return compared(images, seen, on_progress)
+
+
+def compared(images: ImageSet, all_seen: Iterable[Seen | str], on_progress: OnProgress = silent) -> InspectReport:
+    """The report of pictures that `look` has seen, in the order of the set."""
     report = InspectReport(other_files=images.other_files)
     sizes: Counter[str] = Counter()
     of_content: dict[str, list[int]] = {}
     sketches = {}
-
-    def look(index: int) -> _Seen | str:
-        try:
-            pixels, warnings = images.load(index)
-            return _Seen(pixels.shape, content_hash(pixels), sketch(pixels), warnings)
-        except PictureError as error:
-            return str(error)
-        except Exception as error:  # whatever it is, it is of one picture
-            return " ".join(f"{images.items[index].name}: cannot be read ({type(error).__name__}: {error})".split())
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for index, seen in enumerate(pool.map(look, range(len(images)))):
-            on_progress(Progress(index + 1, len(images), images.items[index].name))
-            if isinstance(seen, str):
-                report.unreadable.append(seen)
-                continue
-            height, width, channels = seen.shape
-            sizes[f"{width}x{height}"] += 1
-            report.grey += channels == 1
-            report.doubtful += [f"{images.items[index].name}: {warning}" for warning in seen.warnings]
-            of_content.setdefault(seen.digest, []).append(index)
-            if len(of_content[seen.digest]) == 1:
-                sketches[index] = seen.sketch
+    for index, seen in enumerate(all_seen):
+        on_progress(Progress(index + 1, len(images), images.items[index].name))
+        if isinstance(seen, str):
+            report.unreadable.append(seen)
+            continue
+        height, width, channels = seen.shape
+        sizes[f"{width}x{height}"] += 1
+        report.grey += channels == 1
+        report.doubtful += [f"{images.items[index].name}: {warning}" for warning in seen.warnings]
+        of_content.setdefault(seen.digest, []).append(index)
+        if len(of_content[seen.digest]) == 1:
+            sketches[index] = seen.sketch
     readable = [index for same in of_content.values() for index in same]
     labels = Counter(images.items[index].label for index in readable)
     report.pictures = len(readable)

@@ -2,10 +2,15 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from accelerate import PartialState
+
 from safelight.bundle import Bundle, Card
+from safelight.learn.device import training_device
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import CACHE, TrainReport, TrainSettings
 from safelight.work import OnProgress
@@ -26,6 +31,11 @@ class TrainJob:
         """Whether this is the process that writes and tells. Of several that a launcher started, one is."""
         return os.environ.get("RANK", "0") == "0"
 
+    @property
+    def processes(self) -> int:
+        """Of this run."""
+        return int(os.environ.get("WORLD_SIZE", "1"))
+
     def tell(self, line: str) -> None:
         """One line for people, from one process of several."""
         if self.is_first:
@@ -36,12 +46,22 @@ class TrainJob:
         settings = self.settings
         return RunFolder(settings.run or Path("runs") / name, settings.tensorboard and self.is_first)
 
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """The first process passes the block before the others: they find there what it has written."""
+        if self.processes == 1:
+            yield
+            return
+        with PartialState(cpu=training_device().type == "cpu").main_process_first():
+            yield
+
     def stopped(self, run: RunFolder) -> TrainReport:
         """The report of a run that was interrupted; tells the command that goes on."""
         asked = self.settings
         options: dict[str, object] = {"--data": asked.data, "--run": asked.run, "--workers": asked.workers}
         options |= {"--budget": asked.budget_s and f"{asked.budget_s:g}s"}
         options |= {"--cache": asked.cache if asked.cache != CACHE else None}
+        options |= {"--processes": asked.processes if asked.processes > 1 else None, "--engine": asked.engine}
         words = "".join(f" {option} {value}" for option, value in options.items() if value is not None)
         self.tell(f"stopped; go on with: safelight train {asked.recipe}{words} --resume")
         return TrainReport(run.folder, None, {})

@@ -25,7 +25,8 @@ def open_photographs(job: TrainJob, data: PhotographSettings, smallest_px: int) 
     folder = job.settings.data or data.folder
     if folder is None:
         raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data FOLDER")
-    store, left_out = build_store(folder, job.settings.cache, data.scales, smallest_px)
+    with job.first_alone():
+        store, left_out = build_store(folder, job.settings.cache, data.scales, smallest_px)
     for line in left_out:
         job.tell(f"left out: {line}")
     counts = part_sizes(store, data)

@@ -41,12 +41,16 @@ class RunFolder:
 
         Raises UsageError if it holds one that could be resumed.
         """
-        if checkpoint.find(self.checkpoint) is not None:
-            raise UsageError(f"{self.folder}: holds a run already; go on with --resume or choose another --run")
+        self.check_new()
         self.previews.mkdir(parents=True, exist_ok=True)
         self.metrics.unlink(missing_ok=True)
         self.best.unlink(missing_ok=True)
         self._asked.write_text(json.dumps(asked | {"started_from": started_from}, indent=2))
+
+    def check_new(self) -> None:
+        """Raises UsageError for a folder that holds a run that could be resumed."""
+        if checkpoint.find(self.checkpoint) is not None:
+            raise UsageError(f"{self.folder}: holds a run already; go on with --resume or choose another --run")
 
     def resume(self, asked: Asked) -> None:
         """Check that it is the same run, and forget what was logged after its checkpoint. Raises UsageError."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from safelight.settings import AnyPath, NotNegative, OptionalPath, Positive, Settings, argument, option
+from safelight.work.nodes import ENGINE_HELP
 
 CACHE = Path(".cache/pixels")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
@@ -42,6 +43,8 @@ class TrainSettings(Settings):
     budget_s: Seconds | None = option(
         None, "Time to train, as 90s, 10m or 2h. Learning rates then follow the clock.", "--budget"
     )
+    processes: Positive = option(1, "Processes that share the work; the result is the same.")
+    engine: str | None = option(None, ENGINE_HELP)
     tensorboard: bool = option(False, "Write metrics for TensorBoard, too. It must be installed.", "--tensorboard")
 
 

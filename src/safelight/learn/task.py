@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from safelight.errors import UsageError
 from safelight.learn.recipe import Schedule
 
 
@@ -28,6 +30,28 @@ class Group(NamedTuple):
     def part(self, batch: int) -> slice:
         """Of a batch that `size` divides."""
         return slice(self.rank * batch // self.size, (self.rank + 1) * batch // self.size)
+
+
+def check_shared(batch: int, group: Group) -> None:
+    """Raises UsageError for a batch that the processes cannot share."""
+    if batch % group.size:
+        raise UsageError(f"a batch of {batch} cannot be shared by {group.size} processes; make it a multiple")
+
+
+def part_of(values: Tensor, group: Group, repeats: int = 1) -> Tensor:
+    """Of a whole batch's values, which stand repeat by repeat, this process's."""
+    if group.size == 1:
+        return values
+    by_repeat = values.view(repeats, len(values) // repeats, *values.shape[1:])
+    return by_repeat[:, group.part(by_repeat.shape[1])].flatten(0, 1)
+
+
+def averaged(numbers: Tensor, group: Group) -> Tensor:
+    """Over all processes; without gradients."""
+    numbers = numbers.detach().clone()
+    if group.size > 1:
+        torch.distributed.all_reduce(numbers)
+    return numbers / group.size
 
 
 class TrainingTask(Protocol):

@@ -3,6 +3,7 @@
 The folder `learn/<task>` has a module `train` with the class `Recipe` and the function `train_task(job, recipe)`.
 """
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,10 @@ from safelight.learn.recipe import Recipe
 from safelight.learn.settings import TrainReport, TrainSettings
 from safelight.settings import checked, read_toml
 from safelight.work import OnProgress, Progress, silent
+from safelight.work.nodes import cluster_address
 
+LAUNCHED = "WORLD_SIZE"
+"""The variable that launchers of several processes set, such as torchrun."""
 FIRST_TASK = "restore"
 """Of a recipe that names none."""
 
@@ -33,6 +37,27 @@ def train(settings: TrainSettings, on_progress: OnProgress = silent) -> TrainRep
     Raises RefusedError if a package for training is missing, RecipeError and UsageError for what makes no sense,
     TrainingError if the run cannot go on.
     """
+    recipe = read_recipe(settings.recipe)
+    address = None if LAUNCHED in os.environ else cluster_address(settings.engine)
+    if address is not None:
+        from safelight.learn.cluster import train_on_cluster
+
+        named = settings.model_copy(update={"run": folder_of(settings, recipe)})
+        return train_on_cluster(train_here, named, address, on_progress)
+    if settings.processes > 1 and LAUNCHED not in os.environ:
+        from safelight.learn.processes import train_in_processes
+
+        return train_in_processes(train_here, settings, on_progress)
+    return train_here(settings, on_progress)
+
+
+def folder_of(settings: TrainSettings, recipe: Recipe) -> Path:
+    """The run's, by default that of the recipe's name."""
+    return settings.run or Path("runs") / recipe.name
+
+
+def train_here(settings: TrainSettings, on_progress: OnProgress) -> TrainReport:
+    """In this process, alone or as one of several. Raises what `train` raises."""
     recipe = read_recipe(settings.recipe)
     from safelight.learn.job import TrainJob  # torch is an extra
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from safelight.errors import OutputError
-from safelight.work.files import write_whole
+from safelight.work.journal import journal_at
+from safelight.work.places import size
 
 MANIFEST = "manifest.jsonl"
 GRAMMAR = 1
@@ -30,10 +31,8 @@ class Manifest:
         self.path = folder / name
         self.header: Line | None = None
         self.lines: list[Line] = []
-        try:
-            content = self.path.read_bytes() if os.path.lexists(self.path) else b""
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be read ({error.strerror}); move it away") from None
+        self._file = journal_at(self.path)
+        content = self._file.read()
         self._is_cut_off = bool(content) and not content.endswith(b"\n")
         for text in content.splitlines():
             line = _parsed(text)
@@ -51,13 +50,7 @@ class Manifest:
 
     def append(self, line: Line) -> Line:
         """Write one more line; returns it. Raises OutputError."""
-        text = ("\n" if self._is_cut_off else "") + json.dumps(line) + "\n"
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            why = f"cannot be written ({error.strerror}); check the folder and the disk"
-            raise OutputError(f"{self.path}: {why}") from None
+        self._file.append(("\n" if self._is_cut_off else "") + json.dumps(line) + "\n")
         self._is_cut_off = False
         self.lines.append(line)
         return line
@@ -66,19 +59,20 @@ class Manifest:
         """Replace all lines, the header excepted, in one step."""
         self.lines = list(lines)
         whole = [*([] if self.header is None else [self.header]), *self.lines]
-        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in whole))
+        self._file.rewrite("".join(json.dumps(line) + "\n" for line in whole))
         self._is_cut_off = False
 
     def remove(self) -> None:
         """Remove the file, if there is one. Raises OutputError."""
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be removed ({error.strerror}); check the folder") from None
+        self._file.remove()
 
-    def sizes(self, outputs: Sequence[Path]) -> dict[str, int]:
-        """What a line says of files: names below the folder, and sizes in bytes."""
-        return {self.name(path): _size(path) for path in outputs}
+    def close(self) -> None:
+        """At the end of a run: object storage gets the last lines. Raises OutputError."""
+        self._file.close()
+
+    def sizes(self, outputs: Sequence[Path], as_listed: bool = False) -> dict[str, int]:
+        """What a line says of files: names below the folder, and sizes in bytes (`places.size`)."""
+        return {self.name(path): size(path, as_listed) for path in outputs}
 
     def name(self, path: Path) -> str:
         """A file's name in the manifest: relative to the folder."""
@@ -86,7 +80,7 @@ class Manifest:
 
     def is_complete(self, line: Line) -> bool:
         """Whether all files of a line are there with the sizes that it says."""
-        return all(_size(self.path.parent / name) == size for name, size in line["outputs"].items())
+        return all(size(self.path.parent / name) == bytes_ for name, bytes_ in line["outputs"].items())
 
 
 def header(verb: str, **facts: Any) -> Line:
@@ -103,11 +97,3 @@ def _parsed(text: bytes) -> Line | None:
     if not isinstance(line, dict) or not ("manifest" in line or isinstance(line.get("outputs"), dict)):
         return None
     return line
-
-
-def _size(path: Path) -> int:
-    """In bytes; -1 for a file that is not there."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from safelight.learn.restore.data import RestorationPairs, loader
+from safelight.learn.restore.data import BatchNumbers, RestorationPairs, loader
 from safelight.learn.store import build_store
+from safelight.learn.task import Group
 from safelight.learn.train import read_recipe
 from safelight.picture import Picture, write
 
@@ -21,7 +22,7 @@ def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     pairs = RestorationPairs(store, settings.degrade, settings.mixture(), 1, "s", 16, 8, 1, 0.5, 0.3)
 
     def batches(start, count, batch, workers):
-        return itertools.islice(loader(pairs, start, batch, workers), count)
+        return itertools.islice(loader(pairs, BatchNumbers(start, batch, Group()), workers), count)
 
     whole = [t for batch in batches(0, 4, 3, workers=0) for t in batch[1]]
     late = [t for batch in batches(2, 2, 3, workers=1) for t in batch[1]]

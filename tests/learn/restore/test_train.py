@@ -17,6 +17,7 @@ from safelight.learn.restore import calibrate, export, ood
 from safelight.learn.train import read_recipe
 from safelight.picture import Picture, read
 from safelight.runtime.restore import Restorer
+from tests.learn.training import metrics
 from tests.learn.training import train as run
 from tests.support import ROOT
 
@@ -281,3 +282,16 @@ def test_every_published_recipe_loads():
             continue
         assert read_recipe(path).name == path.stem
         assert path.read_text().startswith("# safelight train recipes/")
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does(recipe, pictures, tmp_path):
+    """The same pairs, noise and losses of both objectives, each process with half. In float32, for equal rounding."""
+    recipe.write_text(recipe.read_text().replace("batch = 4", 'batch = 4\nprecision = "float32"'))
+    recipe.write_text(recipe.read_text().replace('"posterior"', '"posterior"\nfree_nats = [0.1, 0.2]'))
+    for processes in (1, 2):
+        assert not run(recipe, pictures, tmp_path / str(processes), stop_at=35, processes=processes)
+    one, two = (metrics(tmp_path / name) for name in ("1", "2"))
+    for name in ("loss", "val_psnr_db", "neg_elbo_nats_per_value"):
+        values, others = ([line[name] for line in lines if name in line] for lines in (one, two))
+        assert others == pytest.approx(values, rel=1e-3) and (values or name.startswith("val"))

@@ -20,8 +20,8 @@ from safelight.jobs.augment.workers import (
     written_by_worker,
 )
 from safelight.jobs.augment.write import Written, copy_original, picture_of
-from safelight.jobs.nodes import cluster_address
 from safelight.work import Line, OnProgress, Processes, Progress, silent
+from safelight.work.nodes import cluster_address
 
 AT_ONCE = 64
 """Variants that are made together in this process."""

@@ -11,8 +11,8 @@ from safelight.augmentation.recipe import Guard
 from safelight.errors import UsageError
 from safelight.jobs.augment.replay import Replay
 from safelight.jobs.augment.settings import AugmentSettings
-from safelight.jobs.nodes import cluster_address
 from safelight.runtime.machine import cores
+from safelight.work.nodes import cluster_address
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 

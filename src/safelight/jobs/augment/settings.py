@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
-from safelight.jobs.nodes import ENGINE_HELP
 from safelight.settings import AnyPath, OptionalPath, Positive, Settings, argument, option
+from safelight.work.nodes import ENGINE_HELP
 
 Format = Literal["png", "jpeg"]
 

@@ -10,8 +10,8 @@ from safelight.jobs.augment.prepare import Prepared, prepare
 from safelight.jobs.augment.request import Request
 from safelight.jobs.augment.results import Results
 from safelight.jobs.augment.write import Written, write_variant
-from safelight.jobs.nodes import Driver, check_model
 from safelight.work import Ray
+from safelight.work.nodes import Driver, check_model
 
 AT_ONCE_BY_WORKER = 16
 """Variants that a worker makes together: few, since a chunk that is interrupted on its way is made again."""

@@ -1,7 +1,6 @@
 """Which files a batch makes of which: every output is known before anything is computed.
 
-Paths are asked about through os.path, which answers "no" where pathlib raises: names that are too long,
-loops of links.
+Paths on object storage are asked about as those of a file system are (`work.places`).
 """
 
 import os
@@ -14,6 +13,8 @@ from typing import Literal, Protocol
 from safelight.errors import UsageError
 from safelight.jobs.batch.results import Results
 from safelight.work import MANIFEST, json_sha256
+from safelight.work.places import exists, is_folder, walk
+from safelight.work.storage import forget
 
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
@@ -105,20 +106,21 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     Without an output: onto a new file or folder beside the one input. Raises UsageError if the request as a whole makes
     no sense. What is wrong with a single file becomes the `problem` of its task.
     """
+    forget()
     inputs, output = settings.inputs, settings.output
-    if output is None and len(inputs) == 1 and not os.path.isdir(inputs[0]):
+    if output is None and len(inputs) == 1 and not is_folder(inputs[0]):
         task = _task(inputs[0], _file_beside(inputs[0], naming), settings, naming, planned=set())
         return Plan(settings, task.target.parent, naming.verb, _checked([task]), is_one_file=True)
     output = _folder_beside(inputs, naming) if output is None else output
-    names_a_file = output.suffix.lower() in naming.writes and not os.path.isdir(output)
-    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and names_a_file:
+    names_a_file = output.suffix.lower() in naming.writes and not is_folder(output)
+    if len(inputs) == 1 and not is_folder(inputs[0]) and names_a_file:
         task = _task(inputs[0], output, settings, naming, planned=set())
         return Plan(settings, output.parent, naming.verb, _checked([task]), is_one_file=True)
     suffix = output.suffix.lower()
-    if (names_a_file or suffix in naming.no_folders) and not os.path.isdir(output):
+    if (names_a_file or suffix in naming.no_folders) and not is_folder(output):
         what = f"several {naming.what} need a folder" if names_a_file else f"'{output.suffix}' cannot be written"
         raise UsageError(f"{output}: {what}; name a folder with -o, or for one file one of {', '.join(naming.writes)}")
-    if os.path.exists(output) and not os.path.isdir(output):
+    if exists(output) and not is_folder(output):
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
     passed_over: Counter[str] = Counter()
     tasks = _checked(_mirrored(settings, output, naming, passed_over))
@@ -175,12 +177,11 @@ def _sources(
     entry: Path, reads: frozenset[str], passed_over: Counter[str], *, is_recursive: bool, output: Path
 ) -> Iterator[tuple[Path | None, Path]]:
     """Each file, and the folder below the output that mirrors where it lies; None for an empty folder."""
-    if not os.path.isdir(entry):
+    if not is_folder(entry):
         yield entry, Path()
         return
     is_empty, real_output = True, os.path.realpath(output)
-    for folder, folders, files in os.walk(entry):
-        here = Path(folder)
+    for here, folders, files in walk(entry):
         if not is_recursive:
             folders.clear()
         folders[:] = sorted(
@@ -212,8 +213,8 @@ def _is_special(path: Path) -> bool:
 def _task(source: Path, target: Path, settings: BatchSettings, naming: Naming, *, planned: set[Path]) -> FileTask:
     """With if_exists = rename the first of name, name_1, name_2, ... of which no output is there."""
     task, count, earlier = FileTask(source, target, naming.beside(target)), 0, list[Path]()
-    while settings.if_exists == "rename" and any(path in planned or os.path.lexists(path) for path in task.outputs):
-        if task.target not in planned and os.path.lexists(task.target):
+    while settings.if_exists == "rename" and any(path in planned or exists(path) for path in task.outputs):
+        if task.target not in planned and exists(task.target):
             earlier.append(task.target)  # it may hold the result
         count += 1
         renamed = target.with_stem(f"{target.stem}_{count}")

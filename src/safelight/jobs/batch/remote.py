@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from safelight.errors import RefusedError, shown
 from safelight.jobs.batch.outcome import reason_of
 from safelight.jobs.batch.plan import FileTask
-from safelight.jobs.nodes import Driver, check_model, cluster_address
+from safelight.jobs.batch.staging import named_as, on_disk
 from safelight.picture.vips import without_operation_cache
 from safelight.work import Ray
+from safelight.work.nodes import Driver, check_model, cluster_address
 
 
 class Expected(NamedTuple):
@@ -69,10 +70,11 @@ def do(task: FileTask) -> Done:
     """One file in a worker. A failure is an outcome, too."""
     steps, is_saving = _steps[0], False
     try:
-        with without_operation_cache():
-            made = steps.check(task, steps.work(task, steps.load(task), lambda share: None))
+        with without_operation_cache(), on_disk(task) as here:
+            made = steps.check(here, steps.work(here, steps.load(here), lambda share: None))
             is_saving = True
-            return Done(steps.save(task, made), is_saving)
+            outcome = named_as(task, steps.save(here, made))
+        return Done(outcome, is_saving)
     except Exception as error:
         reason = reason_of(task.source, error)
         return Done(steps.outcome(source=shown(task.source), status="failed", error=reason), is_saving)

@@ -32,13 +32,17 @@ class Results:
         """Remove the manifest. Raises OutputError."""
         self._manifest.remove()
 
+    def close(self) -> None:
+        """At the end of a run. Raises OutputError."""
+        self._manifest.close()
+
     def files(self) -> set[str]:
         """Real paths of everything that was made here."""
         return {os.path.realpath(self._manifest.path.parent / name) for name in self._latest}
 
     def is_done(self, key: str, outputs: Sequence[Path]) -> bool:
         """Whether all `outputs` are there as that key's results, complete."""
-        sizes = self._manifest.sizes(outputs)
+        sizes = self._manifest.sizes(outputs, as_listed=True)
         lines = {name: self._latest.get(name, {}) for name in sizes}
         return all(lines[name].get("key") == key and lines[name]["outputs"][name] == sizes[name] for name in sizes)
 

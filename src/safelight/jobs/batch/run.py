@@ -22,11 +22,14 @@ from safelight.jobs.batch.outcome import OutcomeT, reason_of
 from safelight.jobs.batch.plan import FileTask, Plan
 from safelight.jobs.batch.remote import Done, do
 from safelight.jobs.batch.results import Results, task_key
+from safelight.jobs.batch.staging import named_as, on_disk
 from safelight.jobs.batch.steps import Steps
 from safelight.jobs.batch.turns import Meter, Turns
 from safelight.picture.vips import without_operation_cache
 from safelight.runtime.graphs import watched
 from safelight.work import Cancelled, Engine, OnProgress, Threads, clear_leftovers, file_sha256, silent
+from safelight.work.places import exists, make_folder
+from safelight.work.storage import find, is_stored
 
 
 def ignore(outcome: object) -> None:
@@ -134,7 +137,7 @@ class _Batch(Generic[OutcomeT]):
         for outputs in (task.outputs, *((path,) for path in task.earlier)):
             if self.results.is_done(key, outputs):
                 return make(source=source, status="skipped", outputs=[shown(path) for path in outputs])
-        in_the_way = [p for p in task.outputs if os.path.lexists(p) and not self.results.is_begun(key, p)]
+        in_the_way = [p for p in task.outputs if exists(p) and not self.results.is_begun(key, p)]
         if not in_the_way or self.plan.settings.if_exists != "skip":
             return None
         name = shown(in_the_way[0])
@@ -189,19 +192,19 @@ class _Batch(Generic[OutcomeT]):
         yield from in_order()
 
     def _made(self, task_run: TaskRun[OutcomeT]) -> OutcomeT:
-        task = task_run.task
-        loaded = self.steps.load(task)
-        self._turns.wait_for(task_run.number)
-        made = self._model.submit(self._worked, task_run, loaded).result()
-        try:
-            self._turns.end(task_run.number)
-            made = self.steps.check(task, made)
-            task_run.is_saving = True
-            return self.steps.save(task, made)
-        finally:
-            self._behind.release()
+        with on_disk(task_run.task) as task:
+            loaded = self.steps.load(task)
+            self._turns.wait_for(task_run.number)
+            made = self._model.submit(self._worked, task_run, task, loaded).result()
+            try:
+                self._turns.end(task_run.number)
+                made = self.steps.check(task, made)
+                task_run.is_saving = True
+                return named_as(task_run.task, self.steps.save(task, made))
+            finally:
+                self._behind.release()
 
-    def _worked(self, task_run: TaskRun[OutcomeT], loaded: Any) -> Any:
+    def _worked(self, task_run: TaskRun[OutcomeT], task: FileTask, loaded: Any) -> Any:
         """In the model's thread. Raises Cancelled if the run is being stopped."""
         done = 0.0
 
@@ -214,7 +217,7 @@ class _Batch(Generic[OutcomeT]):
 
         on_share(0)
         with watched(lambda: on_share(done)):  # a large tile takes seconds
-            made = self.steps.work(task_run.task, loaded, on_share)
+            made = self.steps.work(task, loaded, on_share)
         self._behind.acquire()  # the model waits while too many results wait to be saved: memory is bounded
         return made
 
@@ -234,13 +237,17 @@ class _Batch(Generic[OutcomeT]):
         self._model.shutdown()
         for task_run in self.open:
             self._write_down(task_run)
+        self.results.close()
         if self.plan.is_one_file:
             self.results.forget()
 
     def _write_down(self, task_run: TaskRun[OutcomeT]) -> None:
         outcome, outputs = task_run.outcome, task_run.task.outputs
         if outcome is not None and outcome.status == "done":
-            self.results.finish(task_run.key, outputs, self.steps.facts(outcome, task_run.source_sha256))
+            facts = self.steps.facts(outcome, task_run.source_sha256)
+            if is_stored(task_run.task.source):
+                facts["source_version"] = facts.pop("source_sha256")
+            self.results.finish(task_run.key, outputs, facts)
         elif not task_run.is_saving:
             self.results.give_up(outputs)
 
@@ -248,7 +255,7 @@ class _Batch(Generic[OutcomeT]):
 def _prepare(plan: Plan) -> None:
     """Make the folder and clear away what killed runs left. Raises OutputError."""
     try:
-        plan.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(plan.folder)
     except OSError as error:
         raise OutputError(f"{plan.folder}: cannot be made ({error.strerror}); choose another -o") from None
     for folder in {output.parent for task in plan.tasks for output in task.outputs}:
@@ -256,7 +263,10 @@ def _prepare(plan: Plan) -> None:
 
 
 def _hash(path: Path) -> str:
-    """SHA-256 of a file. Empty for what cannot be opened: the reader says why."""
+    """SHA-256 of a file, or the version of an object. Empty for what cannot be opened: the reader says why."""
+    if is_stored(path):
+        found = find(path)
+        return "" if found is None else found.version
     try:
         return file_sha256(path) if os.path.isfile(path) else ""
     except OSError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from safelight.jobs.batch.plan import FileTask
 from safelight.work import OnProgress, Progress
+from safelight.work.places import size
 
 
 class Turns:
@@ -69,9 +70,5 @@ _LEAST_MEGAPIXELS = 0.01
 
 def _megapixels(path: Path) -> float:
     """About so many, by the file's size and kind: no file is opened for it."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return _LEAST_MEGAPIXELS
     per_pixel = _BYTES_PER_PIXEL.get(path.suffix.lower(), _BYTES_PER_PIXEL_OF_JPEG)
-    return max(_LEAST_MEGAPIXELS, size / per_pixel / 1e6)
+    return max(_LEAST_MEGAPIXELS, size(path, as_listed=True) / per_pixel / 1e6)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
-from safelight.jobs.nodes import ENGINE_HELP
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
+from safelight.work.nodes import ENGINE_HELP
 
 SUFFIX = ".latent"
 _NOT_OF_THE_RESULT = frozenset(

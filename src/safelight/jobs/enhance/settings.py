@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from safelight.jobs.nodes import ENGINE_HELP
 from safelight.runtime.machine import Device, Precision
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
+from safelight.work.nodes import ENGINE_HELP
 
 Depth = Literal["same", "8", "10", "12", "16", "float"]
 Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from safelight.errors import UsageError
 from safelight.ladder.codec import CodecNet
 from safelight.learn.codec.data import Patches, PatchStream, calibration_patches
 from safelight.learn.codec.recipe import CodecRecipe, StageSettings
@@ -71,9 +70,6 @@ class CodecTask:
         return CodecObjective(self.model, self.stages[stage], self.seed)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Patches]:
-        """Raises UsageError for several processes."""
-        if group.size > 1:
-            raise UsageError("a codec trains in one process in this version; start it without a launcher")
         settings = self.stages[stage]
         stream = PatchStream(
             store=self.store.at_least(settings.patch_px),

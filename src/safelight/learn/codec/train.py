@@ -26,6 +26,8 @@ Recipe = CodecRecipe
 
 def train_task(job: TrainJob, recipe: CodecRecipe) -> TrainReport:
     """Train a codec, then export it. Raises UsageError."""
+    if job.processes > 1:
+        raise UsageError("a codec trains in one process in this version; leave --processes out")
     smallest_px = max(CALIBRATION_PX, *(stage.patch_px for stage in recipe.stages))
     store = open_photographs(job, recipe.data, smallest_px)
     run, resume = job.folder(recipe.name), job.settings.resume

@@ -20,7 +20,7 @@ from safelight.learn.images.classify import Classifier, perceptual_distance
 from safelight.learn.images.data import Images
 from safelight.learn.images.recipe import StageSettings
 from safelight.learn.seeds import torch_generator
-from safelight.learn.task import Group, Logged, Moment
+from safelight.learn.task import Group, Logged, Moment, averaged, part_of
 
 
 class Trainee(nn.Module):
@@ -86,7 +86,7 @@ def image_objective(output: VaeOutput, x: Tensor, stage: StageSettings, share: f
         return log["neg_iwae_nats"] / values, log
     free_nats = stage.free_nats or _free_nats_of_coarser(output, stage.free_nats_of_coarser)
     floors = [nats * kl[0].numel() for nats, kl in zip(free_nats, output.kl_nats, strict=True)]
-    over = _average(torch.stack(rates).detach(), group) > torch.tensor(floors)
+    over = averaged(torch.stack(rates), group) > torch.tensor(floors)
     paid = torch.where(over, torch.stack(rates), torch.tensor(floors)).sum()
     return (log["distortion_nats"] + stage.beta * stage.kl_warmup(share) * paid) / values, log
 
@@ -97,23 +97,8 @@ def _free_nats_of_coarser(output: VaeOutput, nats: float) -> list[float]:
     return [nats if k in rungs[1:] else 0.0 for k in range(len(output.kl_nats))]
 
 
-def _average(numbers: Tensor, group: Group) -> Tensor:
-    """Over all processes."""
-    if group.size > 1:
-        torch.distributed.all_reduce(numbers)
-    return numbers / group.size
-
-
 def repeat(images: Images, times: int) -> Images:
     """The batch so many times, one after another."""
     if times == 1:
         return images
     return Images(images.x.repeat(times, 1, 1, 1), None if images.labels is None else images.labels.repeat(times))
-
-
-def part_of(noise: Tensor, group: Group, repeats: int = 1) -> Tensor:
-    """Of the whole batch's noise, repeat by repeat, this process's."""
-    if group.size == 1:
-        return noise
-    by_repeat = noise.view(repeats, len(noise) // repeats, *noise.shape[1:])
-    return by_repeat[:, group.part(by_repeat.shape[1])].flatten(0, 1)

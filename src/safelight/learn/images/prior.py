@@ -9,10 +9,10 @@ from safelight.ladder.image_vae import ImageVae
 from safelight.ladder.prior import LatentPrior, flow_time, on_the_path
 from safelight.learn.device import autocast
 from safelight.learn.images.data import Images, Subset
-from safelight.learn.images.objectives import Trainee, part_of
+from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
 from safelight.learn.seeds import torch_generator
-from safelight.learn.task import Group, Logged, Moment
+from safelight.learn.task import Group, Logged, Moment, part_of
 
 MOST_FOR_UNITS, MOST_VALIDATED = 2048, 2048
 """Pictures that the units are taken from, and that validate."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from safelight.errors import RecipeError, UsageError
+from safelight.errors import RecipeError
 from safelight.ladder.critic import Critic
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn.images.classify import Classifier, train_classifier
@@ -18,7 +18,7 @@ from safelight.learn.images.sizes import build_prior
 from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images, write_preview, write_prior_preview
 from safelight.learn.seeds import torch_generator
-from safelight.learn.task import Group
+from safelight.learn.task import Group, check_shared
 
 INITIALISED_FROM = 512
 """Pictures that the rungs are initialised from, at most."""
@@ -76,8 +76,7 @@ class ImageTask:
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Images]:
         """Raises UsageError for a batch that the processes cannot share."""
         batch = self.stages[stage].batch
-        if batch % group.size:
-            raise UsageError(f"a batch of {batch} cannot be shared by {group.size} processes; make it a multiple")
+        check_shared(batch, group)
         subset = replace(self.train, labels=self.labels) if self._is_of_prior(stage) else self.train
         return ahead(subset.stream(Order(self.seed, stage, batch), self.recipe.data, start, group))
 

@@ -37,7 +37,8 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
     images = grouped(open_set(source), recipe.data.group_by)
     if recipe.data.ignore_labels:
         images = replace(images, items=tuple(replace(item, label=None) for item in images.items))
-    pictures = open_training_set(images, recipe, job.settings)
+    with job.first_alone():
+        pictures = open_training_set(images, recipe, job.settings)
     torch.manual_seed(recipe.seed)
     vae = build_model(recipe, pictures.form, len(pictures.classes), len(pictures.train))
     model = build_trainee(recipe, vae, pictures)

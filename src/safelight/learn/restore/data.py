@@ -4,8 +4,9 @@ There is no random state: pair number i of a stage is always the same pair. Resu
 starting at index n·batch.
 """
 
+import itertools
 import signal
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from safelight.degrade import Chain, draw, replay
 from safelight.degrade.light import Pixels
 from safelight.learn.restore.recipe import ChainSettings, RestoreRecipe
 from safelight.learn.store import PixelStore
+from safelight.learn.task import Group
 from safelight.picture.luma import BT601
 
 _LUMA = BT601.astype(np.float32)
@@ -108,13 +110,27 @@ def training_pairs(
     )
 
 
-def loader(pairs: RestorationPairs, start: int, batch: int, workers: int) -> DataLoader[Pair]:
-    """Batches of the stream from `start` on, without end; workers change the speed, never the content."""
+@dataclass(frozen=True)
+class BatchNumbers:
+    """Which pairs this process gets of every batch from `start` on, without end."""
+
+    start: int
+    batch: int
+    """Of all processes together."""
+    group: Group
+
+    def __iter__(self) -> Iterator[range]:
+        part = self.group.part(self.batch)
+        for number in itertools.count(self.start):
+            yield range(number * self.batch + part.start, number * self.batch + part.stop)
+
+
+def loader(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) -> DataLoader[Pair]:
+    """Batches of the stream; workers change the speed, never the content."""
     parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
     return DataLoader(
         pairs,
-        batch_size=batch,
-        sampler=range(start * batch, sys.maxsize),
+        batch_sampler=numbers,  # type: ignore[arg-type]
         num_workers=workers,
         worker_init_fn=_leave_interrupts,
         **parallel,  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from torch import Tensor
 from safelight.ladder.likelihoods import gaussian_nll_nats
 from safelight.ladder.restorer import SIGMA_OBS, RestorerNet
 from safelight.learn.restore.data import Pair
+from safelight.learn.task import Group, averaged
 
 RMSE_FLOOR = 0.5 / 255
 """Patches that are this good already pull no harder; keeps the root differentiable at 0."""
@@ -35,6 +36,8 @@ class Terms(NamedTuple):
     kl_weight: float
     free_nats: Sequence[float]
     """λ of each rung, fine to coarse, in nats per latent dimension."""
+    group: Group = Group()
+    """Free bits are of the whole batch."""
 
 
 def mean_objective(model: RestorerNet, pair: Pair, terms: Terms) -> Objective:
@@ -71,8 +74,9 @@ def posterior_objective(model: RestorerNet, pair: Pair, terms: Terms) -> Objecti
     log = {"neg_elbo_nats_per_value": distortion + rate, "distortion_nats_per_value": distortion}
     log["rate_nats_per_value"] = rate
     log |= {f"rung{k + 1}_kl_nats_per_dim": kl.mean() for k, kl in enumerate(output.ladder.kl_nats)}
-    free = [nats * kl.numel() / values for nats, kl in zip(terms.free_nats, output.ladder.kl_nats, strict=True)]
-    paid = torch.stack([rate_k.clamp(min=floor) for rate_k, floor in zip(rates, free, strict=True)]).sum()
+    floors = [nats * kl.numel() / values for nats, kl in zip(terms.free_nats, output.ladder.kl_nats, strict=True)]
+    of_rungs, free = torch.stack(rates), torch.tensor(floors)
+    paid = torch.where(averaged(of_rungs, terms.group) > free, of_rungs, free).sum()
     return Objective(distortion + terms.kl_weight * paid, log)
 
 

@@ -6,33 +6,35 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from safelight.errors import UsageError
 from safelight.ladder.restorer import Experts, RestorerNet
 from safelight.learn.device import autocast
-from safelight.learn.restore.data import Pair, loader, training_pairs
+from safelight.learn.restore.data import BatchNumbers, Pair, loader, training_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
 from safelight.learn.restore.recipe import RestoreRecipe, StageSettings
 from safelight.learn.restore.validate import build_validation, validate_mean, validate_posterior
 from safelight.learn.seeds import torch_generator
 from safelight.learn.store import PixelStore
-from safelight.learn.task import Group, Logged, Moment
+from safelight.learn.task import Group, Logged, Moment, check_shared, part_of
 
 
 class RestoreObjective(nn.Module):
     """The objective of one stage, with noise keyed by the step."""
 
-    def __init__(self, model: RestorerNet, stage: StageSettings, seed: int) -> None:
+    def __init__(self, model: RestorerNet, stage: StageSettings, seed: int, group: Group) -> None:
         super().__init__()
-        self.model, self.stage, self.seed = model, stage, seed
+        self.model, self.stage, self.seed, self.group = model, stage, seed, group
 
     def forward(self, pair: Pair, moment: Moment) -> Logged:
+        """`pair` is this process's part of a batch; its noise is the same part of the whole batch's."""
         stage = self.stage
         generator = torch_generator(self.seed, "latent", moment.stage, moment.step)
         posterior = stage.objective == "posterior"
-        noise = draw_noise(self.model, pair.degraded.shape, generator) if posterior else []
+        whole = torch.Size((self.group.size * len(pair.degraded), *pair.degraded.shape[1:]))
+        noise = draw_noise(self.model, whole, generator) if posterior else []
+        noise = [part_of(values, self.group) for values in noise]
         free_nats = stage.free_nats or [0.0] * len(self.model.ladder.latents)
-        terms = Terms(stage.loss, noise, stage.kl_warmup(moment.share), free_nats)
+        terms = Terms(stage.loss, noise, stage.kl_warmup(moment.share), free_nats, self.group)
         with autocast(stage.precision):
             loss, log = OBJECTIVES[stage.objective](self.model, pair, terms)
         return loss, log
@@ -72,16 +74,15 @@ class RestoreTask:
             self.learner(stage).initialise_from_data(*batch, torch_generator(self.seed, "wake", stage))
 
     def objective(self, stage: int, group: Group) -> nn.Module:
-        return RestoreObjective(self.learner(stage), self.stages[stage], self.seed)
+        return RestoreObjective(self.learner(stage), self.stages[stage], self.seed, group)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Pair]:
-        """Raises UsageError for several processes."""
-        if group.size > 1:
-            raise UsageError("restoration trains in one process in this version; start it without a launcher")
+        """Raises UsageError for a batch that the processes cannot share."""
         settings = self.stages[stage]
+        check_shared(settings.batch, group)
         stream = f"{stage}:{settings.objective}"
         pairs = training_pairs(self.recipe, self.store, stream, patch_px=settings.patch_px, expert=settings.expert)
-        for batch in loader(pairs, start, settings.batch, self.recipe.data.workers):
+        for batch in loader(pairs, BatchNumbers(start, settings.batch, group), self.recipe.data.workers):
             clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
             yield Pair(clean, degraded, batch.sigma_01)
 

@@ -35,13 +35,15 @@ def train_task(job: TrainJob, recipe: RestoreRecipe) -> TrainReport:
         one_for_all = recipe.stages[0].expert is None  # then all begin with what the first has learned
         for name in recipe.experts[:1] if one_for_all else recipe.experts:
             model[name].load_state_dict(starting_weights(recipe, start, name, job), strict=False)
-    if resume:
+    if job.is_first and resume:
         run.resume(_asked(recipe, store))
-    else:
+    elif job.is_first:
         run.start(_asked(recipe, store), start.sha256 if start else None)
     _tell_parts(job, recipe, store, run)
     if not run_stages(RestoreTask(recipe, store, model), run, job):
         return job.stopped(run)
+    if not job.is_first:
+        return TrainReport(run.folder, run.bundle, {})
     return job.finished(run, finish(recipe, job.settings.recipe, store, run))
 
 

@@ -29,7 +29,7 @@ class Driver(NamedTuple):
 
     @staticmethod
     def here() -> "Driver":
-        """This process."""
+        """The process at hand."""
         return Driver(__version__, Path.cwd(), os.environ.get(MODELS))
 
     def enter(self) -> None:

@@ -1,0 +1,115 @@
+"""Training in several processes, of this machine and of a cluster: the same losses, and exact resuming by either."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from safelight.errors import TrainingError, UsageError
+from safelight.learn.settings import TrainSettings
+from safelight.learn.train import train
+from safelight.work import Cancelled
+from tests.blobs import RECIPE, write_blobs
+from tests.clusters import cluster_of
+from tests.learn.training import metrics
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """A set of pictures and a recipe. In float32: bfloat16 rounds halves differently."""
+    recipe = tmp_path / "blobs.toml"
+    recipe.write_text(RECIPE.replace("steps = 40", 'steps = 600\nprecision = "float32"'))
+    folder = write_blobs(tmp_path / "set", 120)
+
+    def settings(run, **more):
+        return TrainSettings(recipe=recipe, data=folder, run=tmp_path / run, cache=tmp_path / "cache", **more)
+
+    return settings
+
+
+def losses(run):
+    return [line["loss"] for line in metrics(run) if "loss" in line]
+
+
+def weights(run):
+    return load_file(run / "checkpoint" / "weights.safetensors")
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_two_processes_do_what_one_does(asked, tmp_path):
+    told = []
+    assert train(asked("one", stop_at=15)).bundle is None
+    assert train(asked("two", stop_at=15, processes=2), told.append).bundle is None
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    assert told[0].what == "reading pictures" and any("stage 1 of 1" in now.what for now in told)
+
+
+def test_a_whole_run_ends_with_a_bundle(asked):
+    report = train(asked("whole", processes=2, budget_s=2.0))
+    assert report.bundle is not None and (report.bundle / "card.json").is_file() and report.measured
+
+
+def test_a_run_goes_on_with_either_engine_as_if_undisturbed(asked, tmp_path):
+    with cluster_of(1, 1):
+        train(asked("undisturbed", stop_at=20, processes=2))
+        train(asked("a", stop_at=10, processes=2, engine="ray"))
+        train(asked("a", stop_at=20, processes=2, resume=True))
+        train(asked("b", stop_at=10, processes=2))
+        train(asked("b", stop_at=20, processes=2, resume=True, engine="ray"))
+        with pytest.raises(UsageError, match="holds a run already"):
+            train(asked("b", processes=2, engine="ray"))
+    for run in ("a", "b"):
+        assert equal(weights(tmp_path / run), weights(tmp_path / "undisturbed"))
+
+
+def test_a_lost_worker_of_a_cluster_costs_the_steps_since_the_checkpoint(asked, tmp_path):
+    killed = []
+
+    def kill_one(now):
+        if "  loss" in now.what and now.done >= 100 and not killed:
+            found = subprocess.run(["pgrep", "-f", "ray::RayTrainWorker"], capture_output=True, text=True, check=True)
+            killed.append(int(found.stdout.split()[-1]))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with cluster_of(1, 1):
+        train(asked("undisturbed", stop_at=400, processes=2))
+        train(asked("killed", stop_at=400, processes=2, engine="ray"), kill_one)
+    assert killed
+    assert equal(weights(tmp_path / "killed"), weights(tmp_path / "undisturbed"))
+
+
+def test_a_dead_process_ends_the_run_which_goes_on_from_its_checkpoint(asked, tmp_path):
+    def kill_one(now):
+        if "  loss" in now.what and now.done >= 100:
+            os.kill(max(child.pid for child in multiprocessing.active_children()), signal.SIGKILL)
+
+    with pytest.raises(TrainingError, match="go on with --resume"):
+        train(asked("killed", processes=2), kill_one)
+    train(asked("killed", stop_at=400, processes=2, resume=True))
+    train(asked("undisturbed", stop_at=400, processes=2))
+    assert equal(weights(tmp_path / "killed"), weights(tmp_path / "undisturbed"))
+
+
+@pytest.mark.parametrize("engine", [None, "ray"])
+def test_a_caller_that_cancels_gets_a_checkpoint(asked, tmp_path, engine):
+    def cancel(now):
+        if "  loss" in now.what:
+            raise Cancelled
+
+    with cluster_of(1, 1):
+        assert train(asked("run", processes=2, engine=engine), cancel).bundle is None
+    assert (tmp_path / "run" / "checkpoint").is_dir()
+
+
+def test_what_goes_wrong_is_said_as_of_one_process(asked):
+    with pytest.raises(UsageError, match="a batch of 8 cannot be shared by 3 processes"):
+        train(asked("run", processes=3))
