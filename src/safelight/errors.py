@@ -28,6 +28,11 @@ def shown(path: Path | str) -> str:
     return _SCHEME.sub(r"\1://", os.fsencode(path).decode("utf-8", "replace"))
 
 
+def installed_by(extra: str) -> str:
+    """How to get the packages of an extra."""
+    return f"in the clone: pip install -e '.[{extra}]'"
+
+
 def on_one_line(words: str) -> str:
     """For a terminal: characters that would move or colour its text are written as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)

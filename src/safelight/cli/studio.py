@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from safelight.cli.options import add_command
-from safelight.errors import RefusedError
+from safelight.errors import RefusedError, installed_by
 from safelight.studio.settings import StudioSettings
 
 
@@ -20,7 +20,7 @@ def _server() -> Callable[..., Any]:
     try:
         from safelight.studio.serve import studio as serve
     except ModuleNotFoundError as error:
-        raise RefusedError(f"the studio needs {error.name}; install it: pip install 'safelight[studio]'") from None
+        raise RefusedError(f"the studio needs {error.name}; {installed_by('studio')}") from None
     return serve
 
 

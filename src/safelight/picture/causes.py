@@ -3,13 +3,14 @@
 import struct
 from collections.abc import Iterator
 
+from safelight.errors import installed_by
 from safelight.picture import tiff
 from safelight.picture.tiff import Page
 
 HEAD_BYTES = 1 << 20
 """How much of a file is looked at."""
 CONVERT = "convert it to TIFF or PNG first"
-HEIC_MEND = "this install cannot read HEIC: pip install 'safelight[heif]'"
+HEIC_MEND = f"this install cannot read HEIC; {installed_by('heif')}"
 _MAGIC = {
     b"BM": "a BMP picture",
     b"\xff\x0a": "a JPEG XL picture",

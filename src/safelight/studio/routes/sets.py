@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from safelight.dataset import inspect_set
-from safelight.errors import RefusedError, UsageError
+from safelight.errors import RefusedError, UsageError, installed_by
 from safelight.jobs.augment.settings import AugmentSettings
 from safelight.picture import Picture
 from safelight.picture.screen import png_thumbnail_of
@@ -144,7 +144,7 @@ def operations(house: TheHouse) -> list[OperationAbout]:
     try:
         from safelight.augmentation.catalog import OPERATIONS  # OpenCV is an extra
     except ModuleNotFoundError as error:
-        raise RefusedError(f"augmenting needs '{error.name}': pip install 'safelight[augment]'") from None
+        raise RefusedError(f"augmenting needs '{error.name}'; {installed_by('augment')}") from None
     return [
         OperationAbout(
             name=name,
