@@ -187,9 +187,19 @@ def kills(home: Path, count: int) -> dict[str, Any]:
                 moments.append(finished(home / "killed"))
                 cluster.remove_node(doomed, allow_graceful=False)
                 driver.wait()
-            equal += driver.returncode == 0 and same(home / "undisturbed", home / "killed")
+            is_equal = driver.returncode == 0 and same(home / "undisturbed", home / "killed")
+            equal += is_equal
+            if not is_equal:
+                tell_difference(home / "undisturbed", home / "killed")
             print(f"killed after {moments[-1]} of {len(pictures)} files, equal: {equal} of {len(moments)}", flush=True)
     return {"runs": count, "equal": equal, "files": len(pictures), "finished_at_the_kill": moments}
+
+
+def tell_difference(one: Path, other: Path) -> None:
+    """Which files and which lines of the manifest are not the same."""
+    (files, lines), (others, other_lines) = contents(one), contents(other)
+    print("files:", sorted(name for name in files | others if files.get(name) != others.get(name)), flush=True)
+    print("lines:", *sorted(set(lines) ^ set(other_lines))[:6], sep="\n", flush=True)
 
 
 def finished(folder: Path) -> int:

@@ -3,6 +3,7 @@
     SafelightError            exit 1   something about one file; the rest of the batch goes on
     ├── PictureError                   a picture cannot be read, or not as asked
     ├── OutputError                    a result cannot be written, or must not be
+    ├── UnfitNodeError                 a machine of a cluster cannot do what another may
     ├── TrainingError                  a run cannot go on
     ├── UsageError            exit 2   the request itself makes no sense
     │   └── RecipeError                a recipe or a setting has an unknown key or a wrong value
@@ -46,6 +47,10 @@ class SafelightError(Exception):
 
 class PictureError(SafelightError):
     """A picture cannot be read, or not as asked."""
+
+
+class UnfitNodeError(SafelightError):
+    """A machine of a cluster cannot do what another may, such as for want of room on its disk."""
 
 
 class OutputError(SafelightError):

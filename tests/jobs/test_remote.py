@@ -57,7 +57,12 @@ def test_restored_files_and_manifest_are_those_of_one_machine(cluster, pictures,
     asked = {"inputs": (pictures,), "recursive": True, "model": str(BUNDLES / "restore"), "samples": 1, "seed": 3}
     local = enhance(EnhanceSettings(**asked, output=tmp_path / "local"))
     told = []
-    there = enhance(EnhanceSettings(**asked, output=tmp_path / "ray", engine="ray"), on_outcome=told.append)
+
+    def hear(outcome):
+        told.append(outcome)
+        (tmp_path / "ray" / ".safelight-cluster-0123abcd.part").touch()  # as a lost worker leaves it
+
+    there = enhance(EnhanceSettings(**asked, output=tmp_path / "ray", engine="ray"), on_outcome=hear)
     assert [(one.source, one.status) for one in there.outcomes] == [(one.source, one.status) for one in local.outcomes]
     assert told == list(there.outcomes) and sum(one.status == "failed" for one in told) == 1
     assert made(tmp_path / "local") == made(tmp_path / "ray")

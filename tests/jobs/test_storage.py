@@ -121,6 +121,32 @@ def test_on_a_cluster_and_after_a_kill(pictures, tmp_path):
         assert not [name for name in files().find("bucket") if "safelight-" in name]
 
 
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A disk with room for 100 KB."""
+    disk = tmp_path / "tiny"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_of_one_node_costs_no_file(tiny_disk, tmp_path, rng):
+    for k in range(12):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        write(Picture(rng.integers(0, 256, (230, 230, 3), dtype=np.uint8)), tmp_path / "in" / f"{k}.png")
+    with s3(), cluster_of(1) as cluster, pytest.MonkeyPatch.context() as patch:
+        cluster.add_node(num_cpus=1, env_vars={"TMPDIR": str(tiny_disk)})
+        cluster.wait_for_nodes()
+        patch.setenv("RAY_ADDRESS", cluster.address)
+        files().put(str(tmp_path / "in"), "bucket/in", recursive=True)
+        asked = {"inputs": ("s3://bucket/in",), "output": "s3://bucket/out", "model": str(BUNDLES / "restore")}
+        outcomes = enhance(EnhanceSettings(**asked, engine="ray")).outcomes
+        assert [one.status for one in outcomes] == ["done"] * 12
+
+
 @pytest.mark.parametrize(
     ("path", "error", "words"),
     [

@@ -15,6 +15,8 @@ CORE = ("numpy", "pydantic", "pyvips", "pyvips-binary", "onnxruntime", "rich", "
 EXTRAS = {
     "augment": ("to augment", ("opencv-python-headless", "pyyaml")),
     "heif": ("to read HEIC", ("pi-heif",)),
+    "ray": ("for a cluster", ("ray",)),
+    "storage": ("for s3://", ("fsspec", "s3fs")),
     "studio": ("for the studio", ("fastapi", "uvicorn")),
     "train": ("to train", ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "scipy")),
 }

@@ -33,7 +33,7 @@ def inspect(settings: InspectSettings, on_progress: OnProgress = silent) -> Insp
         return inspect_set(images, cores(), on_progress)
 
     def on_lost(index: int, why: str) -> str:
-        return f"{images.items[index].name}: its worker died twice ({why})"
+        return f"{images.items[index].name}: {why}"
 
     engine = Ray(address, _open_on_node, (settings.dataset, len(images), Driver.here()), on_lost)
     with closing(engine.map(_look_on_node, range(len(images)))) as seen:

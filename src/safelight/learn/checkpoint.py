@@ -122,6 +122,8 @@ def load(folder: Path, model: nn.Module, ema: Ema, optimiser: torch.optim.Optimi
     for name, parameter in _trained(model, optimiser):
         mine = [key for key in moments if key.startswith(f"{name}/")]
         state: dict[str, Any] = {key.removeprefix(f"{name}/"): moments[key] for key in mine}
+        if "step" in state:
+            state["step"] = state["step"].to(parameter.device)
         for key in state.keys() - {"step"}:  # in the parameter's own memory layout, as before
             state[key] = torch.empty_like(parameter, requires_grad=False).copy_(state[key])
         if state:

@@ -5,11 +5,12 @@ from functools import partial
 import torch
 
 from safelight.learn import checkpoint
+from safelight.learn.device import means_a_gpu
 from safelight.learn.processes import Say, Train, Words, take_part
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainReport, TrainSettings
 from safelight.work import OnProgress
-from safelight.work.cluster_training import Team, run_together
+from safelight.work.cluster_training import Team, gpus_of, run_together
 from safelight.work.nodes import Driver
 
 
@@ -22,7 +23,9 @@ def train_on_cluster(train: Train, settings: TrainSettings, address: str, on_pro
     if not settings.resume:
         run_of(settings).check_new()
     words = Words(on_progress)
-    team = Team(address, settings.processes, notes=run_of(settings).folder.resolve() / "ray")
+    takes_gpus = means_a_gpu(settings.device, gpus_of(address) >= settings.processes)
+    notes = run_of(settings).folder.resolve() / "ray"
+    team = Team(address, settings.processes, takes_gpus=takes_gpus, notes=notes)
     run_together(team, partial(_member, train, settings, Driver.here()), words.hear)
     return words.end()
 

@@ -1,17 +1,80 @@
 """The one place that says on which device training runs, and in which precision its layers compute."""
 
-from contextlib import AbstractContextManager
+import os
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from safelight.errors import DeviceError, UsageError
 from safelight.learn.recipe import Precision
 from safelight.runtime.machine import multiplies_bfloat16_fast
 
+PROCESSOR = torch.device("cpu")
+DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_Batch = TypeVar("_Batch", bound=tuple[Any, ...])
+_taken = [PROCESSOR]
+"""Where models train now; the last one counts."""
+
 
 def training_device() -> torch.device:
-    """The processor, in this version."""
-    return torch.device("cpu")
+    """The processor, but within `training_on`."""
+    return _taken[-1]
+
+
+def found_device(asked: str) -> torch.device:
+    """auto: an NVIDIA GPU if there is one. Of several processes each has a GPU of its own.
+
+    Raises UsageError for a name that no device has, and DeviceError for one that is not there.
+    """
+    if DEVICES.fullmatch(asked) is None:
+        raise UsageError(f"--device '{asked}': use auto, cpu, cuda, cuda:1 or mps")
+    has_gpu = torch.cuda.is_available()
+    name = ("cuda" if has_gpu else "cpu") if asked == "auto" else asked
+    if name.startswith("cuda"):
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name
+        count = torch.cuda.device_count() if has_gpu else 0
+        if int(name.split(":")[1]) >= count:
+            raise DeviceError(f"--device {asked}: torch sees {count} NVIDIA GPUs here; use another, or --device cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("--device mps: torch sees no Apple GPU here; use --device cpu")
+    return torch.device(name)
+
+
+def means_a_gpu(asked: str, has_enough: bool) -> bool:
+    """Whether each process of a cluster gets an NVIDIA GPU, where there are enough or not."""
+    return asked.startswith("cuda") or (asked == "auto" and has_enough)
+
+
+@contextmanager
+def training_on(device: torch.device) -> Iterator[None]:
+    """Within the block models train on it, and new tensors are made there."""
+    _taken.append(device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    try:
+        with nullcontext() if device == PROCESSOR else device:
+            yield
+    finally:
+        _taken.pop()
+
+
+def on_device(batch: _Batch) -> _Batch:
+    """A named tuple of tensors, or of None, on the training device."""
+    device = training_device()
+    if device == PROCESSOR:
+        return batch
+    moved = [part if part is None else _pinned(part).to(device, non_blocking=True) for part in batch]
+    make: Any = type(batch)
+    return make(*moved)  # type: ignore[no-any-return]
+
+
+def _pinned(part: torch.Tensor) -> torch.Tensor:
+    """In memory that a GPU can fetch by itself."""
+    return part.pin_memory() if training_device().type == "cuda" and part.device == PROCESSOR else part
 
 
 def place(model: nn.Module) -> None:
@@ -24,14 +87,14 @@ def layer_precision(asked: Precision) -> torch.dtype:
 
     Without such instructions bfloat16 is emulated, and can be ten times slower than float32 (docs/lab-notebook.md).
     """
-    fast = multiplies_bfloat16_fast() if training_device().type == "cpu" else torch.cuda.is_bf16_supported()
+    kind = training_device().type
+    fast = multiplies_bfloat16_fast() if kind == "cpu" else kind == "cuda" and torch.cuda.is_bf16_supported()
     return torch.bfloat16 if asked == "bfloat16" or (asked == "auto" and fast) else torch.float32
 
 
 def autocast(asked: Precision) -> AbstractContextManager[None]:
     """Within the block layers compute in that precision. Weights, moments and likelihoods stay float32."""
-    dtype = layer_precision(asked)
-    block: AbstractContextManager[None] = torch.autocast(
-        training_device().type, torch.bfloat16, enabled=dtype == torch.bfloat16
-    )
+    if layer_precision(asked) == torch.float32:
+        return nullcontext()
+    block: AbstractContextManager[None] = torch.autocast(training_device().type, torch.bfloat16)
     return block

@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from safelight.bundle import Bundle, Card
-from safelight.learn.device import training_device
+from safelight.learn.device import PROCESSOR, found_device
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import CACHE, TrainReport, TrainSettings
 from safelight.work import OnProgress
@@ -52,7 +52,7 @@ class TrainJob:
         if self.processes == 1:
             yield
             return
-        with PartialState(cpu=training_device().type == "cpu").main_process_first():
+        with PartialState(cpu=found_device(self.settings.device) == PROCESSOR).main_process_first():
             yield
 
     def stopped(self, run: RunFolder) -> TrainReport:
@@ -61,6 +61,7 @@ class TrainJob:
         options: dict[str, object] = {"--data": asked.data, "--run": asked.run, "--workers": asked.workers}
         options |= {"--budget": asked.budget_s and f"{asked.budget_s:g}s"}
         options |= {"--cache": asked.cache if asked.cache != CACHE else None}
+        options |= {"--device": asked.device if asked.device != "auto" else None}
         options |= {"--processes": asked.processes if asked.processes > 1 else None, "--engine": asked.engine}
         words = "".join(f" {option} {value}" for option, value in options.items() if value is not None)
         self.tell(f"stopped; go on with: safelight train {asked.recipe}{words} --resume")

@@ -21,7 +21,7 @@ from torch import nn
 
 from safelight.errors import TrainingError
 from safelight.learn import checkpoint
-from safelight.learn.device import training_device
+from safelight.learn.device import PROCESSOR, found_device, place, training_device, training_on
 from safelight.learn.ema import Ema
 from safelight.learn.job import TrainJob
 from safelight.learn.meter import Clock, Meter, foretold
@@ -84,8 +84,19 @@ class Training:
 
 
 def run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
-    """Train all stages of a task, from its beginning or its checkpoint. False if interrupted; raises TrainingError."""
-    accelerator = Accelerator(cpu=training_device().type == "cpu")
+    """Train all stages of a task, from its beginning or its checkpoint. False if interrupted.
+
+    The model is back on the processor afterwards. Raises TrainingError; UsageError and DeviceError for the device.
+    """
+    with training_on(found_device(job.settings.device)):
+        place(task.model)
+        done = _run_stages(task, run, job)
+    place(task.model)
+    return done
+
+
+def _run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
+    accelerator = Accelerator(cpu=training_device() == PROCESSOR)
     saved = checkpoint.find(run.checkpoint) if job.settings.resume else None
     progress = checkpoint.load_progress(saved) if saved else checkpoint.Progress()
     training = Training(task, run, job, ema=Ema(task.model), accelerator=accelerator, progress=progress)
@@ -218,7 +229,7 @@ def _save(training: Training, optimiser: Any) -> None:
 def _log(training: Training, log: dict[str, float], meter: Meter) -> str:
     """Write the average over all processes into the metrics; returns the main numbers in words."""
     progress = training.progress
-    numbers = torch.tensor([*log.values()], dtype=torch.float64)
+    numbers = torch.tensor([*log.values()])
     log = dict(zip(log, training.accelerator.reduce(numbers, "mean").tolist(), strict=True))
     rate, waiting = meter.read()
     if training.accelerator.is_main_process:

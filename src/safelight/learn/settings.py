@@ -43,6 +43,7 @@ class TrainSettings(Settings):
     budget_s: Seconds | None = option(
         None, "Time to train, as 90s, 10m or 2h. Learning rates then follow the clock.", "--budget"
     )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.")
     processes: Positive = option(1, "Processes that share the work; the result is the same.")
     engine: str | None = option(None, ENGINE_HELP)
     tensorboard: bool = option(False, "Write metrics for TensorBoard, too. It must be installed.", "--tensorboard")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from safelight.errors import UnfitNodeError
 from safelight.work.cluster_workers import Chunk, Pool, Worker, connect
 from safelight.work.engine import Result, Task, ignore
 
@@ -35,7 +36,7 @@ class Ray:
     """Workers on a cluster.
 
     `prepare` runs once in each worker, with `arguments`; what it raises there is raised here. `on_lost` makes the
-    result of a task that was given up. `cpus` are reserved for each worker.
+    result of a task that was given up, from the task and the reason. `cpus` are reserved for each worker.
     """
 
     address: str
@@ -116,7 +117,7 @@ class _Run:
         """First what must be done again. What a worker may have died of has a worker to itself."""
         if len(worker.chunks) >= CHUNKS_AHEAD or any(chunk.deaths for chunk in worker.chunks):
             return None
-        if not self.again:
+        if not self.again or self.again[0].avoids == worker.node:
             return self._new_chunk()
         return None if self.again[0].deaths and worker.chunks else self.again.popleft()
 
@@ -163,15 +164,28 @@ class _Run:
             self._died(chunk, worker, str(error).splitlines()[0])
             return
         worker.chunks.remove(chunk)
-        self.done |= {number: result for (number, _), result in zip(chunk.tasks, results, strict=True)}
+        for one, (is_well, result) in zip(chunk.tasks, results, strict=True):
+            if isinstance(result, UnfitNodeError):
+                self._elsewhere(one, chunk, worker, result)
+            else:
+                self.done[one[0]] = is_well, result
         fits = round(CHUNK_S * len(chunk.tasks) / max(seconds, 1e-3))
         self.chunk_size = max(1, min(MOST_IN_CHUNK, fits, 2 * self.chunk_size))
+
+    def _elsewhere(self, one: tuple[int, Any], chunk: Chunk, worker: Worker, why: Exception) -> None:
+        """On another node, if there is one and it was not tried."""
+        number, task = one
+        deaths, is_alone = chunk.deaths + 1, all(other.node == worker.node for other in self.pool.workers)
+        if deaths >= MOST_DEATHS or is_alone:
+            self.done[number] = True, self.engine.on_lost(task, str(why))
+        else:
+            self.again.append(Chunk([one], deaths, avoids=worker.node))
 
     def _died(self, chunk: Chunk, worker: Worker, why: str) -> None:
         """All that was on its way to a worker is done again, task by task: any of it may be what it died of."""
         deaths = chunk.deaths + (not self.pool.drop(worker))
         if deaths >= MOST_DEATHS:  # the last time it was alone
             ((number, task),) = chunk.tasks
-            self.done[number] = True, self.engine.on_lost(task, why)
+            self.done[number] = True, self.engine.on_lost(task, f"its worker died twice ({why}); look at memory, too")
         else:
             self.again.extend(Chunk([one], deaths) for one in chunk.tasks)

@@ -25,6 +25,8 @@ class Team(NamedTuple):
     address: str
     """See `cluster.Ray`."""
     processes: int
+    takes_gpus: bool
+    """Whether each has a GPU of its own."""
     notes: Path
     """A folder for Ray Train, where all nodes find it; it is removed at the end."""
 
@@ -47,8 +49,10 @@ def run_together(team: Team, member: Callable[[int, Say], None], hear: Callable[
         trainer = torch_train.TorchTrainer(
             _begin,
             train_loop_config={"member": member, "post": post, "cores": cores},
-            torch_config=torch_train.TorchConfig(backend="gloo"),
-            scaling_config=train.ScalingConfig(num_workers=team.processes, resources_per_worker={"CPU": cores}),
+            torch_config=torch_train.TorchConfig(backend="nccl" if team.takes_gpus else "gloo"),
+            scaling_config=train.ScalingConfig(
+                num_workers=team.processes, use_gpu=team.takes_gpus, resources_per_worker={"CPU": cores}
+            ),
             run_config=train.RunConfig(
                 storage_path=str(team.notes), failure_config=train.FailureConfig(max_failures=MOST_LOSSES)
             ),
@@ -91,6 +95,11 @@ class Post:
     def stop(self) -> None:
         """From now on `say` answers that."""
         self.is_stopping = True
+
+
+def gpus_of(address: str) -> int:
+    """Of all nodes. Raises what `cluster_workers.connect` raises."""
+    return int(connect(address).cluster_resources().get("GPU", 0))
 
 
 def _cores_of_each(ray: Any, processes: int) -> int:

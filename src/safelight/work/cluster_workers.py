@@ -59,7 +59,9 @@ class Chunk:
 
     tasks: list[tuple[int, Any]]
     deaths: int = 0
-    """Of workers that had it, on nodes that live."""
+    """Of workers that had it, on nodes that live; and nodes that were not fit for it."""
+    avoids: str | None = None
+    """A node that was not fit for it."""
     worker: "Worker | None" = None
 
 

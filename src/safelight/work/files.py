@@ -12,8 +12,15 @@ from pathlib import Path
 from safelight.errors import OutputError
 
 _PREFIX = ".safelight-"
-_PART = re.compile(re.escape(_PREFIX) + r"(\d+)-[0-9a-f]{8}\.part")
-"""An unfinished file: the number in its name is the process that writes it."""
+_PART = re.compile(re.escape(_PREFIX) + r"(\d+|cluster)-[0-9a-f]{8}\.part")
+"""An unfinished file: the number in its name is the process that writes it, unless that is a cluster's."""
+_writes_for_a_cluster = False
+
+
+def write_for_a_cluster() -> None:
+    """From now on this process names its unfinished files as a cluster does: other machines have other processes."""
+    global _writes_for_a_cluster
+    _writes_for_a_cluster = True
 
 
 @contextmanager
@@ -22,7 +29,8 @@ def replacing(target: Path) -> Iterator[Path]:
 
     When the block raises, the temporary file is removed and `target` stays as it was.
     """
-    part = target.with_name(f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    writer = "cluster" if _writes_for_a_cluster else os.getpid()
+    part = target.with_name(f"{_PREFIX}{writer}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield part
         part.replace(target)
@@ -60,11 +68,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def clear_leftovers(folder: Path, recursive: bool = False) -> None:
-    """Remove the unfinished files of processes that are gone."""
+    """Remove the unfinished files of processes that are gone, and of clusters: one driver writes to a folder."""
     pattern = f"{_PREFIX}*.part"
     for part in (folder.rglob(pattern) if recursive else folder.glob(pattern)) if folder.is_dir() else ():
         owner = _PART.fullmatch(part.name)
-        if owner and not _is_alive(int(owner[1])):
+        if owner and (owner[1] == "cluster" or not _is_alive(int(owner[1]))):
             part.unlink(missing_ok=True)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from safelight import __version__
 from safelight.errors import RefusedError
+from safelight.work.files import write_for_a_cluster
 
 ENGINE, LOCAL = "SAFELIGHT_ENGINE", "local"
 MODELS = "SAFELIGHT_MODELS"
@@ -41,6 +42,7 @@ class Driver(NamedTuple):
         if not self.folder.is_dir():
             raise RefusedError(f"{self.folder}: is not there on a node; use a folder that all nodes share")
         os.chdir(self.folder)
+        write_for_a_cluster()
 
 
 def check_model(on_node: str, on_driver: str) -> None:

@@ -5,7 +5,9 @@ place: an object appears as a whole at the end of its upload. What lies below a 
 list, so that no object is asked about one by one.
 """
 
+import errno
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -104,6 +106,11 @@ def download(path: Path, to: Path) -> None:
             system.get_file(url, str(to))
         except FileNotFoundError:
             raise PictureError(f"{url}: does not exist") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            why = f"no room for it on the disk of {socket.gethostname()} ({to.parent}); make room, or set TMPDIR"
+            raise PictureError(f"{url}: {why}") from None
 
 
 def upload(file: Path, to: Path) -> None:

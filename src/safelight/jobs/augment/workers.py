@@ -10,7 +10,7 @@ from safelight.jobs.augment.prepare import Prepared, prepare
 from safelight.jobs.augment.request import Request
 from safelight.jobs.augment.results import Results
 from safelight.jobs.augment.write import Written, write_variant
-from safelight.work import Ray
+from safelight.work import Ray, clear_leftovers
 from safelight.work.nodes import Driver, check_model
 
 AT_ONCE_BY_WORKER = 16
@@ -58,14 +58,17 @@ def made_on_cluster(results: Results, tasks: Sequence[VariantTask], address: str
         if len(chunk) > 1:
             lost.extend(chunk)
             return []
-        failure = f"{prepared.pictures.names[chunk[0].key.picture]}: its worker died twice ({why})"
+        failure = f"{prepared.pictures.names[chunk[0].key.picture]}: {why}"
         return [write_variant(prepared, Variant(chunk[0], failure=failure), results.folder)]
 
     sha256 = None if prepared.space is None else prepared.space.vae.bundle.sha256
     arguments = prepared.request, prepared.bank, results.folder, Driver.here(), sha256
     engine = Ray(address, _open_on_node, arguments, on_lost, cpus=prepared.request.threads)
-    yield from engine.map(written_by_worker, in_chunks(tasks, AT_ONCE_BY_WORKER), on_late)
-    yield from engine.map(written_by_worker, in_chunks(lost, 1), on_late)
+    try:
+        yield from engine.map(written_by_worker, in_chunks(tasks, AT_ONCE_BY_WORKER), on_late)
+        yield from engine.map(written_by_worker, in_chunks(lost, 1), on_late)
+    finally:
+        clear_leftovers(results.folder, recursive=True)  # what lost workers left
 
 
 def _open_on_node(request: Request, bank: Bank | None, folder: Path, driver: Driver, sha256: str | None) -> None:

@@ -4,10 +4,11 @@ The driver plans, hashes the inputs and writes the manifest. A worker loads the 
 writes file by file. Tasks carry paths, not pixels: inputs, outputs and the model lie where all nodes find them.
 """
 
+import errno
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from safelight.errors import RefusedError, shown
+from safelight.errors import RefusedError, UnfitNodeError, shown
 from safelight.jobs.batch.outcome import reason_of
 from safelight.jobs.batch.plan import FileTask
 from safelight.jobs.batch.staging import named_as, on_disk
@@ -36,9 +37,7 @@ def engine_of(settings: Any, steps: Any, make: Callable[[Any], Any], **fixed: ob
     expected = Expected(steps.model_sha256, steps.parameters())
 
     def on_lost(task: FileTask, why: str) -> Done:
-        reason = (
-            f"{shown(task.source)}: its worker died twice ({why}); look at the file, and at the memory of the nodes"
-        )
+        reason = why if why.startswith(shown(task.source)) else f"{shown(task.source)}: {why}"
         return Done(steps.outcome(source=shown(task.source), status="failed", error=reason), is_saving=True)
 
     return Ray(address, open_worker, (make, chosen, Driver.here(), expected), on_lost, cpus=cpus)
@@ -67,7 +66,7 @@ class Done(NamedTuple):
 
 
 def do(task: FileTask) -> Done:
-    """One file in a worker. A failure is an outcome, too."""
+    """One file in a worker. A failure is an outcome, too. Raises UnfitNodeError where the disk of the node is full."""
     steps, is_saving = _steps[0], False
     try:
         with without_operation_cache(), on_disk(task) as here:
@@ -77,4 +76,15 @@ def do(task: FileTask) -> Done:
         return Done(outcome, is_saving)
     except Exception as error:
         reason = reason_of(task.source, error)
+        if _is_for_want_of_room(error):
+            raise UnfitNodeError(reason) from None
         return Done(steps.outcome(source=shown(task.source), status="failed", error=reason), is_saving)
+
+
+def _is_for_want_of_room(error: BaseException | None) -> bool:
+    """Whether it, or what it was raised for, is a full disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -68,6 +68,8 @@ def run(
                     break
     finally:
         batch.close()
+        if engine is not None:
+            _clear(plan)  # what lost workers left
     return outcomes
 
 
@@ -258,6 +260,10 @@ def _prepare(plan: Plan) -> None:
         make_folder(plan.folder)
     except OSError as error:
         raise OutputError(f"{plan.folder}: cannot be made ({error.strerror}); choose another -o") from None
+    _clear(plan)
+
+
+def _clear(plan: Plan) -> None:
     for folder in {output.parent for task in plan.tasks for output in task.outputs}:
         clear_leftovers(folder)
 

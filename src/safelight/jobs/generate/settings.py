@@ -24,7 +24,7 @@ class GenerateSettings(Settings):
     sampler: Literal["auto", "flow", "aggregate", "prior"] = option(
         "auto",
         "flow: the learned prior; aggregate: a mixture fitted to the set's latents; prior: N(0, 1), to compare. "
-        "auto: flow if the model has one, else aggregate.",
+        "auto: the better one of the first two, as measured after training.",
     )
     interpolate: tuple[Path, Path] | None = option(None, "Two pictures: steps from one to the other.")
     linear: bool = option(False, "Steps on a straight line, not on a sphere.", "--linear")

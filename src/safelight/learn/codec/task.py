@@ -11,7 +11,7 @@ from safelight.learn.codec.data import Patches, PatchStream, calibration_patches
 from safelight.learn.codec.recipe import CodecRecipe, StageSettings
 from safelight.learn.codec.revive import revive
 from safelight.learn.codec.validate import Held, validate, write_preview
-from safelight.learn.device import autocast
+from safelight.learn.device import autocast, on_device
 from safelight.learn.seeds import torch_generator
 from safelight.learn.store import PixelStore
 from safelight.learn.task import Group, Logged, Moment
@@ -64,7 +64,7 @@ class CodecTask:
 
     def begin(self, stage: int) -> None:
         """Channels that the stage before has silenced begin anew."""
-        revive(self.model, calibration_patches(self.recipe, self.store, self.model.levels))
+        revive(self.model, on_device(calibration_patches(self.recipe, self.store, self.model.levels)))
 
     def objective(self, stage: int, group: Group) -> nn.Module:
         return CodecObjective(self.model, self.stages[stage], self.seed)
@@ -80,7 +80,8 @@ class CodecTask:
             grey_share=self.recipe.data.grey_share,
         )
         for batch in stream.batches(start, settings.batch):
-            yield Patches(batch.pixels.contiguous(memory_format=torch.channels_last), batch.level)
+            pixels = batch.pixels.contiguous(memory_format=torch.channels_last)
+            yield on_device(Patches(pixels, batch.level))
 
     def judged_by(self, stage: int) -> str | None:
         return None

@@ -12,7 +12,6 @@ from safelight.learn.codec.data import CALIBRATION_PX, block_covariance
 from safelight.learn.codec.finish import finish
 from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.codec.task import CodecTask
-from safelight.learn.device import place
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import run_stages
 from safelight.learn.photographs import open_photographs, part_sizes
@@ -38,7 +37,6 @@ def train_task(job: TrainJob, recipe: CodecRecipe) -> TrainReport:
         _load(model, start)
     elif not resume:
         model.initialise(block_covariance(store.part(recipe.data.validation_share, 1), recipe.seed))
-    place(model)
     if resume:
         run.resume(_asked(recipe, store))
     else:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from safelight.ladder.codec import HYPER_PX, CodecNet
+from safelight.learn.device import training_device
 from safelight.learn.store import PixelStore
 from safelight.metrics import bd_rate, psnr_db
 from safelight.picture.encode import Format
@@ -59,7 +60,7 @@ def write_preview(model: CodecNet, held: Held, path: Path) -> None:
         x = _tensor(picture)[..., :256, :256]
         decoded = model(x, torch.tensor([PREVIEW_LEVEL])).picture.clamp(0, 1)
         rows.append(torch.cat([x, decoded], dim=2)[0].permute(1, 2, 0))
-    to_vips(np.rint(torch.cat(rows, dim=1).numpy() * 255).astype(np.uint8)).pngsave(str(path))
+    to_vips(np.rint(torch.cat(rows, dim=1).cpu().numpy() * 255).astype(np.uint8)).pngsave(str(path))
 
 
 @torch.inference_mode()
@@ -68,7 +69,7 @@ def model_point(model: CodecNet, pictures: list[Pixels], level: float) -> tuple[
     rates, qualities = [], []
     for picture in pictures:
         out = model(_tensor(picture), torch.tensor([level]))
-        decoded = out.picture[0].permute(1, 2, 0).clamp(0, 1).mul(255).round().numpy() / 255
+        decoded = out.picture[0].permute(1, 2, 0).clamp(0, 1).mul(255).round().cpu().numpy() / 255
         rates.append(float(out.bits.sum()) / picture[..., 0].size)
         qualities.append(psnr_db(decoded, picture / 255))
     return float(np.mean(rates)), float(np.mean(qualities))
@@ -82,4 +83,5 @@ def _centre(pixels: Pixels) -> Pixels:
 
 
 def _tensor(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255))
+    x = torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255))
+    return x.to(training_device())

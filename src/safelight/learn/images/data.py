@@ -15,6 +15,7 @@ from safelight import randomness
 from safelight.dataset import PixelTable
 from safelight.dataset.form import unit
 from safelight.errors import UsageError
+from safelight.learn.device import on_device
 from safelight.learn.images.recipe import DataSettings
 from safelight.learn.task import Group
 
@@ -109,7 +110,7 @@ class Subset:
 
     def _tensors(self, x: NDArray[np.float32], rows: NDArray[np.int64]) -> Images:
         labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
-        return Images(torch.from_numpy(x), labels)
+        return on_device(Images(torch.from_numpy(x), labels))
 
 
 class Share(NamedTuple):

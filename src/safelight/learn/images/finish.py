@@ -86,7 +86,7 @@ def with_best_sampler(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> B
 
     By the Fréchet distance in the features of the classifier. Without one that tells classes apart, it is the prior.
     """
-    vae = Vae(bundle, device="cpu", threads=torch.get_num_threads())
+    vae = Vae(bundle, threads=torch.get_num_threads())
     if not vae.knows_classes or vae.card.prior is None or len(held_out) < SMALLEST_SET:
         return bundle
     pixels, rows = held_out.pixels(np.arange(min(len(held_out), MOST_COMPARED)))

@@ -10,7 +10,6 @@ from safelight.dataset import grouped, open_set
 from safelight.dataset.split import UNREADABLE
 from safelight.errors import UsageError, shown
 from safelight.ladder.image_vae import ImageVae
-from safelight.learn.device import place
 from safelight.learn.images.finish import finish
 from safelight.learn.images.recipe import ImagesRecipe
 from safelight.learn.images.sizes import build_model
@@ -42,7 +41,6 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
     torch.manual_seed(recipe.seed)
     vae = build_model(recipe, pictures.form, len(pictures.classes), len(pictures.train))
     model = build_trainee(recipe, vae, pictures)
-    place(model)
     run = job.folder(recipe.name)
     _open_run(job, run, recipe, pictures)
     table = pictures.train.table

@@ -85,5 +85,5 @@ def write_prior_preview(vae: ImageVae, prior: LatentPrior, path: Path) -> None:
 def grid(rows: list[Tensor]) -> NDArray[np.uint8]:
     """Rows of (N, C, H, W) in [0, 1] → one picture, (H, W, C) of uint8."""
     whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    pixels: NDArray[np.uint8] = np.rint(whole.clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(whole.clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
     return pixels

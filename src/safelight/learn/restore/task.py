@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from safelight.ladder.restorer import Experts, RestorerNet
-from safelight.learn.device import autocast
+from safelight.learn.device import autocast, on_device
 from safelight.learn.restore.data import BatchNumbers, Pair, loader, training_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
@@ -84,7 +84,7 @@ class RestoreTask:
         pairs = training_pairs(self.recipe, self.store, stream, patch_px=settings.patch_px, expert=settings.expert)
         for batch in loader(pairs, BatchNumbers(start, settings.batch, group), self.recipe.data.workers):
             clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
-            yield Pair(clean, degraded, batch.sigma_01)
+            yield on_device(Pair(clean, degraded, batch.sigma_01))
 
     def judged_by(self, stage: int) -> str | None:
         return None

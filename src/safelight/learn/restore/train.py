@@ -4,7 +4,6 @@ import torch
 
 from safelight.errors import UsageError
 from safelight.ladder.restorer import build_experts
-from safelight.learn.device import place
 from safelight.learn.job import TrainJob
 from safelight.learn.loop import run_stages
 from safelight.learn.photographs import open_photographs, part_sizes
@@ -30,7 +29,6 @@ def train_task(job: TrainJob, recipe: RestoreRecipe) -> TrainReport:
     start = open_start(job.settings.start) if job.settings.start and not resume else None
     torch.manual_seed(recipe.seed)
     model = build_experts(recipe.experts, recipe.model.model_dump())
-    place(model)
     if start:
         one_for_all = recipe.stages[0].expert is None  # then all begin with what the first has learned
         for name in recipe.experts[:1] if one_for_all else recipe.experts:

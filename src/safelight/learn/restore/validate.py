@@ -7,6 +7,7 @@ from torch import Tensor
 
 from safelight.degrade import Chain, DegradeStep
 from safelight.ladder.restorer import RestorerNet
+from safelight.learn.device import on_device, training_device
 from safelight.learn.restore.data import Pair, validation_batch
 from safelight.learn.restore.objectives import draw_noise
 from safelight.learn.store import PixelStore
@@ -48,7 +49,7 @@ def validate_posterior(model: RestorerNet, batches: dict[str, Pair]) -> dict[str
 
     An exact posterior has 2 and 1 + 1/SAMPLES.
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(training_device()).manual_seed(0)
     totals = torch.zeros(3)
     for part in _parts(batches["noise25"]):
         output = model(part.degraded, part.sigma_01)
@@ -65,7 +66,7 @@ def validate_posterior(model: RestorerNet, batches: dict[str, Pair]) -> dict[str
 
 def _parts(batch: Pair) -> Iterator[Pair]:
     parts: Sequence[tuple[Tensor, ...]] = list(zip(*(torch.split(t, PART) for t in batch), strict=True))
-    return (Pair(*part) for part in parts)
+    return (on_device(Pair(*part)) for part in parts)
 
 
 def _mse(estimate: Tensor, truth: Tensor) -> Tensor:
