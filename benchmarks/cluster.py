@@ -1,10 +1,12 @@
 """Batches and training on a cluster of several nodes of Ray on this machine, beside one machine without Ray.
 
-    python benchmarks/cluster.py [--only overhead,nodes,kills,many,train] [--files 100000] [--kills 20]
+    python benchmarks/cluster.py [--only equal,overhead,...] [--files 100000] [--kills 20]
 
+equal      files and manifests of enhance, compress and augment, local and on clusters of 1 to 4 workers on 1 to 3 nodes
 overhead   seconds for each picture of 1 megapixel by `photo`: local with two threads, and Ray with two workers
 nodes      the same by one node of one core, and by two
 kills      a node is ended by SIGKILL at a random moment of a batch, so many times; files and manifest are compared
+storage    200 files from and to an S3 server on loopback that refuses 5 % of the requests
 many       small files with a small model, so that the engine is what takes time; and the driver's memory
 train      two processes against one, each with one thread: samples a second, and losses
 
@@ -15,31 +17,32 @@ start of Ray and of its workers is left out; it is stated by itself. Medians of 
 
 import argparse
 import json
-import os
 import random
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from ray.cluster_utils import Cluster
-from sets import DATA, ROOT
+import fsspec
+import ray
+from cluster_page import write_page
+from cluster_speed import many, nodes, overhead, train
+from cluster_tools import DRIVER, SMALL_MODEL, cluster_of, contents, finished, pictures_of, same, seconds
+from sets import ROOT
 
-from safelight import EnhanceSettings, Picture, enhance, read, write
+from safelight import AugmentSettings, CompressSettings, EnhanceSettings, augment, compress, enhance
 from safelight.runtime.machine import processor
 
+sys.path.insert(0, str(ROOT))
+from tests.storage_server import s3
+
 RESULTS = ROOT / "benchmarks" / "results" / "cluster.json"
-SMALL_MODEL = ROOT / "tests" / "bundles" / "restore"
-SHORT, LONG, RUNS = 6, 46, 3
-PARTS = ("overhead", "nodes", "kills", "many", "train")
+PARTS = ("equal", "overhead", "nodes", "kills", "storage", "many", "train")
+CLUSTERS = ((1,), (2,), (4,), (1, 1), (2, 2), (1, 1, 2))
+"""Cores of their nodes."""
 
 
 def main() -> None:
@@ -53,6 +56,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         measures = {
+            "equal": lambda: equal(home),
+            "storage": lambda: storage(home),
             "overhead": lambda: overhead(home),
             "nodes": lambda: nodes(home),
             "kills": lambda: kills(home, asked.kills),
@@ -63,104 +68,34 @@ def main() -> None:
             results[part] = {"machine": processor(), **measures[part]()}
             print(part, json.dumps(results[part], indent=1), flush=True)
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_page(results)
 
 
-@contextmanager
-def cluster_of(*cores: int) -> Iterator[Cluster]:
-    """A node for each number, with so many cores; a driver finds it by RAY_ADDRESS."""
-    head, *others = cores
-    one = Cluster(initialize_head=True, head_node_args={"num_cpus": head, "include_dashboard": False})
-    for count in others:
-        one.add_node(num_cpus=count)
-    os.environ["RAY_ADDRESS"] = one.address
-    try:
-        yield one
-    finally:
-        del os.environ["RAY_ADDRESS"]
-        one.shutdown()
+def equal(home: Path) -> dict[str, Any]:
+    """Of every cluster how many of the three verbs made what one machine makes."""
+    pictures, lot = pictures_of(home, 24, 200), random.Random(2)
+    recipe = ROOT / "recipes" / "augment.toml"
+    small_set = home / "set"
+    for k, path in enumerate(pictures):
+        (small_set / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, small_set / "ab"[k % 2])
 
+    def run(where: Path, engine: str) -> None:
+        shuffled = lot.sample(pictures, len(pictures)) if engine == "ray" else pictures
+        enhance(EnhanceSettings(inputs=tuple(shuffled), output=where / "enhance", samples=1, engine=engine))
+        compress(CompressSettings(inputs=tuple(shuffled), output=where / "compress", engine=engine))
+        augment(AugmentSettings(dataset=small_set, output=where / "augment", recipe=recipe, copies=2, engine=engine))
 
-def seconds(inputs: list[Path], output: Path, engine: str, model: str = "photo", **more: Any) -> dict[str, float]:
-    """Of a driver of its own, from its first line on: a batch that begins with an empty folder."""
-    shutil.rmtree(output, ignore_errors=True)
-    settings = {
-        "inputs": [str(path) for path in inputs],
-        "output": str(output),
-        "model": model,
-        "engine": engine,
-        **more,
-    }
-    done = subprocess.run(
-        [sys.executable, __file__, "--driver"], input=json.dumps(settings), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def drive() -> None:
-    """What `seconds` starts."""
-    settings, began = json.loads(sys.stdin.read()), time.perf_counter()
-    report = enhance(EnhanceSettings(**settings))
-    assert all(outcome.status == "done" for outcome in report.outcomes), report.outcomes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": time.perf_counter() - began, "peak_mib": peak}))
-
-
-def per_picture(pictures: list[Path], output: Path, engine: str) -> tuple[float, float]:
-    """Seconds for each picture, and for the start."""
-    short, whole = (seconds(pictures[:count], output, engine)["seconds"] for count in (SHORT, LONG))
-    each = (whole - short) / (LONG - SHORT)
-    return each, short - SHORT * each
-
-
-def pictures_of(home: Path, count: int, side: int) -> list[Path]:
-    """Squares of photographs, as PNG."""
-    folder = home / f"in-{side}"
-    folder.mkdir(exist_ok=True)
-    sources = sorted((DATA / "photos").glob("*.webp"))
-    for k in range(len([*folder.iterdir()]), count):
-        pixels = read(sources[k % len(sources)]).pixels
-        repeats = (-(-side // pixels.shape[0]), -(-side // pixels.shape[1]), 1)
-        write(Picture(np.tile(pixels, repeats)[:side, :side].copy()), folder / f"{k:06}.png")
-    return sorted(folder.iterdir())[:count]
-
-
-def overhead(home: Path) -> dict[str, Any]:
-    """Ray against local, both on two cores."""
-    pictures = pictures_of(home, LONG, 1000)
-    local, there = [], []
-    for _ in range(RUNS):
-        local.append(per_picture(pictures, home / "local", "local"))
-        with cluster_of(2):
-            there.append(per_picture(pictures, home / "ray", "ray"))
-    assert same(home / "local", home / "ray")
-    (each, start), (each_there, start_there) = middle(local), middle(there)
-    return {
-        "seconds_per_picture_local": each,
-        "seconds_per_picture_ray": each_there,
-        "overhead": each_there / each - 1,
-        "seconds_to_start_local": start,
-        "seconds_to_start_ray": start_there,
-    }
-
-
-def nodes(home: Path) -> dict[str, Any]:
-    """Two nodes of one core against one."""
-    pictures = pictures_of(home, LONG, 1000)
-    one, two = [], []
-    for _ in range(RUNS):
-        with cluster_of(1):
-            one.append(per_picture(pictures, home / "one", "ray"))
-        with cluster_of(1, 1):
-            two.append(per_picture(pictures, home / "two", "ray"))
-    assert same(home / "one", home / "two")
-    return {
-        "seconds_per_picture_one_node": middle(one)[0],
-        "seconds_per_picture_two_nodes": middle(two)[0],
-        "times_as_fast": middle(one)[0] / middle(two)[0],
-    }
+    run(home / "local", "local")
+    found = {}
+    for cores in CLUSTERS:
+        where = home / "-".join(map(str, cores))
+        with cluster_of(*cores):
+            run(where, "ray")
+            ray.shutdown()
+        verbs = ("enhance", "compress", "augment")
+        found[" + ".join(map(str, cores))] = sum(same(home / "local" / verb, where / verb) for verb in verbs)
+    return {"verbs": 3, "equal_by_cores_of_nodes": found}
 
 
 def kills(home: Path, count: int) -> dict[str, Any]:
@@ -173,9 +108,7 @@ def kills(home: Path, count: int) -> dict[str, Any]:
         for _ in range(count):
             doomed = cluster.add_node(num_cpus=1)
             cluster.wait_for_nodes()
-            with subprocess.Popen(
-                [sys.executable, __file__, "--driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            ) as driver:
+            with subprocess.Popen(DRIVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
                 assert driver.stdin is not None
                 shutil.rmtree(home / "killed", ignore_errors=True)
                 asked = {"inputs": [str(p) for p in pictures], "output": str(home / "killed"), "engine": "ray"}
@@ -202,84 +135,25 @@ def tell_difference(one: Path, other: Path) -> None:
     print("lines:", *sorted(set(lines) ^ set(other_lines))[:6], sep="\n", flush=True)
 
 
-def finished(folder: Path) -> int:
-    """Files that the manifest names as done."""
-    path = folder / "manifest.jsonl"
-    return path.read_text(encoding="utf-8").count('"key"') if path.is_file() else 0
-
-
-def many(home: Path, count: int) -> dict[str, Any]:
-    """Small files by a small model."""
-    pictures_of(home, 400, 32)
-    folder = home / "many"
-    folder.mkdir()
-    kinds = sorted((home / "in-32").iterdir())
-    for k in range(count):
-        (folder / f"{k:06}.png").write_bytes(kinds[k % len(kinds)].read_bytes())
-    some = [folder / f"{k:06}.png" for k in range(min(count, 10_000))]
-    local = seconds(some, home / "local-many", "local", model=str(SMALL_MODEL), workers=4)
-    with cluster_of(2):
-        there = seconds([folder], home / "ray-many", "ray", model=str(SMALL_MODEL))
-    assert finished(home / "ray-many") == count
-    return {
-        "files": count,
-        "files_per_second_local": len(some) / local["seconds"],
-        "files_local": len(some),
-        "files_per_second_ray": count / there["seconds"],
-        "driver_peak_mib": there["peak_mib"],
-    }
-
-
-def train(home: Path) -> dict[str, Any]:
-    """Restoration and a set of pictures: 40 steps of the shipped recipes in float32."""
-    found = {}
-    tasks = {"photo": DATA / "photos", "dataset": DATA / "labelled" / "flowers5"}
-    for name, data in tasks.items():
-        text = (ROOT / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
-        text = text.replace("[[stages]]", '[[stages]]\nprecision = "float32"').replace(
-            "[data]", "[data]\nsize_px = 64", 1
-        )
-        recipe = home / f"{name}.toml"
-        recipe.write_text(text if name == "dataset" else text.replace("\nsize_px = 64", ""), encoding="utf-8")
-        rates, losses = [], []
-        for processes in (1, 2):
-            run = home / f"{name}-{processes}"
-            command = [sys.executable, "-m", "safelight", "train", recipe, "--data", data, "--run", run]
-            command += ["--processes", processes, "--stop-at", 150, "--cache", home / "cache", "--workers", 0]
-            environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-            subprocess.run([str(word) for word in command], check=False, capture_output=True, env=environment)
-            lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-            logged = [line for line in lines if "loss" in line]
-            rates.append(statistics.median(line["samples_per_s"] for line in logged[1:]))
-            losses.append([line["loss"] for line in logged])
-        found[name] = {
-            "samples_per_s": rates,
-            "times_as_fast": rates[1] / rates[0],
-            "largest_difference_of_losses": max(abs(a / b - 1) for a, b in zip(*losses, strict=True)),
+def storage(home: Path) -> dict[str, Any]:
+    """All must be done, and equal to what is made on disk."""
+    pictures = pictures_of(home, 200, 64)
+    seconds(pictures, home / "on-disk", "local", model=str(SMALL_MODEL))
+    with s3(refused_share=0.05) as refused, cluster_of(1, 1):
+        client = fsspec.filesystem("s3", use_listings_cache=False)
+        for path in pictures:
+            client.put_file(str(path), f"bucket/in/{path.name}")
+        took = seconds([Path("s3://bucket/in")], Path("s3://bucket/out"), "ray", model=str(SMALL_MODEL))
+        stored = {key.split("/")[-1]: client.cat_file(key) for key in client.find("bucket/out")}
+        stored.pop("manifest.jsonl")
+        return {
+            "files": len(pictures),
+            "equal": sum(stored.get(p.name) == p.read_bytes() for p in (home / "on-disk").glob("*.png")),
+            "unfinished": len(stored) - len(pictures),
+            "requests_refused": len(refused),
+            "seconds": took["seconds"],
         }
-    return found
-
-
-def middle(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    """The medians of both."""
-    first, second = (statistics.median(values) for values in zip(*pairs, strict=True))
-    return first, second
-
-
-def same(one: Path, other: Path) -> bool:
-    """Whether both folders hold the same files, and manifests that differ in seconds alone; and nothing unfinished."""
-    return contents(one) == contents(other)
-
-
-def contents(folder: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Files, and lines of the manifest."""
-    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    lines = [json.loads(line) for line in files.pop("manifest.jsonl").splitlines()]
-    return files, sorted({json.dumps(line | {"seconds": 0}) for line in lines})
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--driver"]:
-        drive()
-    else:
-        main()
+    main()

@@ -26,7 +26,7 @@ import safelight
 from safelight import randomness
 from safelight.dataset import PixelTable, identities, open_set, split
 from safelight.evaluation.page import grid_picture
-from safelight.learn.images.classify import train_classifier
+from safelight.learn.images.classify import Classifier, train_classifier
 from safelight.learn.images.data import Subset
 from safelight.metrics import coverage, frechet_distance
 from safelight.runtime.images.vae import Vae
@@ -69,10 +69,8 @@ def measure(vae: Vae, source: Path, count: int) -> dict[str, Any]:
     head = train_head(of_training["efficientnet_lite0"], labels["train"])
 
     def agreement(x: np.ndarray, features: np.ndarray, asked: np.ndarray) -> dict[str, float]:
-        planar = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)).astype(np.float32))
-        with torch.inference_mode():
-            seen = network(planar / 255 if x.dtype == np.uint8 else planar)[1].argmax(dim=1).numpy()
-        return {"head": float((head(features) == asked).mean()), "network": float((seen == asked).mean())}
+        pairs = {"head": head(features), "network": seen_by(network, x)}
+        return {name: float((seen == asked).mean()) for name, seen in pairs.items()}
 
     floor = {space: frechet_distance(of_held_out[space], of_training[space]) for space in of_held_out}
     found: dict[str, Any] = {
@@ -105,6 +103,14 @@ def measure(vae: Vae, source: Path, count: int) -> dict[str, Any]:
         found[sampler] = numbers
         print(sampler, json.dumps(numbers), flush=True)
     return found
+
+
+def seen_by(network: Classifier, x: np.ndarray) -> np.ndarray:
+    """(N, H, W, C), of bytes or in [0, 1] → the class of each."""
+    scaled = x.astype(np.float32) / (255 if x.dtype == np.uint8 else 1)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))))[1]
+    return logits.argmax(dim=1).numpy()
 
 
 def parts_of(vae: Vae, source: Path, count: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Subset]:

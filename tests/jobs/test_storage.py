@@ -102,6 +102,18 @@ def test_single_files_go_there_and_come_back(pictures):
         assert "s3://bucket/two.latent: does not exist" in decompress(missing).outcomes[0].error
 
 
+def test_keys_that_are_no_paths_are_passed_over(pictures, tmp_path):
+    content = (pictures / "a" / "01.png").read_bytes()
+    with s3():
+        client = files()
+        for key in ("in/a.png", "in/../evil.png", "in//b.png", "in/sub/../../c.png", "in/sub/"):
+            client.call_s3("put_object", Bucket="bucket", Key=key, Body=content)
+        asked = {"inputs": ("s3://bucket/in",), "recursive": True, "model": str(BUNDLES / "restore")}
+        report = enhance(EnhanceSettings(**asked, output=tmp_path / "home" / "out"))
+        assert [one.source for one in report.outcomes] == ["s3://bucket/in/a.png"]
+    assert not [path for path in tmp_path.rglob("*.png") if path.name in ("evil.png", "c.png")]
+
+
 def test_on_a_cluster_and_after_a_kill(pictures, tmp_path):
     asked = ["enhance", "s3://bucket/in", "-r", "-o", "s3://bucket/out", "--model", str(BUNDLES / "restore")]
     command = [sys.executable, "-m", "safelight", *asked, "--samples", "1"]

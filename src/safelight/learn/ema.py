@@ -24,10 +24,10 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module, decay: float, updates: int) -> None:
-        """Average ← decay · average + (1 - decay) · weights."""
+        """Average ← decay · average + (1 - decay) · weights. Weights that are frozen are their own average."""
         share = 1 - min(decay, (1 + updates) / (10 + updates))
-        weights = [p.detach() for _, p in model.named_parameters()]
-        torch._foreach_lerp_(list(self.average.values()), weights, share)
+        learning = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+        torch._foreach_lerp_([self.average[name] for name in learning], list(learning.values()), share)
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:

@@ -6,10 +6,6 @@ the learning rate.
 """
 
 import math
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +19,7 @@ from safelight.errors import TrainingError
 from safelight.learn import checkpoint
 from safelight.learn.device import PROCESSOR, found_device, place, training_device, training_on
 from safelight.learn.ema import Ema
+from safelight.learn.interrupts import interruptible
 from safelight.learn.job import TrainJob
 from safelight.learn.meter import Clock, Meter, foretold
 from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
@@ -71,6 +68,10 @@ class Training:
             return (self.progress.step + ahead) / self.stage.steps
         return min(1.0, self.progress.seconds / self.stage_budget_s)
 
+    def interrupt(self) -> None:
+        """End the run after the step at hand, with a checkpoint."""
+        self.interrupted = True
+
     def report(self, numbers: str = "") -> None:
         """Tell how far the stage is. A callback that cancels ends the run after the step at hand."""
         what = f"stage {self.progress.stage + 1} of {len(self.task.stages)}{numbers}"
@@ -100,7 +101,7 @@ def _run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
     saved = checkpoint.find(run.checkpoint) if job.settings.resume else None
     progress = checkpoint.load_progress(saved) if saved else checkpoint.Progress()
     training = Training(task, run, job, ema=Ema(task.model), accelerator=accelerator, progress=progress)
-    with _interruptible(training):
+    with interruptible(training.interrupt):
         while progress.stage < len(task.stages):
             if not _run_stage(training, resume=saved is not None):
                 return False
@@ -290,21 +291,3 @@ def _enough(training: Training) -> bool:
 
 def _total_steps(training: Training) -> int:
     return sum(s.steps for s in training.task.stages[: training.progress.stage]) + training.progress.step
-
-
-@contextmanager
-def _interruptible(training: Training) -> Iterator[None]:
-    """The first Ctrl-C asks the loop to save and leave; a second one is an ordinary KeyboardInterrupt."""
-
-    def ask(signum: int, frame: object) -> None:
-        training.interrupted = True
-        signal.signal(signal.SIGINT, previous)
-
-    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)

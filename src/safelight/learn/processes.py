@@ -80,7 +80,7 @@ def take_part(train: Train, settings: TrainSettings, say: Say) -> None:
     except SafelightError as error:
         say(error)
     except Cancelled:
-        say(TrainingError("stopped before the first step"))
+        say(TrainingError("the run was stopped; begin again, or go on with --resume"))
     else:
         if is_first:
             say(report)

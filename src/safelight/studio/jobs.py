@@ -217,6 +217,8 @@ class Jobs:
         try:
             self._save(job)
             settings = self._places(job) if verb.is_on_pictures else {}
+            if "engine" in verb.settings.model_fields:  # jobs stay on this machine, whatever the environment says
+                settings["engine"] = "local"
             ready = verb.settings.of(**job.settings, **settings)
             self.results(job).mkdir(parents=True, exist_ok=True)
             job.report = verb.run(ready, on_progress, on_outcome, self.results(job))
@@ -235,7 +237,6 @@ class Jobs:
             "inputs": (self._folder / job.id / "inputs",),
             "output": self.results(job),
             "recursive": True,
-            "engine": "local",
             "max_megapixels": self._limits.max_megapixels,
         }
 

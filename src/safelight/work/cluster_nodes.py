@@ -41,5 +41,6 @@ def ask_nodes(address: str, question: Callable[[], Any]) -> list[Node]:
             problem = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         has = node["Resources"]
         memory = float(has.get("memory", 0)) / 2**30
-        found.append(Node(node["NodeManagerAddress"], int(has.get("CPU", 0)), memory, answer, problem))
+        cores = int(has.get("CPU", 0))
+        found.append(Node(node["NodeManagerAddress"], cores, memory, answer=answer, problem=problem))
     return found

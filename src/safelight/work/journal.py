@@ -48,12 +48,14 @@ class FileJournal:
         self.path = path
 
     def read(self) -> bytes:
+        """Raises OutputError."""
         try:
             return self.path.read_bytes() if os.path.lexists(self.path) else b""
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be read ({error.strerror}); move it away") from None
 
     def append(self, text: str) -> None:
+        """Raises OutputError."""
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text)
@@ -65,6 +67,7 @@ class FileJournal:
         write_whole(self.path, text)
 
     def remove(self) -> None:
+        """Raises OutputError."""
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from safelight.errors import OutputError, PictureError, RefusedError, SafelightError, UsageError, shown
 
-PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "memory": "fsspec"}
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 """Scheme → the package that knows it. There, uploads are whole or nothing."""
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
 
@@ -79,11 +79,16 @@ def look(path: Path) -> Stored | None:
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """As `os.walk` from above: a folder that is taken out of the second list is not entered."""
+    """As `os.walk` from above: a folder that is taken out of the second list is not entered.
+
+    Keys that are no paths of a file system, such as with `..` in them, are passed over: no result may lie elsewhere.
+    """
     below: dict[Path, tuple[list[str], list[str]]] = {folder: ([], [])}
     start = f"{shown(folder)}/"
     for url in objects_below(folder):
-        *folders, name = url.removeprefix(start).split("/")
+        *folders, name = parts = url.removeprefix(start).split("/")
+        if {"", ".", ".."} & {*parts}:
+            continue
         here = folder
         for part in folders:
             if here / part not in below:

@@ -34,7 +34,7 @@ class RestoreObjective(nn.Module):
         noise = draw_noise(self.model, whole, generator) if posterior else []
         noise = [part_of(values, self.group) for values in noise]
         free_nats = stage.free_nats or [0.0] * len(self.model.ladder.latents)
-        terms = Terms(stage.loss, noise, stage.kl_warmup(moment.share), free_nats, self.group)
+        terms = Terms(stage.loss, noise, stage.kl_warmup(moment.share), free_nats=free_nats, group=self.group)
         with autocast(stage.precision):
             loss, log = OBJECTIVES[stage.objective](self.model, pair, terms)
         return loss, log
