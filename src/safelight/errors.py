@@ -18,15 +18,23 @@ import os
 import re
 from pathlib import Path
 
-_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/(?=[^/])")
+_SCHEME = re.compile(r"(s3a?|gs|gcs|az|abfss?|https?|s?ftp|hdfs):/{1,2}(?=[^/])", re.IGNORECASE)
+"""How a URL of storage begins; pathlib takes one of its slashes away. Other words before a colon are folders."""
 
 
 def shown(path: Path | str) -> str:
     """A path, or words that begin with one, for people and files; names that are no UTF-8 get question marks.
 
-    Of a path on object storage the URL: pathlib takes one of its slashes away.
+    Of a path on object storage the URL.
     """
-    return _SCHEME.sub(r"\1://", os.fsencode(path).decode("utf-8", "replace"))
+    words = os.fsencode(path).decode("utf-8", "replace")
+    url = _SCHEME.match(words)
+    return words if url is None else f"{url[1].lower()}://{words[url.end() :]}"
+
+
+def is_stored(path: Path) -> bool:
+    """Whether a path names something on object storage, or on another server."""
+    return _SCHEME.match(str(path)) is not None
 
 
 def installed_by(extra: str) -> str:

@@ -7,12 +7,12 @@ import codecs
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from safelight.errors import RecipeError, UsageError
+from safelight.errors import RecipeError, UsageError, is_stored, shown
 
 if TYPE_CHECKING:  # so that type checkers take a str or a Path, and give back a Path
 
@@ -46,6 +46,16 @@ class Settings(BaseModel):
     """Base of all settings: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    may_be_stored: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose paths may lie on object storage (`work.storage`)."""
+
+    @model_validator(mode="after")
+    def _on_a_file_system(self) -> Self:
+        for name, value in self:
+            for path in value if isinstance(value, tuple) else (value,):
+                if isinstance(path, Path) and is_stored(path) and name not in self.may_be_stored:
+                    raise ValueError(f"{shown(path)}: must lie on a file system here")
+        return self
 
     @classmethod
     def of(cls: type[_Settings], **values: Any) -> _Settings:

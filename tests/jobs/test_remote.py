@@ -15,7 +15,7 @@ import pytest
 from safelight import CompressSettings, EnhanceSettings, Picture, compress, enhance, write
 from safelight.errors import RefusedError
 from safelight.jobs.batch import remote
-from safelight.work import nodes
+from safelight.work import manifest, nodes
 from tests.clusters import cluster_of
 from tests.support import BUNDLES
 
@@ -53,14 +53,15 @@ def facts(folder: Path) -> list[dict]:
     return sorted(({k: v for k, v in line.items() if k != "seconds"} for line in lines), key=json.dumps)
 
 
-def test_restored_files_and_manifest_are_those_of_one_machine(cluster, pictures, tmp_path):
+def test_restored_files_and_manifest_are_those_of_one_machine(cluster, pictures, tmp_path, monkeypatch):
     asked = {"inputs": (pictures,), "recursive": True, "model": str(BUNDLES / "restore"), "samples": 1, "seed": 3}
     local = enhance(EnhanceSettings(**asked, output=tmp_path / "local"))
-    told = []
+    told, driver = [], nodes.Driver.here()
+    monkeypatch.setattr(nodes.Driver, "here", staticmethod(lambda: driver))
 
     def hear(outcome):
         told.append(outcome)
-        (tmp_path / "ray" / ".safelight-cluster-0123abcd.part").touch()  # as a lost worker leaves it
+        (tmp_path / "ray" / f".safelight-run{driver.run}-0123abcd.part").touch()  # as a lost worker leaves it
 
     there = enhance(EnhanceSettings(**asked, output=tmp_path / "ray", engine="ray"), on_outcome=hear)
     assert [(one.source, one.status) for one in there.outcomes] == [(one.source, one.status) for one in local.outcomes]
@@ -108,6 +109,15 @@ def test_a_node_that_would_make_other_results_is_refused(cluster, pictures, tmp_
 
 
 Expected = remote.Expected
+
+
+def test_results_that_nobody_else_sees_are_failures(tmp_path, pictures, monkeypatch):
+    """As of a node that lacks the output folder, and wrote to its own disk."""
+    asked = {"inputs": (pictures / "a",), "model": str(BUNDLES / "restore"), "output": tmp_path / "out"}
+    monkeypatch.setattr(manifest, "size", lambda path, as_listed=False: -1)
+    for _ in range(2):  # the second time nothing counts as done
+        outcomes = enhance(EnhanceSettings(**asked)).outcomes
+        assert {one.status for one in outcomes} == {"failed"} and "is not there; use a folder" in outcomes[0].error
 
 
 def test_a_killed_driver_goes_on(cluster, pictures, tmp_path):

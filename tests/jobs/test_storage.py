@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -19,7 +20,12 @@ from safelight import (
     enhance,
     write,
 )
-from safelight.errors import OutputError, RefusedError, UsageError
+from safelight.errors import OutputError, RefusedError, UsageError, is_stored
+from safelight.jobs.augment.settings import AugmentSettings
+from safelight.jobs.enhance.plan import plan_enhance
+from safelight.jobs.generate.settings import GenerateSettings
+from safelight.jobs.inspect import InspectSettings
+from safelight.learn.settings import TrainSettings
 from tests.clusters import cluster_of
 from tests.storage_server import s3
 from tests.support import BUNDLES
@@ -102,6 +108,25 @@ def test_single_files_go_there_and_come_back(pictures):
         assert "s3://bucket/two.latent: does not exist" in decompress(missing).outcomes[0].error
 
 
+def test_what_needs_a_file_system_says_so(pictures):
+    for settings, name in (
+        (AugmentSettings, "output"),
+        (InspectSettings, "dataset"),
+        (GenerateSettings, "output"),
+        (TrainSettings, "run"),
+    ):
+        given = {"dataset": pictures, "recipe": "a.toml", "model": "x", "count": 1} | {name: "s3://bucket/x"}
+        asked = {key: value for key, value in given.items() if key in settings.model_fields}
+        with pytest.raises(UsageError, match="s3://bucket/x: must lie on a file system here"):
+            settings.of(**asked)
+    with pytest.raises(UsageError, match="--compare reads pictures again"):
+        EnhanceSettings.of(inputs=("s3://bucket/in",), compare="page.html")
+    with s3(), pytest.raises(UsageError, match="name one with -o"):
+        files().put_file(str(pictures / "a" / "01.png"), "bucket/1.png")
+        plan_enhance(EnhanceSettings(inputs=("s3://bucket",), recursive=True))
+    assert not is_stored(Path("data:/x")) and not is_stored(Path("C:/x")) and is_stored(Path("s3:/b/x"))
+
+
 def test_keys_that_are_no_paths_are_passed_over(pictures, tmp_path):
     content = (pictures / "a" / "01.png").read_bytes()
     with s3():
@@ -163,6 +188,7 @@ def test_a_full_disk_of_one_node_costs_no_file(tiny_disk, tmp_path, rng):
     ("path", "error", "words"),
     [
         ("ftp://host/in", UsageError, "'ftp://' is not known"),
+        ("FTP://host/in", UsageError, "'ftp://' is not known"),
         ("gs://bucket/in", RefusedError, "gs:// needs gcsfs"),
         ("s3://none/out", OutputError, "s3://none/out/manifest.jsonl: the storage refuses"),
     ],

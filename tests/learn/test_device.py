@@ -48,6 +48,14 @@ def test_a_device_that_is_not_there_is_named(asked, error, words, monkeypatch):
     assert device.found_device("auto") == device.found_device("cpu") == device.PROCESSOR
 
 
+def test_several_processes_take_a_gpu_each_or_the_processor():
+    assert [device.device_of_each("auto", 2, gpus) for gpus in (0, 1, 2)] == ["cpu", "cpu", "cuda"]
+    assert device.device_of_each("cuda:1", 1) == "cuda:1" and device.device_of_each("cpu", 4, 8) == "cpu"
+    for asked in ("cuda:1", "mps"):
+        with pytest.raises(UsageError, match="is for one process"):
+            device.device_of_each(asked, 2)
+
+
 @pytest.fixture
 def elsewhere(monkeypatch):
     """Tensors without values on a device of their own: a tensor of the processor beside them is an error."""

@@ -4,12 +4,16 @@ import os
 import time
 from pathlib import Path
 
+from safelight.errors import UnfitNodeError
+
 PREPARED: list[str] = []
 
 
 def prepare(word: str) -> None:
     if word == "refuse":
         raise ValueError("this worker cannot begin")
+    if word == "die":
+        os._exit(1)
     PREPARED.append(word)
 
 
@@ -27,6 +31,12 @@ def note(task: tuple[str, int]) -> int:
     with (Path(folder) / "calls").open("a") as file:
         file.write(f"{number}\n")
     time.sleep(0.15)
+    return number
+
+
+def unfit(number: int) -> int:
+    if number % 2:
+        raise UnfitNodeError("no room on this disk")
     return number
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("ray", reason="Ray is not installed")
 from safelight.errors import DeviceError, UsageError
 from safelight.work import Ray
 from tests.clusters import cluster_of
-from tests.work.cluster_tasks import double, fail, note, prepare
+from tests.work.cluster_tasks import double, fail, note, prepare, unfit
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +37,22 @@ def test_what_a_task_or_a_worker_raises_is_raised_here(cluster):
     assert found == [0, 1, 2]
     with pytest.raises(ValueError, match="cannot begin"):
         list(Ray("ray", prepare, ("refuse",), lost).map(double, range(3)))
+
+
+def test_what_no_node_is_fit_for_is_given_up_and_the_rest_is_done(cluster):
+    told = []
+
+    def on_lost(task, why):
+        told.append(why)
+        return "lost", task
+
+    found = list(Ray("ray", prepare, ("ready",), on_lost).map(unfit, range(9)))
+    assert found == [("lost", k) if k % 2 else k for k in range(9)] and set(told) == {"no room on this disk"}
+
+
+def test_workers_that_cannot_begin_end_the_work(cluster):
+    with pytest.raises(DeviceError, match="no worker of the cluster can begin"):
+        list(Ray("ray", prepare, ("die",), lost).map(double, range(3)))
 
 
 def test_a_caller_that_stops_gets_what_was_in_flight(cluster, tmp_path):

@@ -72,5 +72,14 @@ def test_leftovers_of_dead_processes_are_swept_alone(tmp_path):
     assert not gone[1].exists() and all(path.exists() for path in kept)
 
 
+def test_files_of_a_cluster_are_swept_by_their_own_run_or_by_any(tmp_path):
+    one, other = (tmp_path / f".safelight-run{run}-0123abcd.part" for run in ("aaaaaaaa", "bbbbbbbb"))
+    for run, left in ((None, [True, True]), ("aaaaaaaa", [False, True]), ("any", [False, False])):
+        one.touch()
+        other.touch()
+        clear_leftovers(tmp_path, run=run)
+        assert [one.exists(), other.exists()] == left
+
+
 def test_no_folder_has_no_leftovers(tmp_path):
     clear_leftovers(tmp_path / "nowhere")

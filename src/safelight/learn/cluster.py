@@ -4,8 +4,9 @@ from functools import partial
 
 import torch
 
+from safelight.errors import SafelightError
 from safelight.learn import checkpoint
-from safelight.learn.device import means_a_gpu
+from safelight.learn.device import device_of_each
 from safelight.learn.processes import Say, Train, Words, take_part
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import TrainReport, TrainSettings
@@ -23,10 +24,12 @@ def train_on_cluster(train: Train, settings: TrainSettings, address: str, on_pro
     if not settings.resume:
         run_of(settings).check_new()
     words = Words(on_progress)
-    takes_gpus = means_a_gpu(settings.device, gpus_of(address) >= settings.processes)
+    device = device_of_each(settings.device, settings.processes, gpus_of(address))
     notes = run_of(settings).folder.resolve() / "ray"
-    team = Team(address, settings.processes, takes_gpus=takes_gpus, notes=notes)
-    run_together(team, partial(_member, train, settings, Driver.here()), words.hear)
+    team = Team(address, settings.processes, takes_gpus=device == "cuda", notes=notes)
+    run_together(
+        team, partial(_member, train, settings.model_copy(update={"device": device}), Driver.here()), words.hear
+    )
     return words.end()
 
 
@@ -38,7 +41,11 @@ def run_of(settings: TrainSettings) -> RunFolder:
 
 def _member(train: Train, settings: TrainSettings, driver: Driver, cores: int, say: Say) -> None:
     """Where a checkpoint lies, it goes on from there: processes that were lost have left it."""
-    driver.enter()
+    try:
+        driver.enter()
+    except SafelightError as error:
+        say(error)
+        return
     torch.set_num_threads(cores)
     is_begun = checkpoint.find(run_of(settings).checkpoint) is not None
     take_part(train, settings.model_copy(update={"resume": settings.resume or is_begun}), say)

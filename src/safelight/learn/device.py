@@ -44,9 +44,17 @@ def found_device(asked: str) -> torch.device:
     return torch.device(name)
 
 
-def means_a_gpu(asked: str, has_enough: bool) -> bool:
-    """Whether each process of a cluster gets an NVIDIA GPU, where there are enough or not."""
-    return asked.startswith("cuda") or (asked == "auto" and has_enough)
+def device_of_each(asked: str, processes: int, gpus: int | None = None) -> str:
+    """What each of several processes takes: a GPU of its own, or all the processor. `gpus` None: those of this machine.
+
+    Raises UsageError for a single device that several would share.
+    """
+    if processes > 1 and asked not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {asked}: is for one process; use cuda or cpu with --processes {processes}")
+    if asked != "auto":
+        return asked
+    count = torch.cuda.device_count() if gpus is None else gpus
+    return "cuda" if count >= processes else "cpu"
 
 
 @contextmanager
@@ -67,7 +75,7 @@ def on_device(batch: _Batch) -> _Batch:
     device = training_device()
     if device == PROCESSOR:
         return batch
-    moved = [part if part is None else _pinned(part).to(device, non_blocking=True) for part in batch]
+    moved = [part if part is None else _pinned(part).to(device, non_blocking=device.type == "cuda") for part in batch]
     make: Any = type(batch)
     return make(*moved)  # type: ignore[no-any-return]
 
@@ -88,7 +96,11 @@ def layer_precision(asked: Precision) -> torch.dtype:
     Without such instructions bfloat16 is emulated, and can be ten times slower than float32 (docs/lab-notebook.md).
     """
     kind = training_device().type
-    fast = multiplies_bfloat16_fast() if kind == "cpu" else kind == "cuda" and torch.cuda.is_bf16_supported()
+    fast = (
+        multiplies_bfloat16_fast()
+        if kind == "cpu"
+        else kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
     return torch.bfloat16 if asked == "bfloat16" or (asked == "auto" and fast) else torch.float32
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from accelerate import PartialState
@@ -15,6 +16,8 @@ from safelight.learn.run import RunFolder
 from safelight.learn.settings import CACHE, TrainReport, TrainSettings
 from safelight.work import OnProgress
 
+LONG = timedelta(hours=12)
+"""How long processes may wait for the first one to decode a large set; a lost process is noticed at once."""
 log = logging.getLogger("safelight")
 """Lines for people: the command line prints them, a Python program shows them if it likes."""
 
@@ -52,7 +55,8 @@ class TrainJob:
         if self.processes == 1:
             yield
             return
-        with PartialState(cpu=found_device(self.settings.device) == PROCESSOR).main_process_first():
+        state = PartialState(cpu=found_device(self.settings.device) == PROCESSOR, timeout=LONG)
+        with state.main_process_first():
             yield
 
     def stopped(self, run: RunFolder) -> TrainReport:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast
 from safetensors.torch import load_file
 from torch import nn
@@ -97,7 +98,9 @@ def run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
 
 
 def _run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
-    accelerator = Accelerator(cpu=training_device() == PROCESSOR)
+    if job.processes == 1:
+        AcceleratorState._reset_state(True)  # which would stay on the device of an earlier run
+    accelerator = Accelerator(device_placement=False, cpu=training_device() == PROCESSOR)
     saved = checkpoint.find(run.checkpoint) if job.settings.resume else None
     progress = checkpoint.load_progress(saved) if saved else checkpoint.Progress()
     training = Training(task, run, job, ema=Ema(task.model), accelerator=accelerator, progress=progress)
@@ -255,6 +258,9 @@ def _validate(training: Training) -> None:
     task, progress = training.task, training.progress
     with training.ema.applied(task.model):
         scores = task.validate(progress.stage)
+    if training.group.size > 1:  # all judge by the scores of the first process
+        values = broadcast(torch.tensor([*scores.values()])).tolist()
+        scores = dict(zip(scores, values, strict=True))
     if training.accelerator.is_main_process:
         training.run.log(progress.stage, progress.step, **scores)
     judge = task.judged_by(progress.stage)

@@ -17,12 +17,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
 
 from safelight.errors import SafelightError, TrainingError
+from safelight.learn.device import device_of_each
+from safelight.learn.interrupts import interruptible
 from safelight.learn.settings import TrainReport, TrainSettings
 from safelight.runtime.machine import cores
 from safelight.work import Cancelled, OnProgress, Progress
@@ -64,12 +67,15 @@ class Words:
         if self.error is not None:
             raise self.error
         if self.report is None:
-            raise TrainingError("a process of the run has died, perhaps for want of memory; go on with --resume")
+            raise TrainingError(
+                "a process of the run has died, perhaps for want of memory; go on with --resume (and in a script of "
+                "Python, call train below: if __name__ == '__main__')"
+            )
         return self.report
 
 
 def take_part(train: Train, settings: TrainSettings, say: Say) -> None:
-    """What each of the processes does; RANK says which one it is."""
+    """What each of the processes does; RANK says which one it is. An error is said, not raised."""
     is_first = os.environ["RANK"] == "0"
     if is_first:
         lines = logging.getLogger("safelight")
@@ -79,7 +85,7 @@ def take_part(train: Train, settings: TrainSettings, say: Say) -> None:
         report = train(settings, _seldom(say) if is_first else lambda now: None)
     except SafelightError as error:
         say(error)
-    except Cancelled:
+    except (Cancelled, KeyboardInterrupt):
         say(TrainingError("the run was stopped; begin again, or go on with --resume"))
     else:
         if is_first:
@@ -119,55 +125,56 @@ def train_in_processes(train: Train, settings: TrainSettings, on_progress: OnPro
     """
     context, size = multiprocessing.get_context("spawn"), settings.processes
     said: Any = context.Queue()
-    arguments = (size, _free_port(), train, settings, said)
+    alike = settings.model_copy(update={"device": device_of_each(settings.device, size)})
+    arguments = (size, _free_port(), train, alike, said)
     members: list[BaseProcess] = [context.Process(target=_member, args=(rank, *arguments)) for rank in range(size)]
-    for member in members:
-        member.start()
-    words = Words(on_progress)
+    words, is_asked = Words(on_progress), False
+
+    def ask_to_stop() -> None:
+        nonlocal is_asked
+        if not is_asked and members[0].pid is not None:  # a second signal would end it without a checkpoint
+            is_asked = True
+            os.kill(members[0].pid, signal.SIGINT)
+
     try:
-        while not _is_over(members):
-            try:
-                stops = words.hear(said.get(timeout=SAID_S))
-            except queue.Empty:
-                continue
-            except KeyboardInterrupt:
-                stops = True
-            if stops:
-                _interrupt(members[0])
+        with interruptible(ask_to_stop):
+            for member in members:
+                member.start()
+            while not _is_over(members, words):
+                with suppress(queue.Empty):
+                    if words.hear(said.get(timeout=SAID_S)):
+                        ask_to_stop()
         while not said.empty():
             words.hear(said.get())
     finally:
         for member in members:
-            member.kill()
-            member.join()
+            if member.pid is not None:
+                member.kill()
+                member.join()
     return words.end()
 
 
-def _is_over(members: list[BaseProcess]) -> bool:
+def _is_over(members: list[BaseProcess], words: Words) -> bool:
     """When process 0 has ended, or soon after another one has failed."""
     if not members[0].is_alive():
         return True
-    if any(member.exitcode for member in members):
+    if words.error is not None or any(member.exitcode for member in members):
         members[0].join(LAST_WORDS_S)
         return True
     return False
-
-
-def _interrupt(member: BaseProcess) -> None:
-    if member.pid is not None and member.is_alive():
-        os.kill(member.pid, signal.SIGINT)
 
 
 def _member(rank: int, size: int, port: int, train: Train, settings: TrainSettings, said: Any) -> None:
     """Ctrl-C in a terminal does not reach it: the process that was started passes it on to process 0."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()
-    if rank:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN if rank else signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(max(1, cores() // size))
+    threads = max(1, cores() // size)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": str(threads)}
+    torch.set_num_threads(threads)
 
     def say(word: Any) -> bool:
         said.put(word)

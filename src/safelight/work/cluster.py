@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from safelight.errors import UnfitNodeError
+from safelight.errors import DeviceError, UnfitNodeError
 from safelight.work.cluster_workers import Chunk, Pool, Worker, connect
 from safelight.work.engine import Result, Task, ignore
 
@@ -27,6 +27,8 @@ CHUNKS_AHEAD = 2
 """For each worker: one that it works on, and one that waits for it."""
 WAITED_S = 0.5
 """How long results are waited for at a time."""
+MOST_FAILED = 6
+"""So many workers in a row may fail to begin, while there is none."""
 MOST_DEATHS = 2
 """A task whose worker dies so often is given up, unless nodes were lost."""
 
@@ -45,6 +47,8 @@ class Ray:
     arguments: tuple[Any, ...]
     on_lost: Callable[[Any, str], Any]
     cpus: int = 1
+    run: str = ""
+    """See `nodes.Driver`."""
 
     def map(
         self, function: Callable[[Task], Result], tasks: Iterable[Task], on_late: Callable[[Result], None] = ignore
@@ -76,6 +80,7 @@ class _Run:
         self.in_flight: dict[Any, Chunk] = {}
         self.done: dict[int, tuple[bool, Any]] = {}
         self.next, self.sent, self.all_sent = 0, 0, False
+        self.failed_to_begin = 0
         self.chunk_size = 1
 
     def results(self) -> Iterator[Any]:
@@ -117,9 +122,13 @@ class _Run:
         """First what must be done again. What a worker may have died of has a worker to itself."""
         if len(worker.chunks) >= CHUNKS_AHEAD or any(chunk.deaths for chunk in worker.chunks):
             return None
-        if not self.again or self.again[0].avoids == worker.node:
+        fit = next((chunk for chunk in self.again if chunk.avoids is None or chunk.avoids != worker.node), None)
+        if fit is None:
             return self._new_chunk()
-        return None if self.again[0].deaths and worker.chunks else self.again.popleft()
+        if fit.deaths and worker.chunks:
+            return None
+        self.again.remove(fit)
+        return fit
 
     def _new_chunk(self) -> Chunk | None:
         """None if there are no more tasks, or too much waits for one result."""
@@ -133,6 +142,7 @@ class _Run:
 
     def _wait(self) -> None:
         """For the next result, or for a worker that is ready."""
+        self._give_up_what_fits_nowhere()
         waiting = [*self.in_flight, *self.pool.beginning]
         if not waiting:
             time.sleep(WAITED_S)
@@ -144,13 +154,30 @@ class _Run:
             else:
                 self._welcome(reference, self.pool.beginning.pop(reference))
 
+    def _give_up_what_fits_nowhere(self) -> None:
+        """When the only nodes that are left were not fit for it."""
+        nodes = {worker.node for worker in self.pool.workers}
+        if not nodes or self.pool.beginning:
+            return
+        for chunk in [chunk for chunk in self.again if nodes == {chunk.avoids}]:
+            self.again.remove(chunk)
+            for number, task in chunk.tasks:
+                self.done[number] = True, self.engine.on_lost(task, chunk.why)
+
     def _welcome(self, reference: Any, worker: Worker) -> None:
-        """A worker that is ready; one that died as it began is begun again. Raises what `prepare` raised."""
+        """A worker that is ready; one that died as it began is begun again. Raises what `prepare` raised, and
+        DeviceError when none can begin.
+        """
         try:
             worker.node, refusal = self.ray.get(reference)
-        except self.ray.exceptions.RayError:
+        except self.ray.exceptions.RayError as error:
             self.pool.drop(worker)
+            self.failed_to_begin += 1
+            if self.failed_to_begin == MOST_FAILED and not self.pool.workers:
+                last = str(error).strip().splitlines()[-1]
+                raise DeviceError(f"no worker of the cluster can begin ({last}); is Safelight on its nodes?") from None
             return
+        self.failed_to_begin = 0
         self.pool.workers.append(worker)
         if refusal is not None:
             raise refusal
@@ -179,7 +206,7 @@ class _Run:
         if deaths >= MOST_DEATHS or is_alone:
             self.done[number] = True, self.engine.on_lost(task, str(why))
         else:
-            self.again.append(Chunk([one], deaths, avoids=worker.node))
+            self.again.append(Chunk([one], deaths, avoids=worker.node, why=str(why)))
 
     def _died(self, chunk: Chunk, worker: Worker, why: str) -> None:
         """All that was on its way to a worker is done again, task by task: any of it may be what it died of."""

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from safelight.errors import DeviceError, RefusedError
 from safelight.work.cluster_workers import connect
 
-HEARD_S = 0.5
-MOST_LOSSES = 100
-"""How often the processes are begun anew: nodes may come and go."""
+HEARD_S, LONG_S = 0.5, 12 * 3600
+"""How often the processes are heard, and how long they may wait for each other: the first one decodes a large set."""
+MOST_LOSSES = 10
+"""How often the processes are begun anew: nodes may come and go, and an error that stays must end."""
 
 
 Say = Callable[[Any], bool]
@@ -38,18 +39,18 @@ def run_together(team: Team, member: Callable[[int, Say], None], hear: Callable[
     Raises RefusedError if Ray Train is not installed, and DeviceError for a cluster that cannot be used.
     """
     ray = connect(team.address)
-    cores = _cores_of_each(ray, team.processes)
+    cores = _cores_of_each(ray, team)
     try:
         train: Any = import_module("ray.train")
         torch_train: Any = import_module("ray.train.torch")
     except ImportError:
         raise RefusedError("training on a cluster needs Ray Train; see docs/cluster.md for how to install it") from None
-    post = ray.remote(Post).options(num_cpus=0).remote()
+    post = ray.remote(Post).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
     with ThreadPoolExecutor(1) as thread:
         trainer = torch_train.TorchTrainer(
             _begin,
             train_loop_config={"member": member, "post": post, "cores": cores},
-            torch_config=torch_train.TorchConfig(backend="nccl" if team.takes_gpus else "gloo"),
+            torch_config=torch_train.TorchConfig(backend="nccl" if team.takes_gpus else "gloo", timeout_s=LONG_S),
             scaling_config=train.ScalingConfig(
                 num_workers=team.processes, use_gpu=team.takes_gpus, resources_per_worker={"CPU": cores}
             ),
@@ -80,12 +81,17 @@ class Post:
 
     def __init__(self) -> None:
         self.words: list[Any] = []
-        self.is_stopping = False
+        self.is_stopping = self.is_failed = False
 
     def say(self, word: Any) -> bool:
         """Returns whether to stop."""
         self.words.append(word)
+        self.is_failed = self.is_failed or isinstance(word, Exception)
         return self.is_stopping
+
+    def has_error(self) -> bool:
+        """Whether a process has said one."""
+        return self.is_failed
 
     def take(self) -> list[Any]:
         """All words since the last time."""
@@ -102,13 +108,16 @@ def gpus_of(address: str) -> int:
     return int(connect(address).cluster_resources().get("GPU", 0))
 
 
-def _cores_of_each(ray: Any, processes: int) -> int:
+def _cores_of_each(ray: Any, team: Team) -> int:
     """As many as all can have. Raises DeviceError if that is none: Ray would wait for more."""
-    nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    for cores in range(max(nodes, default=0), 0, -1):
-        if sum(has // cores for has in nodes) >= processes:
+    has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [(int(one.get("CPU", 0)), int(one.get("GPU", 0)) if team.takes_gpus else team.processes) for one in has]
+    for cores in range(max((count for count, _ in nodes), default=0), 0, -1):
+        if sum(min(count // cores, gpus) for count, gpus in nodes) >= team.processes:
             return cores
-    raise DeviceError(f"{processes} processes do not fit a cluster of {sum(nodes)} cores; ask for fewer")
+    total = sum(count for count, _ in nodes)
+    gpus = f" and {sum(gpus for _, gpus in nodes)} GPUs" if team.takes_gpus else ""
+    raise DeviceError(f"{team.processes} processes do not fit a cluster of {total} cores{gpus}; ask for fewer")
 
 
 def _hear_all(ray: Any, post: Any, hear: Callable[[Any], bool]) -> None:
@@ -118,9 +127,16 @@ def _hear_all(ray: Any, post: Any, hear: Callable[[Any], bool]) -> None:
 
 
 def _begin(config: dict[str, Any]) -> None:
-    """In each process."""
+    """In each process. One that has said an error ends all: Ray begins them anew, and they see that nothing is left.
+
+    Raises RuntimeError for that.
+    """
     ray, post = import_module("ray"), config["post"]
+    if ray.get(post.has_error.remote()):
+        return
     config["member"](config["cores"], lambda word: bool(ray.get(post.say.remote(word))))
+    if ray.get(post.has_error.remote()):
+        raise RuntimeError("a process has said an error")
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,6 +17,10 @@ ANSWERS_S, LOOKED_S = 10, 2.0
 """How long a head may take to answer, and how often the size of the cluster is looked at."""
 
 
+_connected: list[str] = []
+"""What this process has connected to by itself."""
+
+
 def connect(address: str) -> Any:
     """The module ray, connected. Raises RefusedError if it is not installed, DeviceError, UsageError."""
     try:
@@ -29,11 +33,14 @@ def connect(address: str) -> Any:
     if named not in ("auto", "local"):
         _check_answers(named)
     if ray.is_initialized():
+        if _connected and _connected[0] != named:
+            raise UsageError(f"this process uses the cluster {_connected[0]} already; use {named} in another process")
         return ray
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # lost workers are told in the outcomes
     quiet: dict[str, Any] = {"logging_level": "CRITICAL"} | ({"log_to_driver": False} if address == "ray" else {})
     try:
         ray.init(named, **quiet)
+        _connected[:] = [named]
     except (ConnectionError, RuntimeError, ValueError) as error:
         if named != "auto" or not isinstance(error, ConnectionError):
             line = str(error).splitlines()[0]
@@ -62,6 +69,7 @@ class Chunk:
     """Of workers that had it, on nodes that live; and nodes that were not fit for it."""
     avoids: str | None = None
     """A node that was not fit for it."""
+    why: str = ""
     worker: "Worker | None" = None
 
 

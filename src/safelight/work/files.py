@@ -12,15 +12,14 @@ from pathlib import Path
 from safelight.errors import OutputError
 
 _PREFIX = ".safelight-"
-_PART = re.compile(re.escape(_PREFIX) + r"(\d+|cluster)-[0-9a-f]{8}\.part")
-"""An unfinished file: the number in its name is the process that writes it, unless that is a cluster's."""
-_writes_for_a_cluster = False
+_PART = re.compile(re.escape(_PREFIX) + r"(?:(\d+)|run([0-9a-f]{8}))-[0-9a-f]{8}\.part")
+"""An unfinished file: its name has the process that writes it, or a run of a cluster, whose processes are elsewhere."""
+_run: list[str] = []
 
 
-def write_for_a_cluster() -> None:
-    """From now on this process names its unfinished files as a cluster does: other machines have other processes."""
-    global _writes_for_a_cluster
-    _writes_for_a_cluster = True
+def write_for(run: str) -> None:
+    """From now on this process is one of a cluster's run, and names its unfinished files so."""
+    _run[:] = [run]
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
     When the block raises, the temporary file is removed and `target` stays as it was.
     """
-    writer = "cluster" if _writes_for_a_cluster else os.getpid()
+    writer = f"run{_run[0]}" if _run else os.getpid()
     part = target.with_name(f"{_PREFIX}{writer}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield part
@@ -67,12 +66,15 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); check the folder and the disk") from None
 
 
-def clear_leftovers(folder: Path, recursive: bool = False) -> None:
-    """Remove the unfinished files of processes that are gone, and of clusters: one driver writes to a folder."""
+def clear_leftovers(folder: Path, recursive: bool = False, run: str | None = None) -> None:
+    """Remove the unfinished files of processes that are gone, and of a run of a cluster: of this one, or of "any"."""
     pattern = f"{_PREFIX}*.part"
     for part in (folder.rglob(pattern) if recursive else folder.glob(pattern)) if folder.is_dir() else ():
         owner = _PART.fullmatch(part.name)
-        if owner and (owner[1] == "cluster" or not _is_alive(int(owner[1]))):
+        if owner is None:
+            continue
+        process, of_run = owner.groups()
+        if run in ("any", of_run) if process is None else not _is_alive(int(process)):
             part.unlink(missing_ok=True)
 
 

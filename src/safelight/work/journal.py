@@ -2,16 +2,17 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from safelight.errors import OutputError
+from safelight.errors import OutputError, shown
 from safelight.work import storage
 from safelight.work.files import user_cache, write_whole
 from safelight.work.hashes import json_sha256
 
-UPLOADED_S = 5.0
-"""An object is replaced by its longer copy at most so often."""
+UPLOADED_S, RESTED = 5.0, 20
+"""An object is replaced by its longer copy at most so often; and after so many times as long as the last time took."""
 
 
 class Journal(Protocol):
@@ -85,9 +86,14 @@ class StoredJournal:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises OutputError for a user without a home."""
         self.path = path
-        self._copy = FileJournal(user_cache() / "journals" / f"{json_sha256(path.as_posix())[:32]}.jsonl")
-        self._uploaded = -UPLOADED_S
+        try:
+            home = user_cache()
+        except RuntimeError:
+            raise OutputError(f"{shown(path)}: its copy needs a home; set XDG_CACHE_HOME to a folder") from None
+        self._copy = FileJournal(home / "journals" / f"{json_sha256(shown(path))[:32]}.jsonl")
+        self._next_upload = 0.0
         self._is_ahead = False
 
     def read(self) -> bytes:
@@ -101,8 +107,9 @@ class StoredJournal:
     def append(self, text: str) -> None:
         self._copy.append(text)
         self._is_ahead = True
-        if time.monotonic() - self._uploaded > UPLOADED_S:
-            self.close()
+        if time.monotonic() > self._next_upload:
+            with suppress(OutputError):  # the copy is complete, and the next time will tell
+                self.close()
 
     def rewrite(self, text: str) -> None:
         self._copy.rewrite(text)
@@ -114,6 +121,9 @@ class StoredJournal:
         self._copy.remove()
 
     def close(self) -> None:
+        began = time.monotonic()
+        self._next_upload = began + UPLOADED_S
         if self._is_ahead:
             storage.upload(self._copy.path, self.path)
-        self._uploaded, self._is_ahead = time.monotonic(), False
+        now = time.monotonic()
+        self._next_upload, self._is_ahead = now + max(UPLOADED_S, RESTED * (now - began)), False

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from safelight.errors import OutputError
+from safelight.errors import OutputError, shown
 from safelight.work.journal import journal_at
 from safelight.work.places import size
 
@@ -74,13 +74,21 @@ class Manifest:
         """What a line says of files: names below the folder, and sizes in bytes (`places.size`)."""
         return {self.name(path): size(path, as_listed) for path in outputs}
 
+    def sizes_of_written(self, outputs: Sequence[Path]) -> dict[str, int]:
+        """The same, of files that must be there. Raises OutputError for what a worker wrote where nobody sees it."""
+        sizes = self.sizes(outputs)
+        missing = next((path for path in outputs if sizes[self.name(path)] < 0), None)
+        if missing is not None:
+            raise OutputError(f"{shown(missing)}: was written, and is not there; use a folder that all nodes share")
+        return sizes
+
     def name(self, path: Path) -> str:
         """A file's name in the manifest: relative to the folder."""
         return os.path.relpath(path, self.path.parent)
 
     def is_complete(self, line: Line) -> bool:
         """Whether all files of a line are there with the sizes that it says."""
-        return all(size(self.path.parent / name) == bytes_ for name, bytes_ in line["outputs"].items())
+        return all(size(self.path.parent / name) == bytes_ >= 0 for name, bytes_ in line["outputs"].items())
 
 
 def header(verb: str, **facts: Any) -> Line:

@@ -1,15 +1,18 @@
 """Which engine a job runs on, and what must be so on every node of a cluster before it begins."""
 
 import os
+import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 from safelight import __version__
 from safelight.errors import RefusedError
-from safelight.work.files import write_for_a_cluster
+from safelight.work.files import write_for
 
 ENGINE, LOCAL = "SAFELIGHT_ENGINE", "local"
 MODELS = "SAFELIGHT_MODELS"
+BATCH_PATHS = frozenset({"inputs", "output"})
+"""Settings of batches whose paths may lie on object storage."""
 ENGINE_HELP = "local, ray (the cluster of this machine) or ray://HOST:PORT. Default: SAFELIGHT_ENGINE, or local."
 
 
@@ -22,6 +25,8 @@ def cluster_address(engine: str | None) -> str | None:
 class Driver(NamedTuple):
     """The process that a person started."""
 
+    run: str
+    """Eight digits of its own, in the names of files that its workers have not finished."""
     version: str
     folder: Path
     """Where relative paths begin."""
@@ -31,7 +36,7 @@ class Driver(NamedTuple):
     @staticmethod
     def here() -> "Driver":
         """The process at hand."""
-        return Driver(__version__, Path.cwd(), os.environ.get(MODELS))
+        return Driver(uuid.uuid4().hex[:8], __version__, folder=Path.cwd(), models=os.environ.get(MODELS))
 
     def enter(self) -> None:
         """Make a worker like it. Raises RefusedError for another version, and a node that does not see the folder."""
@@ -42,7 +47,7 @@ class Driver(NamedTuple):
         if not self.folder.is_dir():
             raise RefusedError(f"{self.folder}: is not there on a node; use a folder that all nodes share")
         os.chdir(self.folder)
-        write_for_a_cluster()
+        write_for(self.run)
 
 
 def check_model(on_node: str, on_driver: str) -> None:

@@ -6,7 +6,6 @@ list, so that no object is asked about one by one.
 """
 
 import errno
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,11 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safelight.errors import OutputError, PictureError, RefusedError, SafelightError, UsageError, shown
+from safelight.errors import OutputError, PictureError, RefusedError, SafelightError, UsageError, is_stored, shown
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 """Scheme → the package that knows it. There, uploads are whole or nothing."""
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
 
 
 class Stored(NamedTuple):
@@ -29,13 +27,10 @@ class Stored(NamedTuple):
     """Another one for other content: the ETag."""
 
 
+__all__ = ["download", "find", "forget", "is_stored", "look", "objects_below", "read", "remove", "upload", "walk"]
+
 _listed: dict[str, dict[str, Stored]] = {}
 """URL of a folder → all objects below it, by their URLs."""
-
-
-def is_stored(path: Path) -> bool:
-    """Whether a path names something on object storage."""
-    return bool(path.parts) and _SCHEME.fullmatch(path.parts[0]) is not None
 
 
 def forget() -> None:
@@ -49,20 +44,22 @@ def objects_below(folder: Path) -> dict[str, Stored]:
     Raises UsageError and RefusedError for a scheme that nothing here knows, and OutputError for storage that refuses.
     """
     url = shown(folder)
-    if url in _listed:
-        return _listed[url]
+    known = _listed.get(url)
+    if known is not None:
+        return known
     found: dict[str, dict[str, Any]] = {}
     with _answering(url) as system, suppress(FileNotFoundError):  # of a bucket that does not exist
         found = system.find(url, detail=True)
-    _listed[url] = {_url(folder, key): _stored(info) for key, info in found.items() if info["type"] == "file"}
-    _listed[url].pop(url, None)
-    return _listed[url]
+    listed = {_url(url, key): _stored(info) for key, info in found.items() if info["type"] == "file"}
+    listed.pop(url, None)
+    _listed[url] = listed
+    return listed
 
 
 def find(path: Path) -> Stored | None:
     """What lies at a path, as its folder was listed; None for nothing. Raises what `objects_below` raises."""
     url = shown(path)
-    known = next((listed for folder, listed in _listed.items() if url.startswith(f"{folder}/")), None)
+    known = next((listed for folder, listed in list(_listed.items()) if url.startswith(f"{folder}/")), None)
     return look(path) if known is None else known.get(url)
 
 
@@ -72,7 +69,7 @@ def look(path: Path) -> Stored | None:
     with _answering(url) as system, suppress(FileNotFoundError):
         info = system.info(url)
         found = _stored(info) if info["type"] == "file" else None
-    for folder, listed in _listed.items():
+    for folder, listed in list(_listed.items()):
         if found is not None and url.startswith(f"{folder}/"):
             listed[url] = found
     return found
@@ -139,9 +136,10 @@ def remove(path: Path) -> None:
         system.rm_file(shown(path))
 
 
-def _url(folder: Path, key: str) -> str:
+def _url(folder: str, key: str) -> str:
     """Of an object, as fsspec names it: without a scheme, or with a slash before it."""
-    return f"{folder.parts[0]}//{key.removeprefix(f'{folder.parts[0]}//').lstrip('/')}"
+    scheme = folder.split("://", 1)[0]
+    return f"{scheme}://{key.removeprefix(f'{scheme}://').lstrip('/')}"
 
 
 def _stored(info: dict[str, Any]) -> Stored:
@@ -156,10 +154,11 @@ def _answering(url: str) -> Iterator[Any]:
     if scheme not in PACKAGES:
         raise UsageError(f"{url}: '{scheme}://' is not known; use one of {', '.join(PACKAGES)}, or a folder")
     try:
-        system = import_module("fsspec").filesystem(scheme, use_listings_cache=False)
-    except (ImportError, ModuleNotFoundError):
-        raise RefusedError(f"{scheme}:// needs {PACKAGES[scheme]}; see docs/cluster.md for how to install it") from None
-    try:
+        try:
+            system = import_module("fsspec").filesystem(scheme, use_listings_cache=False)
+        except ImportError:
+            why = f"{scheme}:// needs {PACKAGES[scheme]}; see docs/cluster.md for how to install it"
+            raise RefusedError(why) from None
         yield system
     except SafelightError:
         raise

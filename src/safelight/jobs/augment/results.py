@@ -53,7 +53,7 @@ class Results:
             manifest.begin(VERB, **facts, **_model(prepared, folder))
         else:
             _check_same(manifest.header, facts, folder)
-            clear_leftovers(folder, recursive=True)
+            clear_leftovers(folder, recursive=True, run="any")
         return Results(prepared, plan, folder, manifest, done=frozenset(map(_subject, _finished(manifest))))
 
     def has_original(self, original: Original) -> bool:
@@ -66,7 +66,7 @@ class Results:
 
     def add(self, written: Written) -> None:
         """Write its line. Raises OutputError."""
-        self.manifest.append({"outputs": self.manifest.sizes(written.files), **written.facts})
+        self.manifest.append({"outputs": self.manifest.sizes_of_written(written.files), **written.facts})
 
     def finish(self) -> list[Line]:
         """Sort the manifest, and write what describes the whole set; returns the lines. Raises OutputError."""

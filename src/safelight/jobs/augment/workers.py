@@ -4,13 +4,14 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from safelight.augmentation import Bank
+from safelight.errors import RefusedError
 from safelight.jobs.augment.make import Variant, make_variants
 from safelight.jobs.augment.plan import VariantTask
 from safelight.jobs.augment.prepare import Prepared, prepare
 from safelight.jobs.augment.request import Request
 from safelight.jobs.augment.results import Results
 from safelight.jobs.augment.write import Written, write_variant
-from safelight.work import Ray, clear_leftovers
+from safelight.work import Ray, clear_leftovers, json_sha256
 from safelight.work.nodes import Driver, check_model
 
 AT_ONCE_BY_WORKER = 16
@@ -61,20 +62,31 @@ def made_on_cluster(results: Results, tasks: Sequence[VariantTask], address: str
         failure = f"{prepared.pictures.names[chunk[0].key.picture]}: {why}"
         return [write_variant(prepared, Variant(chunk[0], failure=failure), results.folder)]
 
-    sha256 = None if prepared.space is None else prepared.space.vae.bundle.sha256
-    arguments = prepared.request, prepared.bank, results.folder, Driver.here(), sha256
+    driver = Driver.here()
+    arguments = prepared.request, prepared.bank, results.folder, driver, _identity(prepared)
     engine = Ray(address, _open_on_node, arguments, on_lost, cpus=prepared.request.threads)
     try:
         yield from engine.map(written_by_worker, in_chunks(tasks, AT_ONCE_BY_WORKER), on_late)
         yield from engine.map(written_by_worker, in_chunks(lost, 1), on_late)
     finally:
-        clear_leftovers(results.folder, recursive=True)  # what lost workers left
+        clear_leftovers(results.folder, recursive=True, run=driver.run)  # what lost workers left
 
 
-def _open_on_node(request: Request, bank: Bank | None, folder: Path, driver: Driver, sha256: str | None) -> None:
-    """Raises RefusedError for another version or model, and a node that does not see the folder."""
+def _open_on_node(request: Request, bank: Bank | None, folder: Path, driver: Driver, identity: list[str]) -> None:
+    """Raises RefusedError for another version, model or set, and a node that does not see the folders."""
     driver.enter()
     open_worker(request, bank, folder)
-    space = _worker[0][0].space
-    if space is not None and sha256 is not None:
-        check_model(space.vae.bundle.sha256, sha256)
+    names, model = _identity(_worker[0][0])
+    check_model(model, identity[1])
+    if names != identity[0]:
+        raise RefusedError(f"{request.dataset}: has other pictures or labels on a node; use one folder for all nodes")
+    if not folder.is_dir():
+        raise RefusedError(f"{folder}: is not there on a node; use a folder that all nodes share")
+
+
+def _identity(prepared: Prepared) -> list[str]:
+    """Of the names and labels of the set, and of the model: equal on all nodes."""
+    pictures = prepared.pictures
+    labels = [pictures.label(number) for number in range(len(pictures.names))]
+    model = "" if prepared.space is None else prepared.space.vae.bundle.sha256
+    return [json_sha256([list(pictures.names), labels]), model]

@@ -14,7 +14,7 @@ from safelight.errors import UsageError
 from safelight.jobs.batch.results import Results
 from safelight.work import MANIFEST, json_sha256
 from safelight.work.places import exists, is_folder, walk
-from safelight.work.storage import forget
+from safelight.work.storage import forget, is_stored
 
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
@@ -120,7 +120,7 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     if (names_a_file or suffix in naming.no_folders) and not is_folder(output):
         what = f"several {naming.what} need a folder" if names_a_file else f"'{output.suffix}' cannot be written"
         raise UsageError(f"{output}: {what}; name a folder with -o, or for one file one of {', '.join(naming.writes)}")
-    if exists(output) and not is_folder(output):
+    if not is_folder(output) and exists(output):
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
     passed_over: Counter[str] = Counter()
     tasks = _checked(_mirrored(settings, output, naming, passed_over))
@@ -136,7 +136,8 @@ def _file_beside(source: Path, naming: Naming) -> Path:
 def _folder_beside(inputs: Sequence[Path], naming: Naming) -> Path:
     """What a folder becomes, beside it. Raises UsageError for several inputs."""
     whole = Path(os.path.normpath(Path.cwd() / inputs[0]))
-    if len(inputs) > 1 or not whole.name:
+    is_bucket = is_stored(inputs[0]) and len(inputs[0].parts) < 3
+    if len(inputs) > 1 or not whole.name or is_bucket:
         raise UsageError("these inputs need a folder for what is made of them; name one with -o")
     named = inputs[0] if inputs[0].name not in ("", "..") else whole  # "." and ".." have names elsewhere
     return named.with_name(f"{whole.name}_{naming.done}")

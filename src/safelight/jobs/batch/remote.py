@@ -40,7 +40,8 @@ def engine_of(settings: Any, steps: Any, make: Callable[[Any], Any], **fixed: ob
         reason = why if why.startswith(shown(task.source)) else f"{shown(task.source)}: {why}"
         return Done(steps.outcome(source=shown(task.source), status="failed", error=reason), is_saving=True)
 
-    return Ray(address, open_worker, (make, chosen, Driver.here(), expected), on_lost, cpus=cpus)
+    driver = Driver.here()
+    return Ray(address, open_worker, (make, chosen, driver, expected), on_lost, cpus=cpus, run=driver.run)
 
 
 _steps: list[Any] = []

@@ -44,7 +44,7 @@ class Results:
         """Whether all `outputs` are there as that key's results, complete."""
         sizes = self._manifest.sizes(outputs, as_listed=True)
         lines = {name: self._latest.get(name, {}) for name in sizes}
-        return all(lines[name].get("key") == key and lines[name]["outputs"][name] == sizes[name] for name in sizes)
+        return all(lines[name].get("key") == key and lines[name]["outputs"][name] == sizes[name] >= 0 for name in sizes)
 
     def is_begun(self, key: str, output: Path) -> bool:
         """Whether `output` is there because that key's task was cut off."""
@@ -60,8 +60,8 @@ class Results:
         self._append({"begun": key, "outputs": dict.fromkeys(names, 0)})
 
     def finish(self, key: str, outputs: Sequence[Path], facts: Line) -> None:
-        """Write down a finished task."""
-        self._append({"key": key, "outputs": self._manifest.sizes(outputs), **facts})
+        """Write down a finished task. Raises OutputError for one whose files are not there."""
+        self._append({"key": key, "outputs": self._manifest.sizes_of_written(outputs), **facts})
 
     def give_up(self, outputs: Iterable[Path]) -> None:
         """Write down that a begun task has written nothing: the earlier results of these files are valid again."""

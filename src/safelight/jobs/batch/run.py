@@ -27,7 +27,7 @@ from safelight.jobs.batch.steps import Steps
 from safelight.jobs.batch.turns import Meter, Turns
 from safelight.picture.vips import without_operation_cache
 from safelight.runtime.graphs import watched
-from safelight.work import Cancelled, Engine, OnProgress, Threads, clear_leftovers, file_sha256, silent
+from safelight.work import Cancelled, Engine, OnProgress, Ray, Threads, clear_leftovers, file_sha256, silent
 from safelight.work.places import exists, make_folder
 from safelight.work.storage import find, is_stored
 
@@ -68,8 +68,8 @@ def run(
                     break
     finally:
         batch.close()
-        if engine is not None:
-            _clear(plan)  # what lost workers left
+        if isinstance(engine, Ray):
+            _clear(plan, engine.run)  # what lost workers left
     return outcomes
 
 
@@ -237,9 +237,11 @@ class _Batch(Generic[OutcomeT]):
     def close(self) -> None:
         """After the end: write down what is finished and was not waited for."""
         self._model.shutdown()
-        for task_run in self.open:
-            self._write_down(task_run)
-        self.results.close()
+        try:
+            for task_run in self.open:
+                self._write_down(task_run)
+        finally:
+            self.results.close()
         if self.plan.is_one_file:
             self.results.forget()
 
@@ -260,12 +262,12 @@ def _prepare(plan: Plan) -> None:
         make_folder(plan.folder)
     except OSError as error:
         raise OutputError(f"{plan.folder}: cannot be made ({error.strerror}); choose another -o") from None
-    _clear(plan)
+    _clear(plan, None if plan.is_one_file else "any")  # beside a single file another driver may be at work
 
 
-def _clear(plan: Plan) -> None:
+def _clear(plan: Plan, run: str | None) -> None:
     for folder in {output.parent for task in plan.tasks for output in task.outputs}:
-        clear_leftovers(folder)
+        clear_leftovers(folder, run=run)
 
 
 def _hash(path: Path) -> str:

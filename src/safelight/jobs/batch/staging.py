@@ -9,7 +9,7 @@ from pathlib import Path
 from safelight.errors import SafelightError, shown
 from safelight.jobs.batch.outcome import OutcomeT
 from safelight.jobs.batch.plan import FileTask
-from safelight.work.storage import download, is_stored, upload
+from safelight.work.storage import download, is_stored, look, remove, upload
 
 
 @contextmanager
@@ -29,9 +29,21 @@ def on_disk(task: FileTask) -> Iterator[FileTask]:
             yield here
         except SafelightError as error:
             raise type(error)(_renamed(str(error), task, here)) from None
+        _upload_all(here, task)
+
+
+def _upload_all(here: FileTask, task: FileTask) -> None:
+    """All of them, or none that was not there before. Raises OutputError."""
+    fresh: list[Path] = []
+    try:
         for written, output in reversed([*zip(here.outputs, task.outputs, strict=True)]):
             if written != output:
+                fresh += [output] if look(output) is None else []
                 upload(written, output)
+    except BaseException:
+        for output in fresh:
+            remove(output)
+        raise
 
 
 def named_as(task: FileTask, outcome: OutcomeT) -> OutcomeT:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
-from safelight.work.nodes import ENGINE_HELP
+from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 SUFFIX = ".latent"
 _NOT_OF_THE_RESULT = frozenset(
@@ -23,6 +23,7 @@ OnError = Literal["continue", "stop"]
 class CompressSettings(Settings):
     """Which pictures become .latent files, and how large these are."""
 
+    may_be_stored = BATCH_PATHS
     inputs: Paths = argument("Pictures and folders.", "IN", min_length=1)
     output: OptionalPath = option(
         None, "A folder, or for one picture a file that ends in .latent. Default: beside the input.", "-o", "--output"
@@ -80,6 +81,7 @@ RegionNumbers = Annotated[tuple[int, int, int, int], BeforeValidator(_numbers), 
 class DecompressSettings(Settings):
     """Which .latent files become pictures, and how these are written."""
 
+    may_be_stored = BATCH_PATHS
     inputs: Paths = argument("Files that 'compress' wrote, and folders of them.", "IN", min_length=1)
     output: OptionalPath = option(
         None, "A folder, or for one file the name of a picture. Default: beside the input.", "-o", "--output"

@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from safelight.errors import is_stored
 from safelight.runtime.machine import Device, Precision
 from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
-from safelight.work.nodes import ENGINE_HELP
+from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 Depth = Literal["same", "8", "10", "12", "16", "float"]
 Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
@@ -22,6 +23,7 @@ RESULTS, FILES, MACHINE = "How results are written", "Which files, and what if",
 class EnhanceSettings(Settings):
     """Which pictures are restored, how, and how the results are written."""
 
+    may_be_stored = BATCH_PATHS
     inputs: Paths = argument("Pictures and folders; - for standard input.", "IN", min_length=1)
     output: OptionalPath = option(
         None,
@@ -103,6 +105,8 @@ class EnhanceSettings(Settings):
             raise ValueError("--uncertainty is of the restored picture, before --op; leave one of them out")
         if self.compare is not None and self.compare.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"--compare '{self.compare}': is a page; name a file that ends in .html")
+        if self.compare is not None and any(map(is_stored, (*self.inputs, *([self.output] if self.output else [])))):
+            raise ValueError("--compare reads pictures again, and needs inputs and outputs on a file system")
         _ = self.scale_choice
         return self
 
