@@ -106,7 +106,9 @@ def learned_part(samples: Mapping[str, Any]) -> str:
                 )
             )
         cells.append(f"{flow['recall']['efficientnet_lite0']:.2f} / {flow['precision']['efficientnet_lite0']:.2f}")
-        cells.append(f"{flow['class_agreement']:.0%} / {found['class_agreement_of_held_out']:.0%}")
+        cells.append(
+            f"{flow['class_agreement']['network']:.0%} / {found['class_agreement_of_held_out']['network']:.0%}"
+        )
         rows.append(_row([name, *cells]))
     return "\n".join([LEARNED_HEAD, "", *sheets, *rows])
 

@@ -5,7 +5,6 @@ checkpoint/        see checkpoint.py                        previews/       a gr
 best.safetensors   the averaged weights that were judged best, where there is a judge
 """
 
-import itertools
 import json
 import math
 import time
@@ -17,9 +16,6 @@ from safelight.learn import checkpoint
 
 Asked = dict[str, Any]
 """What the weights depend on, as JSON: a `recipe`, and which `pixels`."""
-
-
-SITTING_GAP_S = 600
 
 
 class RunFolder:
@@ -85,10 +81,10 @@ class RunFolder:
 
     @property
     def minutes(self) -> float:
-        """Wall-clock minutes of training, gaps between sittings left out."""
-        times = [json.loads(line)["time"] for line in self.metrics.read_text(encoding="utf-8").splitlines()]
-        gaps = (late - early for early, late in itertools.pairwise(times))
-        return float(sum(gap for gap in gaps if gap < SITTING_GAP_S)) / 60
+        """Of training steps: neither what stood still counts, nor measurements in between."""
+        entries = [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        by_stage = {entry["stage"]: float(entry["seconds"]) for entry in entries if entry.get("seconds") is not None}
+        return sum(by_stage.values()) / 60
 
     def _begun_with(self) -> dict[str, Any]:
         try:

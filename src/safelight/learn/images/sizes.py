@@ -26,7 +26,8 @@ def named_sizes(name: str, form: Form, pictures: int) -> Sizes:
     scales = max(2, math.ceil(math.log2(side / (8 if side <= SMALL_PX else 16))))
     wide = 1.5 if name == "base" else 1
     widths = tuple(int(wide * min(128, 32 << k)) for k in range(scales))
-    channels = (2 if form.values < 32 * 32 else 4 if side <= 2 * SMALL_PX else 8) * (2 if name == "base" else 1)
+    channels = 2 if form.values < 32 * 32 else 4 if side <= 32 or SMALL_PX < side <= 2 * SMALL_PX else 8
+    channels *= 2 if name == "base" else 1
     blocks = (*([1 if name == "tiny" else 2] * (scales - 1)), 2)
     return Sizes(widths, (*[0] * (scales - 1), channels), blocks)
 
