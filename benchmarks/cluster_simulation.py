@@ -2,10 +2,10 @@
 
     python benchmarks/cluster_simulation.py [--nodes 1000] [--cores 16] [--pictures 100000000] [--euro 0.03]
 
-Measured here: the driver's time for each file (benchmarks/results/cluster.json, `many`), bytes of the manifest for each
-file, seconds a megapixel. Assumed, and stated: pictures of 12 megapixels and 6 MB, an hour of a core for --euro, nodes
-of which one in a hundred is half as fast, a lost node every 1,000 hours of a node. The simulation hands tasks to
-workers as `work.cluster` does, in chunks of about a second, and counts how long the last of them takes.
+Measured (benchmarks/results/cluster.json): files a second of one driver, its memory, seconds a megapixel. Assumed:
+pictures of 12 megapixels and 6 MB, 820 bytes of the manifest for each, an hour of a core for --euro. One node in a
+hundred is half as fast, and each is lost once in 1,000 hours. In the simulation the next pictures go to the node that
+is free first; it counts how long the last of them takes.
 """
 
 import argparse

@@ -86,3 +86,12 @@ def run_process(*arguments: object, **options: Any) -> subprocess.CompletedProce
     """`safelight ...` as a person runs it."""
     command = [sys.executable, "-m", "safelight", *map(str, arguments)]
     return subprocess.run(command, **({"capture_output": True, "text": True, "timeout": 300} | options))
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    """Files below an output folder, by name, without its manifest."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.jsonl"
+    }

@@ -17,7 +17,7 @@ from safelight.errors import RefusedError
 from safelight.jobs.batch import remote
 from safelight.work import manifest, nodes
 from tests.clusters import cluster_of
-from tests.support import BUNDLES
+from tests.support import BUNDLES, made
 
 pytestmark = pytest.mark.slow
 
@@ -37,14 +37,6 @@ def pictures(tmp_path, rng):
         write(Picture(rng.integers(0, 256, (40 + 9 * k, 70, 3), dtype=np.uint8)), path)
     (folder / "broken.png").write_bytes(b"\x89PNG no picture")
     return folder
-
-
-def made(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.jsonl"
-    }
 
 
 def facts(folder: Path) -> list[dict]:

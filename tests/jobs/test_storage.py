@@ -28,7 +28,7 @@ from safelight.jobs.inspect import InspectSettings
 from safelight.learn.settings import TrainSettings
 from tests.clusters import cluster_of
 from tests.storage_server import s3
-from tests.support import BUNDLES
+from tests.support import BUNDLES, made
 
 pytestmark = pytest.mark.slow
 
@@ -59,14 +59,6 @@ def stored(folder):
     """Below a folder of the bucket, without the manifest."""
     found = files().find(f"bucket/{folder}")
     return {k.removeprefix(f"bucket/{folder}/"): files().cat_file(k) for k in found if not k.endswith("manifest.jsonl")}
-
-
-def made(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.jsonl"
-    }
 
 
 def test_what_is_made_on_storage_is_what_is_made_on_disk(pictures, tmp_path):

@@ -77,7 +77,8 @@ def on_device(batch: _Batch) -> _Batch:
         return batch
     moved = [part if part is None else _pinned(part).to(device, non_blocking=device.type == "cuda") for part in batch]
     make: Any = type(batch)
-    return make(*moved)  # type: ignore[no-any-return]
+    there: _Batch = make(*moved)
+    return there
 
 
 def _pinned(part: torch.Tensor) -> torch.Tensor:

@@ -122,7 +122,7 @@ class _Run:
         """First what must be done again. What a worker may have died of has a worker to itself."""
         if len(worker.chunks) >= CHUNKS_AHEAD or any(chunk.deaths for chunk in worker.chunks):
             return None
-        fit = next((chunk for chunk in self.again if chunk.avoids is None or chunk.avoids != worker.node), None)
+        fit = next((chunk for chunk in self.again if chunk.avoids != worker.node), None)
         if fit is None:
             return self._new_chunk()
         if fit.deaths and worker.chunks:
@@ -173,7 +173,7 @@ class _Run:
         except self.ray.exceptions.RayError as error:
             self.pool.drop(worker)
             self.failed_to_begin += 1
-            if self.failed_to_begin == MOST_FAILED and not self.pool.workers:
+            if self.failed_to_begin >= MOST_FAILED and not self.pool.workers:
                 last = str(error).strip().splitlines()[-1]
                 raise DeviceError(f"no worker of the cluster can begin ({last}); is Safelight on its nodes?") from None
             return

@@ -119,10 +119,10 @@ class BatchNumbers:
     """Of all processes together."""
     group: Group
 
-    def __iter__(self) -> Iterator[range]:
+    def __iter__(self) -> Iterator[list[int]]:
         part = self.group.part(self.batch)
         for number in itertools.count(self.start):
-            yield range(number * self.batch + part.start, number * self.batch + part.stop)
+            yield list(range(number * self.batch + part.start, number * self.batch + part.stop))
 
 
 def loader(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) -> DataLoader[Pair]:
@@ -130,7 +130,7 @@ def loader(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) -> Data
     parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
     return DataLoader(
         pairs,
-        batch_sampler=numbers,  # type: ignore[arg-type]
+        batch_sampler=numbers,
         num_workers=workers,
         worker_init_fn=_leave_interrupts,
         **parallel,  # type: ignore[arg-type]
