@@ -48,6 +48,13 @@ def test_a_device_that_is_not_there_is_named(asked, error, words, monkeypatch):
     assert device.found_device("auto") == device.found_device("cpu") == device.PROCESSOR
 
 
+def test_a_card_tells_what_trained(monkeypatch):
+    assert device.name_of_device().endswith("threads")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda of: f"GPU {of.index}")
+    monkeypatch.setattr(device, "training_device", lambda: torch.device("cuda", 1))
+    assert device.name_of_device() == "GPU 1"
+
+
 def test_several_processes_take_a_gpu_each_or_the_processor():
     assert [device.device_of_each("auto", 2, gpus) for gpus in (0, 1, 2)] == ["cpu", "cpu", "cuda"]
     assert device.device_of_each("cuda:1", 1) == "cuda:1" and device.device_of_each("cpu", 4, 8) == "cpu"

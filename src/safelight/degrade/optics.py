@@ -4,9 +4,13 @@ import math
 
 import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
 from safelight.degrade.light import Pixels, to_gamma, to_linear
 from safelight.picture.vips import from_vips, to_vips
+
+Kernel = NDArray[np.float64]
+"""(K, K) with K odd, of unit sum, the same when turned by 180 degrees."""
 
 
 def gaussian_blur(pixels: Pixels, rng: np.random.Generator, *, sigma_px: float) -> Pixels:
@@ -14,9 +18,7 @@ def gaussian_blur(pixels: Pixels, rng: np.random.Generator, *, sigma_px: float) 
 
     Source: Pentland, "A new sense for depth of field", IEEE TPAMI 1987.
     """
-    radius = max(1, math.ceil(3 * sigma_px))
-    line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma_px, 1e-3)) ** 2)
-    return _convolve(pixels, np.outer(line, line))
+    return _convolve(pixels, gaussian_kernel(sigma_px))
 
 
 def motion_blur(pixels: Pixels, rng: np.random.Generator, *, length_px: float, angle_deg: float) -> Pixels:
@@ -24,12 +26,7 @@ def motion_blur(pixels: Pixels, rng: np.random.Generator, *, length_px: float, a
 
     Source: the model of a hand that moves at constant speed while the shutter is open.
     """
-    radius = max(1, math.ceil(length_px / 2))
-    kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
-    angle = math.radians(angle_deg)
-    for t in np.linspace(-length_px / 2, length_px / 2, 16 * radius + 1):
-        _splat(kernel, radius - t * math.sin(angle), radius + t * math.cos(angle))
-    return _convolve(pixels, kernel)
+    return _convolve(pixels, motion_kernel(length_px, angle_deg))
 
 
 def disk_blur(pixels: Pixels, rng: np.random.Generator, *, radius_px: float) -> Pixels:
@@ -37,9 +34,7 @@ def disk_blur(pixels: Pixels, rng: np.random.Generator, *, radius_px: float) -> 
 
     Source: the circle of confusion in geometrical optics.
     """
-    reach = max(1, math.ceil(radius_px))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return _convolve(pixels, np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1))
+    return _convolve(pixels, disk_kernel(radius_px))
 
 
 def resample(pixels: Pixels, rng: np.random.Generator, *, factor: float) -> Pixels:
@@ -72,7 +67,37 @@ def exposure(pixels: Pixels, rng: np.random.Generator, *, stops: float) -> Pixel
     return to_gamma(np.clip(to_linear(pixels) * np.float32(2**stops), 0, 1))
 
 
-def _splat(kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]], row: float, column: float) -> None:
+def gaussian_kernel(sigma_px: float) -> Kernel:
+    """Of `gaussian_blur`."""
+    radius = max(1, math.ceil(3 * sigma_px))
+    line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma_px, 1e-3)) ** 2)
+    return _unit(np.outer(line, line))
+
+
+def motion_kernel(length_px: float, angle_deg: float) -> Kernel:
+    """Of `motion_blur`."""
+    radius = max(1, math.ceil(length_px / 2))
+    kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
+    angle = math.radians(angle_deg)
+    for t in np.linspace(-length_px / 2, length_px / 2, 16 * radius + 1):
+        _splat(kernel, radius - t * math.sin(angle), radius + t * math.cos(angle))
+    return _unit(kernel)
+
+
+def disk_kernel(radius_px: float) -> Kernel:
+    """Of `disk_blur`."""
+    reach = max(1, math.ceil(radius_px))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return _unit(np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1))
+
+
+def _unit(kernel: Kernel) -> Kernel:
+    """Of unit sum."""
+    unit: Kernel = kernel / kernel.sum()
+    return unit
+
+
+def _splat(kernel: Kernel, row: float, column: float) -> None:
     """Add one unit at a fractional position, shared among the four nearest cells."""
     r, c = math.floor(row), math.floor(column)
     for dr, dc in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -80,7 +105,7 @@ def _splat(kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]], row: float
             kernel[r + dr, c + dc] += (1 - abs(row - r - dr)) * (1 - abs(column - c - dc))
 
 
-def _convolve(pixels: Pixels, kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Pixels:
-    """Convolution with a kernel of unit sum; the border is extended by its own pixels."""
-    mask = pyvips.Image.new_from_list((kernel / kernel.sum()).tolist())
+def _convolve(pixels: Pixels, kernel: Kernel) -> Pixels:
+    """The border is extended by its own pixels."""
+    mask = pyvips.Image.new_from_list(kernel.tolist())
     return from_vips(to_vips(pixels).conv(mask, precision="float").cast("float")).astype(np.float32)

@@ -11,7 +11,7 @@ from torch import nn
 
 from safelight.errors import DeviceError, UsageError
 from safelight.learn.recipe import Precision
-from safelight.runtime.machine import multiplies_bfloat16_fast
+from safelight.runtime.machine import multiplies_bfloat16_fast, processor
 
 PROCESSOR = torch.device("cpu")
 DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -23,6 +23,16 @@ _taken = [PROCESSOR]
 def training_device() -> torch.device:
     """The processor, but within `training_on`."""
     return _taken[-1]
+
+
+def name_of_device() -> str:
+    """What trains, in words, such as "AMD EPYC, 2 threads" or "NVIDIA H200"."""
+    device = training_device()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return (
+        f"{processor()}, {torch.get_num_threads()} threads" if device == PROCESSOR else f"{processor()}, {device.type}"
+    )
 
 
 def found_device(asked: str) -> torch.device:

@@ -18,7 +18,7 @@ from torch import nn
 
 from safelight.errors import TrainingError
 from safelight.learn import checkpoint
-from safelight.learn.device import PROCESSOR, found_device, place, training_device, training_on
+from safelight.learn.device import PROCESSOR, found_device, name_of_device, place, training_device, training_on
 from safelight.learn.ema import Ema
 from safelight.learn.interrupts import interruptible
 from safelight.learn.job import TrainJob
@@ -130,11 +130,11 @@ def _run_stage(training: Training, resume: bool) -> bool:
     training.report()
     while training.share() < 1 and not _enough(training):
         began = Clock.now()
-        batch = next(batches)
+        fetched = next(batches)
         waited_s = began.seconds_since()
         try:
-            log = _step(training, objective, Update(optimiser, parameters), batch)
-            meter.add(waited_s, stage.batch)
+            log = _step(training, objective, Update(optimiser, parameters), fetched.batch)
+            meter.add(stage.batch, waited_s, fetched.loader_s)
             seconds, interrupted = _agreed(training, began.seconds_since())
             progress.seconds += seconds
             share = training.share()
@@ -235,7 +235,7 @@ def _log(training: Training, log: dict[str, float], meter: Meter) -> str:
     progress = training.progress
     numbers = torch.tensor([*log.values()])
     log = dict(zip(log, training.accelerator.reduce(numbers, "mean").tolist(), strict=True))
-    rate, waiting = meter.read()
+    speed = meter.read()
     if training.accelerator.is_main_process:
         training.run.log(
             progress.stage,
@@ -243,11 +243,11 @@ def _log(training: Training, log: dict[str, float], meter: Meter) -> str:
             learning_rate=progress.rate_factor * learning_rate(training.stage, progress.step - 1, training.share()),
             seconds=progress.seconds,
             skipped=progress.skipped,
-            samples_per_s=rate,
-            loader_wait_share=waiting,
+            **speed._asdict(),
+            trained_with=(f"{training.group.size} x " if training.group.size > 1 else "") + name_of_device(),
             **log,
         )
-    return f"  loss {log['loss']:.4g}  {rate:.0f} samples/s"
+    return f"  loss {log['loss']:.4g}  {speed.samples_per_s:.0f} samples/s (loader {speed.loader_samples_per_s:.0f})"
 
 
 def _validate(training: Training) -> None:

@@ -35,27 +35,41 @@ class Clock(NamedTuple):
         return computed if by_clock > STOPPED_S and computed < STOPPED_SHARE * by_clock else by_clock
 
 
+class Speed(NamedTuple):
+    """Since the last reading. Where the loader is the slower of the two, the steps wait for it."""
+
+    samples_per_s: float
+    step_samples_per_s: float
+    """Of the steps alone, without waiting for a batch."""
+    loader_samples_per_s: float
+    """Of the loader alone, with all its processes, if nothing waited for it."""
+    loader_wait_share: float
+    """Of the time, what the steps waited for a batch."""
+
+
 class Meter:
-    """Samples per second, and the share of the time spent waiting for data, since the last reading."""
+    """How fast steps and loader are."""
 
     def __init__(self) -> None:
         self.restart()
 
-    def add(self, wait_s: float, samples: int) -> None:
+    def add(self, samples: int, wait_s: float, loader_s: float) -> None:
         """One step's."""
-        self.wait_s += wait_s
         self.samples += samples
+        self.wait_s += wait_s
+        self.loader_s += loader_s
 
-    def read(self) -> tuple[float, float]:
-        """Both, and start again."""
+    def read(self) -> Speed:
+        """The speed, and start again."""
         elapsed = time.perf_counter() - self.began
-        result = self.samples / elapsed, self.wait_s / elapsed
+        whole, steps, loader = (self.samples / max(s, 1e-9) for s in (elapsed, elapsed - self.wait_s, self.loader_s))
+        result = Speed(whole, steps, loader, self.wait_s / elapsed)
         self.restart()
         return result
 
     def restart(self) -> None:
         """Forget."""
-        self.began, self.wait_s, self.samples = time.perf_counter(), 0.0, 0
+        self.began, self.wait_s, self.loader_s, self.samples = time.perf_counter(), 0.0, 0.0, 0
 
 
 def foretold(stage: Schedule, budget_s: float | None, progress: Progress) -> list[str]:

@@ -82,9 +82,18 @@ class RunFolder:
     @property
     def minutes(self) -> float:
         """Of training steps: neither what stood still counts, nor measurements in between."""
-        entries = [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        entries = self._steps()
         by_stage = {entry["stage"]: float(entry["seconds"]) for entry in entries if entry.get("seconds") is not None}
         return sum(by_stage.values()) / 60
+
+    @property
+    def trained_with(self) -> str:
+        """Every machine that it was trained on, in their order."""
+        names = dict.fromkeys(entry["trained_with"] for entry in self._steps() if "trained_with" in entry)
+        return ", then ".join(names) or "not recorded"
+
+    def _steps(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
 
     def _begun_with(self) -> dict[str, Any]:
         try:

@@ -1,5 +1,6 @@
 """What the loop asks of whatever is trained: the one seam between the loop and its uses."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -30,6 +31,22 @@ class Group(NamedTuple):
     def part(self, batch: int) -> slice:
         """Of a batch that `size` divides."""
         return slice(self.rank * batch // self.size, (self.rank + 1) * batch // self.size)
+
+
+class Fetched(NamedTuple):
+    """A batch, and what it cost."""
+
+    batch: Any
+    loader_s: float
+    """How long the loader took for it; of several loader processes, divided by their number."""
+
+
+def timed(batches: Iterator[Any]) -> Iterator[Fetched]:
+    """Each of the batches, without end, with the time that it took to make."""
+    while True:
+        began = time.perf_counter()
+        batch = next(batches)
+        yield Fetched(batch, time.perf_counter() - began)
 
 
 def check_shared(batch: int, group: Group) -> None:
@@ -83,7 +100,7 @@ class TrainingTask(Protocol):
         """(batch, moment) → loss, and the numbers to log: a module, since processes share its gradients."""
         ...
 
-    def batches(self, stage: int, start: int, group: Group) -> Iterator[Any]:
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Fetched]:
         """What this process gets of every batch from number `start` on, without end."""
         ...
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from safelight.learn.restore.data import BatchNumbers, RestorationPairs, loader
+from safelight.learn.restore import loading
+from safelight.learn.restore.data import RestorationPairs
+from safelight.learn.restore.loading import BatchNumbers, fetched_pairs
 from safelight.learn.store import build_store
 from safelight.learn.task import Group
 from safelight.learn.train import read_recipe
@@ -22,7 +24,10 @@ def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     pairs = RestorationPairs(store, settings.degrade, settings.mixture(), 1, "s", 16, 8, 1, 0.5, 0.3)
 
     def batches(start, count, batch, workers):
-        return itertools.islice(loader(pairs, BatchNumbers(start, batch, Group()), workers), count)
+        return [
+            fetched.batch
+            for fetched in itertools.islice(fetched_pairs(pairs, BatchNumbers(start, batch, Group()), workers), count)
+        ]
 
     whole = [t for batch in batches(0, 4, 3, workers=0) for t in batch[1]]
     late = [t for batch in batches(2, 2, 3, workers=1) for t in batch[1]]
@@ -30,6 +35,21 @@ def test_pairs_depend_on_their_index_only(recipe, pictures, tmp_path):
     told = torch.cat([batch[2] for batch in batches(0, 20, 8, workers=0)])
     assert (told == -1).any() and (told >= 0).any()
     assert told.max() <= 50 / 255
+
+
+def test_another_device_finishes_what_loaders_began(recipe, pictures, tmp_path, monkeypatch):
+    settings = read_recipe(recipe)
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    pairs = RestorationPairs(store, settings.degrade, settings.mixture(), 1, "s", 16, 8, 1, 0.5, 0.3)
+    here = next(fetched_pairs(pairs, BatchNumbers(0, 30, Group()), workers=0)).batch
+    monkeypatch.setattr(loading, "training_device", lambda: torch.device("cuda"))
+    fetched = next(fetched_pairs(pairs, BatchNumbers(0, 30, Group()), workers=0))
+    there = fetched.batch
+    assert fetched.loader_s > 0 and there.clean.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(here.clean, there.clean) and torch.equal(here.sigma_01, there.sigma_01)
+    assert not torch.equal(here.degraded, there.degraded)
+    errors = [(pair.degraded - pair.clean).std(dim=(1, 2, 3)) for pair in (here, there)]
+    torch.testing.assert_close(*errors, rtol=0.25, atol=0.01)
 
 
 def test_of_several_patches_the_most_detailed_is_taken(recipe, pictures, tmp_path):

@@ -75,6 +75,8 @@ def test_a_run_learns_and_leaves_everything(finished):
     trained = [line for line in lines if "loss" in line]
     assert {line["stage"] for line in trained} == {0, 1}
     assert all(line["samples_per_s"] > 0 and 0 <= line["loader_wait_share"] <= 1 for line in trained)
+    assert all(line["step_samples_per_s"] >= line["samples_per_s"] for line in trained)
+    assert all(line["loader_samples_per_s"] > 0 for line in trained)
     assert any("rung1_kl_nats_per_dim" in line for line in trained)
     assert list((finished / "previews").glob("*.png"))
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
@@ -26,7 +25,6 @@ from safelight.learn.codec.measure import measure
 from safelight.learn.codec.recipe import CodecRecipe
 from safelight.learn.run import RunFolder
 from safelight.learn.store import PixelStore
-from safelight.runtime.machine import processor
 from safelight.work import file_sha256
 
 
@@ -95,7 +93,7 @@ def _card(recipe: CodecRecipe, recipe_path: Path, store: PixelStore, run: RunFol
         trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
         training_minutes=round(run.minutes, 1),
         started_from=run.started_from,
-        trained_with=f"{processor()}, {torch.get_num_threads()} threads",
+        trained_with=run.trained_with,
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,
         measured={},

@@ -14,7 +14,7 @@ from safelight.learn.codec.validate import Held, validate, write_preview
 from safelight.learn.device import autocast, on_device
 from safelight.learn.seeds import torch_generator
 from safelight.learn.store import PixelStore
-from safelight.learn.task import Group, Logged, Moment
+from safelight.learn.task import Fetched, Group, Logged, Moment, timed
 
 PEAK = 255.0
 TYPICAL = 10.0
@@ -69,7 +69,10 @@ class CodecTask:
     def objective(self, stage: int, group: Group) -> nn.Module:
         return CodecObjective(self.model, self.stages[stage], self.seed)
 
-    def batches(self, stage: int, start: int, group: Group) -> Iterator[Patches]:
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Fetched]:
+        return timed(self._batches(stage, start))
+
+    def _batches(self, stage: int, start: int) -> Iterator[Patches]:
         settings = self.stages[stage]
         stream = PatchStream(
             store=self.store.at_least(settings.patch_px),

@@ -4,7 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from safelight.learn.device import on_device
 from safelight.learn.images.recipe import DataSettings
 from safelight.learn.task import Group
 
+_Batch = TypeVar("_Batch")
 AHEAD = 4
 """Batches that are made ready before they are asked for."""
 MOST_AT_ONCE, VALUES_AT_ONCE = 256, 3_000_000
@@ -137,12 +138,12 @@ def moved(
     return x
 
 
-def ahead(batches: Iterator[Images]) -> Iterator[Images]:
+def ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
     """The same, made ready by a thread; what it raises is raised here."""
-    ready: queue.Queue[Images | BaseException] = queue.Queue(AHEAD)
+    ready: queue.Queue[_Batch | BaseException] = queue.Queue(AHEAD)
     leaving = threading.Event()
 
-    def put(item: Images | BaseException) -> None:
+    def put(item: _Batch | BaseException) -> None:
         while not leaving.is_set():
             try:
                 ready.put(item, timeout=0.1)

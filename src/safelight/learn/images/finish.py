@@ -29,7 +29,6 @@ from safelight.learn.images.validate import validate_images
 from safelight.learn.run import RunFolder
 from safelight.metrics import frechet_distance
 from safelight.runtime.images.vae import Sampler, Vae
-from safelight.runtime.machine import processor
 from safelight.work import file_sha256
 
 SMALLEST_SET, MOST_COMPARED = 20, 500
@@ -61,7 +60,7 @@ def finish(
         if len(subset):
             scores = validate_images(vae, subset, stage, recipe.seed)
             measured |= {name.replace("val_", prefix, 1): value for name, value in scores.items()}
-    origin = _Origin(recipe_path, run.minutes, finite(measured))
+    origin = _Origin(recipe_path, run.minutes, run.trained_with, finite(measured))
     bundle = seal(folder, _card(recipe, pictures, vae, origin))
     held_out = replace(pictures.parts["validation"], labels=labels)
     return with_best_sampler(bundle, held_out, recipe.seed) if model.prior is not None else bundle
@@ -120,6 +119,7 @@ class _Origin(NamedTuple):
 
     recipe_path: Path
     minutes: float
+    trained_with: str
     measured: dict[str, float]
 
 
@@ -145,7 +145,7 @@ def _card(recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, origin: _O
         recipe_sha256=file_sha256(origin.recipe_path),
         trained_on=f"{counts['train']} pictures; {counts['validation']} more to validate, {counts['test']} to test",
         training_minutes=round(origin.minutes, 1),
-        trained_with=f"{processor()}, {torch.get_num_threads()} threads",
+        trained_with=origin.trained_with,
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,
         measured=origin.measured,

@@ -10,7 +10,7 @@ from safelight.errors import RecipeError
 from safelight.ladder.critic import Critic
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn.images.classify import Classifier, train_classifier
-from safelight.learn.images.data import Images, Order, ahead
+from safelight.learn.images.data import Order, ahead
 from safelight.learn.images.objectives import ImageObjective, Trainee
 from safelight.learn.images.prior import PriorObjective, fit_units, prior_of, validate_prior
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
@@ -18,7 +18,7 @@ from safelight.learn.images.sizes import build_prior
 from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images, write_preview, write_prior_preview
 from safelight.learn.seeds import torch_generator
-from safelight.learn.task import Group, check_shared
+from safelight.learn.task import Fetched, Group, check_shared, timed
 
 INITIALISED_FROM = 512
 """Pictures that the rungs are initialised from, at most."""
@@ -73,12 +73,12 @@ class ImageTask:
             return PriorObjective(self.model, self.recipe, settings, group)
         return ImageObjective(self.model, settings, self.seed, group)
 
-    def batches(self, stage: int, start: int, group: Group) -> Iterator[Images]:
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Fetched]:
         """Raises UsageError for a batch that the processes cannot share."""
         batch = self.stages[stage].batch
         check_shared(batch, group)
         subset = replace(self.train, labels=self.labels) if self._is_of_prior(stage) else self.train
-        return ahead(subset.stream(Order(self.seed, stage, batch), self.recipe.data, start, group))
+        return ahead(timed(subset.stream(Order(self.seed, stage, batch), self.recipe.data, start, group)))
 
     def judged_by(self, stage: int) -> str | None:
         """Of looks no number on held-out pictures is known."""

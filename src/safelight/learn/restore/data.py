@@ -4,9 +4,6 @@ There is no random state: pair number i of a stage is always the same pair. Resu
 starting at index n·batch.
 """
 
-import itertools
-import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,15 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
 from safelight import randomness
 from safelight.bundle.names import SIGMA_UNKNOWN
-from safelight.degrade import Chain, draw, replay
+from safelight.degrade import Chain, DegradeRecord, draw, replay
 from safelight.degrade.light import Pixels
 from safelight.learn.restore.recipe import ChainSettings, RestoreRecipe
 from safelight.learn.store import PixelStore
-from safelight.learn.task import Group
 from safelight.picture.luma import BT601
 
 _LUMA = BT601.astype(np.float32)
@@ -37,6 +33,17 @@ class Pair(NamedTuple):
     """(B, 3, H, W), noise not clipped unless the chain does."""
     sigma_01: Tensor
     """(B,) the noise level that the model is told, or -1."""
+
+
+class Drawn(NamedTuple):
+    """What a pair is made of."""
+
+    clean: Pixels
+    """(S, S, 1 or 3), the patch with its margin."""
+    record: DegradeRecord
+    corner: tuple[int, int]
+    """Where in it the patch begins: top, left."""
+    sigma_01: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,12 @@ class RestorationPairs(Dataset[Pair]):
     grey_share: float
 
     def __getitem__(self, index: int) -> Pair:
+        drawn = self.drawn(index)
+        degraded = replay(drawn.clean, drawn.record)
+        return Pair(planar(self._window(drawn, drawn.clean)), planar(self._window(drawn, degraded)), drawn.sigma_01)
+
+    def drawn(self, index: int) -> Drawn:
+        """All of a pair but its degradation."""
         rng = randomness.generator(self.seed, self.stream, index, "patch")
         patch = self._patch(rng)
         if rng.random() < self.grey_share:  # grey noise is the same in all three channels, unlike colour noise
@@ -64,12 +77,14 @@ class RestorationPairs(Dataset[Pair]):
         identity = (self.stream, index)
         patch = replay(patch, draw(chain.keeping, self.seed, *identity, "keep"))
         record = draw(chain.degrading, self.seed, *identity)
-        degraded = replay(patch, record)
-        top, left = (0, 0) if rng.random() < self.aligned_share else rng.integers(0, self.margin_px + 1, size=2)
-        window = np.s_[top : top + self.patch_px, left : left + self.patch_px]
+        corner = (0, 0) if rng.random() < self.aligned_share else rng.integers(0, self.margin_px + 1, size=2)
         is_sigma_known = rng.random() < chain.tell_sigma
         sigma_01 = dict(record.steps)["gaussian_noise"]["sigma_255"] / 255 if is_sigma_known else SIGMA_UNKNOWN
-        return Pair(_tensor(patch[window]), _tensor(degraded[window]), torch.tensor(sigma_01, dtype=torch.float32))
+        return Drawn(patch, record, (int(corner[0]), int(corner[1])), torch.tensor(sigma_01, dtype=torch.float32))
+
+    def _window(self, drawn: Drawn, pixels: Pixels) -> Pixels:
+        top, left = drawn.corner
+        return pixels[top : top + self.patch_px, left : left + self.patch_px]
 
     def _chain(self, rng: np.random.Generator) -> ChainSettings:
         return self.chains[int(rng.choice(len(self.chains), p=self.shares))]
@@ -110,39 +125,6 @@ def training_pairs(
     )
 
 
-@dataclass(frozen=True)
-class BatchNumbers:
-    """Which pairs this process gets of every batch from `start` on, without end."""
-
-    start: int
-    batch: int
-    """Of all processes together."""
-    group: Group
-
-    def __iter__(self) -> Iterator[list[int]]:
-        part = self.group.part(self.batch)
-        for number in itertools.count(self.start):
-            yield list(range(number * self.batch + part.start, number * self.batch + part.stop))
-
-
-def loader(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) -> DataLoader[Pair]:
-    """Batches of the stream; workers change the speed, never the content."""
-    parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
-    return DataLoader(
-        pairs,
-        batch_sampler=numbers,
-        num_workers=workers,
-        worker_init_fn=_leave_interrupts,
-        **parallel,  # type: ignore[arg-type]
-    )
-
-
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C in a terminal reaches every process; the training loop alone decides what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # by which the loop ends its loaders
-
-
 def validation_batch(store: PixelStore, chain: Chain, seed: int, crop_px: int, grey: bool = False) -> Pair:
     """The centre of every picture of `store`, degraded once and for all, as one batch."""
     pairs = []
@@ -151,7 +133,7 @@ def validation_batch(store: PixelStore, chain: Chain, seed: int, crop_px: int, g
         clean = store.pixels(entry)[top : top + crop_px, left : left + crop_px].astype(np.float32) / np.float32(255)
         clean = _grey(clean) if grey else clean
         record = draw(chain, seed, "validation", entry.digest)
-        pairs.append(Pair(_tensor(clean), _tensor(replay(clean, record)), torch.tensor(SIGMA_UNKNOWN)))
+        pairs.append(Pair(planar(clean), planar(replay(clean, record)), torch.tensor(SIGMA_UNKNOWN)))
     batch: Pair = default_collate(pairs)
     return batch
 
@@ -168,7 +150,7 @@ def _detail(square: NDArray[np.uint8]) -> float:
     return float(np.abs(np.diff(green, axis=1)).mean())
 
 
-def _tensor(pixels: Pixels) -> Tensor:
+def planar(pixels: Pixels) -> Tensor:
     """(H, W, 1 or 3) → (3, H, W)."""
     planar = pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(np.broadcast_to(planar, (3, *planar.shape[1:]))))

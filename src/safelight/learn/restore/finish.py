@@ -7,7 +7,6 @@ import math
 import shutil
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 
 from safelight.bundle import Bundle, NoiseInput, RestorerCard, seal
@@ -25,7 +24,6 @@ from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.restore.validate import build_validation
 from safelight.learn.run import RunFolder
 from safelight.learn.store import PixelStore
-from safelight.runtime.machine import processor
 from safelight.runtime.restore.tiling import padded
 from safelight.work import file_sha256
 
@@ -89,7 +87,7 @@ def _card(
         started_from=run.started_from,
         trained_on=f"{store.part(share, 1).pictures} photographs; {store.part(0, share).pictures} more held out",
         training_minutes=round(run.minutes, 1),
-        trained_with=f"{processor()}, {torch.get_num_threads()} threads",
+        trained_with=run.trained_with,
         data_licences=recipe.card.data_licences,
         weights_licence=recipe.card.weights_licence,
         measured={},

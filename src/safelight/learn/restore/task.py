@@ -7,15 +7,16 @@ import torch
 from torch import nn
 
 from safelight.ladder.restorer import Experts, RestorerNet
-from safelight.learn.device import autocast, on_device
-from safelight.learn.restore.data import BatchNumbers, Pair, loader, training_pairs
+from safelight.learn.device import autocast
+from safelight.learn.restore.data import Pair, training_pairs
+from safelight.learn.restore.loading import BatchNumbers, fetched_pairs
 from safelight.learn.restore.objectives import OBJECTIVES, Terms, draw_noise
 from safelight.learn.restore.preview import write_preview
 from safelight.learn.restore.recipe import RestoreRecipe, StageSettings
 from safelight.learn.restore.validate import build_validation, validate_mean, validate_posterior
 from safelight.learn.seeds import torch_generator
 from safelight.learn.store import PixelStore
-from safelight.learn.task import Group, Logged, Moment, check_shared, part_of
+from safelight.learn.task import Fetched, Group, Logged, Moment, check_shared, part_of
 
 
 class RestoreObjective(nn.Module):
@@ -70,21 +71,19 @@ class RestoreTask:
         if stage and self.stages[stage].expert is not None and self.stages[stage - 1].expert is None:
             self.model.part()
         if self.stages[stage].objective == "posterior":
-            batch = next(self.batches(stage, 0, Group()))
-            self.learner(stage).initialise_from_data(*batch, torch_generator(self.seed, "wake", stage))
+            pair: Pair = next(self.batches(stage, 0, Group())).batch
+            self.learner(stage).initialise_from_data(*pair, torch_generator(self.seed, "wake", stage))
 
     def objective(self, stage: int, group: Group) -> nn.Module:
         return RestoreObjective(self.learner(stage), self.stages[stage], self.seed, group)
 
-    def batches(self, stage: int, start: int, group: Group) -> Iterator[Pair]:
+    def batches(self, stage: int, start: int, group: Group) -> Iterator[Fetched]:
         """Raises UsageError for a batch that the processes cannot share."""
         settings = self.stages[stage]
         check_shared(settings.batch, group)
         stream = f"{stage}:{settings.objective}"
         pairs = training_pairs(self.recipe, self.store, stream, patch_px=settings.patch_px, expert=settings.expert)
-        for batch in loader(pairs, BatchNumbers(start, settings.batch, group), self.recipe.data.workers):
-            clean, degraded = (t.contiguous(memory_format=torch.channels_last) for t in (batch.clean, batch.degraded))
-            yield on_device(Pair(clean, degraded, batch.sigma_01))
+        return fetched_pairs(pairs, BatchNumbers(start, settings.batch, group), self.recipe.data.workers)
 
     def judged_by(self, stage: int) -> str | None:
         return None
