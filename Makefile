@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
+TWO_AT_A_TIME := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
 .PHONY: help demo docs screenshots test quick lint types unit core learning hostile interrupted clean
@@ -23,10 +24,10 @@ screenshots: $(VENV)/dev ## Take the pictures of docs/studio.md again
 	$(BIN)/python -m tools.screenshots
 
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
-	@time $(MAKE) --no-print-directory lint types core unit
+	@time ($(TWO_AT_A_TIME) lint types core && $(MAKE) --no-print-directory unit)
 
 quick: $(VENV)/dev ## The fast tests, on two cores in less than a minute
-	@time $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) core learning
+	@time $(TWO_AT_A_TIME) core learning
 
 lint: $(VENV)/dev ## Style, layout, the contracts between layers, and the length of sentences in the docs
 	$(BIN)/ruff check $(CODE)
@@ -39,7 +40,7 @@ types: $(VENV)/dev ## mypy --strict on src and tools
 	$(BIN)/mypy -p tools
 
 unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder # many wait: for a browser, a server, a cluster
 
 core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
 	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch

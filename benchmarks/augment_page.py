@@ -35,6 +35,12 @@ NOISE = """### How strong the latent noise may be
 
 The table has the accuracy of `classic_vae` on MNIST, 10 per class, for seeds 0 to 4. The noise of the recipe is
 multiplied by the factor in the first column."""
+SAMPLES = """### New pictures from a learned prior
+
+Made by `python benchmarks/augment_samples.py`. Here the VAE and its learned prior saw the labelled pictures alone, with
+their labels. They were trained for 10 minutes by `recipes/dataset.toml` with `flip = true`. The latent step is
+`latent_sample`: half of each batch of the arms with a VAE are new pictures of the class that is asked for. All seeds
+have the same labelled pictures."""
 SPEED = """### Speed
 
 Made by `python benchmarks/augment_speed.py` on one machine ({processor}). The classic chain has rotation, scale,
@@ -52,6 +58,8 @@ def numbers(found: Found, cases: Mapping[str, Any], speed: Found | None) -> list
     rows += ["", *VERDICTS.splitlines(), "", *_verdicts(found, known, cases)]
     if sweep := known.get("digits10", {}).get("first", {}).get("sweep"):
         rows += ["", *NOISE.splitlines(), "", *_noise(sweep, known["digits10"]["first"]["arms"]["classic_vae"])]
+    if samples := found.get("samples"):
+        rows += ["", *SAMPLES.splitlines(), "", *_samples(samples, cases)]
     if speed is not None:
         rows += ["", *SPEED.format(**speed).splitlines(), "", *_speed(speed)]
     return rows
@@ -99,6 +107,15 @@ def _noise(sweep: Found, own: Found) -> list[str]:
     by_noise = sorted([*((float(noise), one) for noise, one in sweep.items()), (1.0, own)], key=lambda row: row[0])
     rows = [[f"{noise:g}", points(one)] for noise, one in by_noise]
     return table(["times the noise", "accuracy in %, mean ± standard error"], rows)
+
+
+def _samples(samples: Found, cases: Mapping[str, Any]) -> list[str]:
+    arms = ("none", "classic", "vae", "classic_vae")
+    rows = [
+        [cases[name].title, *(points(one["arms"].get(arm)) for arm in arms), one["verdict"]]
+        for name, one in samples.items()
+    ]
+    return table(["data set", *(f"`{arm}`" for arm in arms), "verdict"], rows)
 
 
 def _speed(speed: Found) -> list[str]:

@@ -1,13 +1,12 @@
-"""Samples of a VAE, in an independent feature space: distances, precision and recall, classes, time, and a sheet.
+"""Samples of a VAE: a sheet, distances in an independent feature space, precision and recall, classes, time.
 
     python benchmarks/samples.py NAME BUNDLE SET [--samples 2000]
 
-NAME is what the result is called in benchmarks/results/samples.json; SET is what the bundle was trained on. Features:
-EfficientNet-Lite0's (trained on ImageNet; pictures are enlarged to 224 px), and those of the bundle's own classifier.
-The reference is all held-out pictures. The Fréchet distance of samples stands beside that of as many training pictures,
-which is what perfect samples would reach. Classes are named by two classifiers that had no part in the bundle: a linear
-head on EfficientNet-Lite0's features, and a small network that is trained here for half a minute. Both are trained on
-the training pictures. Needs the `dev` extra. Some minutes on two cores.
+NAME is what the result is called in benchmarks/results/samples.json; SET is what the bundle was trained on. What is
+measured stands in samples_measures.py. The Fréchet distance of samples stands beside that of as many training
+pictures, which is what perfect samples would reach. Four pictures go to docs/images: samples, samples beside the
+training pictures that are nearest to them, reconstructions, and a way from one picture to another. docs/vae-gallery.md
+shows them all: python benchmarks/vae_gallery.py --page. Needs the `dev` extra. Some minutes on two cores.
 """
 
 import argparse
@@ -18,23 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from downstream import load_classifier, look, train_head
+from samples_measures import SEED, Measures
 from sets import ROOT
 
 import safelight
 from safelight import randomness
-from safelight.dataset import PixelTable, identities, open_set, split
 from safelight.evaluation.page import grid_picture
-from safelight.learn.images.classify import Classifier, train_classifier
-from safelight.learn.images.data import Subset
-from safelight.metrics import coverage, frechet_distance
 from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores, processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "samples.json"
 IMAGES = ROOT / "docs" / "images"
-COLUMNS, TIMED, SEED, NETWORK_SEED = 10, 64, 7, 77
+COLUMNS, TIMED = 10, 64
 
 
 def main() -> None:
@@ -46,87 +40,38 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     asked = parser.parse_args()
     vae = safelight.Vae.load(asked.bundle)
-    found = measure(vae, asked.set, asked.samples)
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    results[asked.name] = found
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    draw_sheet(vae, asked.name)
+    measures = Measures(vae, asked.set, asked.samples)
+    draw(measures, asked.name)
+    found = measure(measures, asked.samples)
+    add_result(asked.name, found)
     print(json.dumps(found, indent=1))
 
 
-def measure(vae: Vae, source: Path, count: int) -> dict[str, Any]:
+def add_result(name: str, found: dict[str, Any]) -> None:
+    """Numbers of one bundle; what the file has of it beside these stays."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    results[name] = results.get(name, {}) | found
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(measures: Measures, count: int) -> dict[str, Any]:
     """All numbers."""
-    pictures, labels, training = parts_of(vae, source, count)
-    classify, network = load_classifier(), train_classifier(training, len(vae.card.classes), seed=NETWORK_SEED)
-
-    def both(x: np.ndarray) -> dict[str, np.ndarray]:
-        eight_bits = x if x.dtype == np.uint8 else np.rint(255 * x).astype(np.uint8)
-        colour = np.broadcast_to(eight_bits, (*eight_bits.shape[:3], 3))
-        own = {"own": vae.features(x)[0]} if vae.has_classifier else {}
-        return {"efficientnet_lite0": look(classify, colour).features, **own}
-
-    of_held_out, of_training = both(pictures["held_out"]), both(pictures["train"])
-    head = train_head(of_training["efficientnet_lite0"], labels["train"])
-
-    def agreement(x: np.ndarray, features: np.ndarray, asked: np.ndarray) -> dict[str, float]:
-        pairs = {"head": head(features), "network": seen_by(network, x)}
-        return {name: float((seen == asked).mean()) for name, seen in pairs.items()}
-
-    floor = {space: frechet_distance(of_held_out[space], of_training[space]) for space in of_held_out}
+    vae = measures.vae
     found: dict[str, Any] = {
         "machine": f"{processor()}, {cores()} threads",
         "minutes": vae.card.training_minutes,
         "samples": count,
-        "held_out": len(pictures["held_out"]),
-        "class_agreement_of_held_out": agreement(
-            pictures["held_out"], of_held_out["efficientnet_lite0"], labels["held_out"]
-        ),
-        "frechet_distance_of_training_pictures": floor,
+        "held_out": len(measures.pictures["held_out"]),
+        **measures.of_pictures,
     }
     for sampler in vae.samplers:
-        asked = randomness.generator(SEED, "classes").choice(labels["train"], count)
+        asked = randomness.generator(SEED, "classes").choice(measures.labels["train"], count)
         if sampler == "prior" and not vae.card.conditional:
             asked = None
         drawn = vae.sample(count, None if asked is None else asked.tolist(), seed=SEED, sampler=sampler)
-        of_samples = both(drawn)
-        equal = min(count, len(pictures["held_out"]))
-        numbers: dict[str, Any] = {"frechet_distance": {}, "over_training_pictures": {}, "precision": {}, "recall": {}}
-        for space, values in of_samples.items():
-            distance = frechet_distance(of_held_out[space], values)
-            near = coverage(of_held_out[space][:equal], values[:equal])
-            numbers["frechet_distance"][space] = distance
-            numbers["over_training_pictures"][space] = distance / floor[space]
-            numbers["precision"][space], numbers["recall"][space] = near
-        if asked is not None:
-            numbers["class_agreement"] = agreement(drawn, of_samples["efficientnet_lite0"], asked)
-        numbers[f"seconds_for_{TIMED}"] = seconds_for(vae, sampler)
-        found[sampler] = numbers
-        print(sampler, json.dumps(numbers), flush=True)
+        found[sampler] = measures.of_samples(drawn, asked) | {f"seconds_for_{TIMED}": seconds_for(vae, sampler)}
+        print(sampler, json.dumps(found[sampler]), flush=True)
     return found
-
-
-def seen_by(network: Classifier, x: np.ndarray) -> np.ndarray:
-    """(N, H, W, C), of bytes or in [0, 1] → the class of each."""
-    scaled = x.astype(np.float32) / (255 if x.dtype == np.uint8 else 1)
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))))[1]
-    return logits.argmax(dim=1).numpy()
-
-
-def parts_of(vae: Vae, source: Path, count: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Subset]:
-    """Held-out pictures, at most `count` of those that were trained on, and the numbers of their classes; and all of
-    those that were trained on.
-    """
-    images = open_set(source)
-    known = identities(images, cores())
-    parts = split(images, known, vae.card.split.validation_share, vae.card.split.test_share)
-    table = PixelTable(images, known, vae.form, ROOT / ".cache" / "pixels", workers=cores())
-    order = randomness.generator(SEED, "training").permutation(len(parts["train"]))[:count]
-    chosen = {"held_out": [*parts["validation"], *parts["test"]][:count], "train": [parts["train"][k] for k in order]}
-    pixels = {name: table.rows(positions) for name, positions in chosen.items()}
-    numbers = np.array([vae.card.classes.index(str(item.label)) for item in images.items])
-    labels = {name: numbers[np.array(positions)] for name, positions in chosen.items()}
-    return pixels, labels, Subset(table, np.array(parts["train"]), numbers)
 
 
 def seconds_for(vae: Vae, sampler: Any) -> float:
@@ -139,12 +84,25 @@ def seconds_for(vae: Vae, sampler: Any) -> float:
     return round(statistics.median(times), 2)
 
 
-def draw_sheet(vae: Vae, name: str) -> None:
-    """A row for each class by the best sampler, none of them picked."""
-    rows = [vae.sample(COLUMNS, [k] * COLUMNS, seed=SEED) for k in range(len(vae.card.classes))]
-    factor = 2 if vae.card.width < 40 else 1
+def draw(measures: Measures, name: str) -> None:
+    """All pictures; none of their parts is picked."""
+    vae, classes = measures.vae, len(measures.vae.card.classes)
+    pictures, labels = measures.pictures["held_out"] / np.float32(255), measures.labels["held_out"]
+    of_classes = [k % classes for k in range(COLUMNS)]
+    save(f"samples-{name}", [vae.sample(COLUMNS, [k] * COLUMNS, seed=SEED) for k in range(classes)])
+    some = vae.sample(COLUMNS, of_classes, seed=SEED + 1)
+    save(f"samples-{name}-nearest", [some, measures.nearest_pictures(some)])
+    known = labels[:COLUMNS].tolist() if vae.card.conditional else None
+    save(f"samples-{name}-reconstructions", [pictures[:COLUMNS], vae.reconstruct(pictures[:COLUMNS], known)])
+    first, last = (pictures[labels == k][:1] for k in (0, 1))
+    save(f"samples-{name}-way", [vae.decode(vae.interpolate(vae.encode(first), vae.encode(last), COLUMNS))])
+
+
+def save(name: str, rows: list[np.ndarray]) -> None:
+    """Rows of (N, H, W, C) as one picture; small ones are enlarged."""
+    factor = 2 if rows[0].shape[2] < 40 else 1
     pixels = grid_picture(np.stack(rows)).repeat(factor, axis=0).repeat(factor, axis=1)
-    safelight.write(safelight.Picture(pixels), IMAGES / f"samples-{name}.png", metadata="strip")
+    safelight.write(safelight.Picture(pixels), IMAGES / f"{name}.png", metadata="strip")
 
 
 if __name__ == "__main__":

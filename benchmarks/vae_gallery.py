@@ -1,9 +1,11 @@
-"""What VAEs of three sets look like and measure, and a VAE, a VAE-GAN and an autoencoder of one set side by side.
+"""VAEs of sets of pictures as a page: those with a learned prior, and four without one side by side.
 
-    python benchmarks/vae_gallery.py [--data ../shared/data] [--only NAME] [--scale 1]
+    python benchmarks/vae_gallery.py [--data ../shared/data] [--only NAME] [--scale 1] [--page]
 
-Trains each run below within its time (`--scale` stretches all), evaluates it on held-out pictures, and writes
-docs/vae-gallery.md, its pictures, and benchmarks/results/vae_gallery.json. Needs the `dev` extra. Twenty minutes.
+The first part of the page is what benchmarks/samples.py and samples_peer.py have measured and drawn. For the second
+part the four runs below are trained within their time (`--scale` stretches all) and evaluated on held-out pictures.
+Writes docs/vae-gallery.md, pictures, and benchmarks/results/vae_gallery.json; `--page` writes the page alone. Needs the
+`dev` extra. Fifteen minutes on two cores.
 """
 
 import argparse
@@ -18,18 +20,16 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from samples import RESULTS as SAMPLES
+from samples import save
 from sets import DATA, ROOT
 from vae_gallery_page import page
 
 import safelight
-from safelight.dataset import Form, PixelTable, identities, open_set, split
-from safelight.evaluation.page import grid_picture
-from safelight.picture import Picture, write
-from safelight.runtime.images.vae import Vae
-from safelight.runtime.machine import cores, processor
+from safelight.dataset import PixelTable, identities, open_set, split
+from safelight.runtime.machine import cores
 
 RESULTS = ROOT / "benchmarks" / "results" / "vae_gallery.json"
-SAMPLES = ROOT / "benchmarks" / "results" / "samples.json"
 PAGE, IMAGES = ROOT / "docs" / "vae-gallery.md", ROOT / "docs" / "images"
 RUNS, CACHE = ROOT / "runs" / "gallery", ROOT / ".cache" / "pixels"
 COLUMNS = 12
@@ -53,7 +53,6 @@ warmup_steps = 50
 kl_warmup_share = 0.05
 ema_decay = 0.995
 optimiser = "muon"
-precision = "bfloat16"
 {stage}
 """
 
@@ -64,20 +63,19 @@ class Run(NamedTuple):
     name: str
     title: str
     source: str
-    seconds: float
     data: str
-    model: str
+    model: str = ""
     stage: str = ""
 
 
-FLOWERS = "size_px = 64\nflip = true"
+FLOWERS = ("flowers5", "size_px = 64\nflip = true")
 ALL = (
-    Run("digits", "MNIST, 8-bit grey", "mnist_train.npz", 120, "", 'size = "small"\nlikelihood = "logistic_mixture"'),
-    Run("steel", "NEU steel defects, 64 px", "neu_defects_64.npz", 120, "flip = true", 'size = "small"'),
-    Run("vae", "Flowers, VAE", "flowers5", 180, FLOWERS, 'size = "small"'),
-    Run("vae-gan", "Flowers, VAE-GAN", "flowers5", 180, FLOWERS, 'size = "small"', "adversarial = 0.1"),
-    Run("autoencoder", "Flowers, autoencoder", "flowers5", 180, FLOWERS, 'size = "small"', "beta = 0"),
+    Run("vae", "Flowers, VAE", *FLOWERS),
+    Run("vae-gan", "Flowers, VAE-GAN", *FLOWERS, stage="adversarial = 0.1"),
+    Run("autoencoder", "Flowers, autoencoder", *FLOWERS, stage="beta = 0"),
+    Run("digits", "Digits, exact for 8 bits", "mnist_train.npz", "", model='likelihood = "logistic_mixture"'),
 )
+SECONDS = 180
 
 
 def train(run: Run, data: Path, scale: float) -> Path:
@@ -87,9 +85,9 @@ def train(run: Run, data: Path, scale: float) -> Path:
         return folder / "bundle"
     RUNS.mkdir(parents=True, exist_ok=True)
     recipe = RUNS / f"{run.name}.toml"
-    recipe.write_text(RECIPE.format(name=run.name, data=run.data, model=run.model, stage=run.stage))
+    recipe.write_text(RECIPE.format(**run._asdict()))
     command = [sys.executable, "-m", "safelight", "train", recipe, "--data", data / "labelled" / run.source]
-    command += ["--run", folder, "--cache", CACHE, "--budget", f"{scale * run.seconds:.0f}s"]
+    command += ["--run", folder, "--cache", CACHE, "--budget", f"{scale * SECONDS:.0f}s"]
     subprocess.run([*map(str, command)], check=True)
     return folder / "bundle"
 
@@ -102,52 +100,16 @@ def measure(run: Run, bundle: Path, data: Path) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
-def held_out(vae: Vae, source: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Test pictures, (N, H, W, C) of uint8, and the numbers of their classes."""
-    images = open_set(source)
+def show(run: Run, bundle: Path, data: Path) -> None:
+    """Reconstructions of test pictures, and samples."""
+    vae, images = safelight.Vae.load(bundle), open_set(data / "labelled" / run.source)
     known = identities(images, cores())
-    form = Form(vae.card.height, vae.card.width, vae.card.channels, vae.card.fit)
-    positions = split(images, known, vae.card.split.validation_share, vae.card.split.test_share)["test"][:2000]
-    table = PixelTable(images, known, form, CACHE, workers=cores())
-    return table.rows(positions), np.array([vae.card.classes.index(images.items[k].label) for k in positions])
-
-
-def save(name: str, rows: list[np.ndarray], factor: int = 1) -> None:
-    """Rows of (N, H, W, C) as one picture."""
-    pixels = grid_picture(np.stack(rows)).repeat(factor, axis=0).repeat(factor, axis=1)
-    write(Picture(pixels), IMAGES / f"{name}.png", metadata="strip")
-
-
-def show(run: Run, vae: Vae, pixels: np.ndarray, labels: np.ndarray) -> None:
-    """Reconstructions, samples of both kinds, samples by class, a way."""
-    factor = 2 if vae.card.width < 40 else 1
-    some = pixels[:COLUMNS] / np.float32(255)
-    save(f"vae-{run.name}-reconstructions", [some, vae.reconstruct(some)], factor)
-    for sampler in ("prior", "aggregate"):
-        drawn = vae.sample(2 * COLUMNS, seed=1, sampler=sampler)
-        save(f"vae-{run.name}-{sampler}", [drawn[:COLUMNS], drawn[COLUMNS:]], factor)
-    by_class = [vae.sample(COLUMNS, [k] * COLUMNS, seed=2, sampler="aggregate") for k in range(len(vae.card.classes))]
-    save(f"vae-{run.name}-classes", by_class, factor)
-    ends = [int(np.flatnonzero(labels == k)[0]) for k in (0, 1)]
-    ways = [vae.interpolate(*(vae.encode(pixels[[k]]) for k in ends), COLUMNS, spherical=s) for s in (True, False)]
-    save(f"vae-{run.name}-way", [vae.decode(way) for way in ways], factor)
-
-
-def latent_map(vae: Vae, pixels: np.ndarray, labels: np.ndarray) -> None:
-    """Means of the coarsest rung, by the two directions that tell the classes apart best (Fisher, 1936)."""
-    points = vae.encode(pixels)[-1].reshape(len(pixels), -1)
-    within = sum(np.cov(points[labels == k].T) * (labels == k).mean() for k in np.unique(labels))
-    values, vectors = np.linalg.eigh(within)
-    whitened = points @ (vectors / np.sqrt(values + 1e-3))
-    centres = np.stack([whitened[labels == k].mean(axis=0) for k in np.unique(labels)])
-    _, _, directions = np.linalg.svd(centres - centres.mean(axis=0), full_matrices=False)
-    x, y = (whitened @ directions[:2].T).T
-    figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
-    for k, label in enumerate(vae.card.classes):
-        axes.scatter(x[labels == k], y[labels == k], s=6, label=label, color=plt.get_cmap("tab10")(k))
-    axes.legend(markerscale=3, fontsize=8, frameon=False)
-    axes.set(xlabel="first discriminant", ylabel="second discriminant", title="Held-out digits in latent space")
-    figure.savefig(IMAGES / "vae-latent-map.png", dpi=110)
+    tested = split(images, known, vae.card.split.validation_share, vae.card.split.test_share)["test"][:COLUMNS]
+    some = PixelTable(images, known, vae.form, CACHE, workers=cores()).rows(tested) / np.float32(255)
+    save(f"vae-{run.name}-reconstructions", [some, vae.reconstruct(some)])
+    save(
+        f"vae-{run.name}-samples", [vae.sample(COLUMNS, seed=1, sampler=sampler) for sampler in ("prior", "aggregate")]
+    )
 
 
 def curves() -> None:
@@ -171,28 +133,27 @@ def curves() -> None:
 
 
 def main() -> None:
-    """All runs, or one of them."""
+    """All runs, or one of them, or the page alone."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--only")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--page", action="store_true")
     ask = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for run in ALL:
+    for run in () if ask.page else ALL:
         if ask.only in (None, run.name):
             bundle = train(run, ask.data, ask.scale)
-            vae = safelight.Vae.load(bundle)
-            results[run.name] = measure(run, bundle, ask.data) | {"minutes": vae.card.training_minutes}
-            pixels, labels = held_out(vae, ask.data / "labelled" / run.source)
-            show(run, vae, pixels, labels)
-            if run.name == "digits":
-                latent_map(vae, pixels, labels)
+            card = safelight.Vae.load(bundle).card
+            results[run.name] = measure(run, bundle, ask.data) | {"minutes": card.training_minutes}
+            results["machine"] = card.trained_with
+            show(run, bundle, ask.data)
             RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if results.keys() >= {run.name for run in ALL}:
+    if not ask.page and results.keys() >= {run.name for run in ALL}:
         curves()
-        machine, titles = f"{processor()}, {cores()} threads", {run.name: run.title for run in ALL}
-        samples = json.loads(SAMPLES.read_text(encoding="utf-8")) if SAMPLES.is_file() else {}
-        PAGE.write_text(page(results, titles, machine, samples), encoding="utf-8")
+    PAGE.write_text(
+        page(results, {run.name: run.title for run in ALL}, json.loads(SAMPLES.read_text())), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -1,147 +1,169 @@
-"""What `benchmarks/vae_gallery.py` measured and drew, as docs/vae-gallery.md."""
+"""What `samples.py`, `samples_peer.py` and `vae_gallery.py` measured and drew, as docs/vae-gallery.md."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-Results = Mapping[str, Mapping[str, float]]
-Titles = Mapping[str, str]
-"""Name of a model → what it is called."""
+Found = Mapping[str, Any]
+SPACE = "efficientnet_lite0"
 HEAD = """# VAEs of sets of pictures: what they look like, and their numbers
 
 Made by `python benchmarks/vae_gallery.py`; do not edit by hand.
 
-This page shows VAEs of sets of pictures. Five of them have no learned prior: one of digits, one of steel surfaces,
-and three of flowers. Their recipes lie beside the benchmark. They are of an earlier version, and make other latents
-than today's `recipes/dataset.toml`. Every number is of held-out pictures. Machine of the five models: {machine}.
-
-{learned}
-
-## Reconstructions in numbers
-
-The table has the training time of each model, and the quality of its reconstructions. Bits per dimension come from the
-ELBO. The model of digits has a likelihood of 8-bit values, so its bits per dimension are exact. The other models have a
-Gaussian likelihood with uniform dequantisation. The bits per dimension of the autoencoder mean nothing, because its
-latents carry no noise."""
-LEARNED_HEAD = """## Samples from a learned prior
-
-The table has Fréchet distances of 2,000 samples to held-out pictures, in two feature spaces. One is the classifier of
-the set's own labels. The other is EfficientNet-Lite0, which knows photographs. Lower is better. Three numbers stand
-in a cell: for samples of the learned prior, for samples of the mixture, and for as many training pictures. The
-models are of `recipes/dataset.toml`: digits as it is, flowers with `size_px = 64`, `flip = true` and `beta = 4`."""
-NONE_LEARNED = """## Samples from a learned prior
-
-No model with a learned prior has been measured for this page yet. The lab notebook has first numbers."""
-LEARNED = {
-    "minutes": "minutes",
-    "own": "distance, own classifier",
-    "independent": "distance, EfficientNet-Lite0",
-    "coverage": "recall / precision, EfficientNet-Lite0",
-    "class": "class seen by an independent classifier, samples / pictures",
+This page shows what `safelight train recipes/dataset.toml` makes of sets of pictures: a VAE, a sharper decoder, and a
+learned prior, from which new pictures are drawn. No picture on this page was picked. Every number is of held-out
+pictures, which no model has seen. The numbers stand below the pictures."""
+SETS = {
+    "mnist": ("Digits, MNIST, 28 px", "The recipe as it is."),
+    "steel": ("Steel surfaces, NEU, 64 px", "The recipe with `flip = true`. The set has 1,800 pictures."),
+    "flowers": (
+        "Flowers, 64 px",
+        "The recipe with `size_px = 64`, `flip = true` and `beta = 4`. The set has 4,317 photographs of five kinds.",
+    ),
+    "flowers-128": (
+        "Flowers, 128 px",
+        "The recipe with `size_px = 128`, `flip = true` and `beta = 4`. The photographs are the same.",
+    ),
 }
-RECONSTRUCTIONS = {
-    "minutes": "training, minutes",
+PICTURES = {
+    "": "Samples from the learned prior. Each row is one class.",
+    "-nearest": "Top row: samples. Bottom row: for each of them, the training picture that is nearest to it.",
+    "-reconstructions": "Top row: held-out pictures. Bottom row: their reconstructions.",
+    "-way": "A way through the latents, from one held-out picture to another.",
+}
+DISTANCES = """## Samples in numbers
+
+The Fréchet distance compares 2,000 samples with held-out pictures. Lower is better. Two feature spaces are used. One is
+the classifier of the set's own labels. The other is EfficientNet-Lite0, which was trained on photographs, and knows
+nothing of the set. The numbers of two sets cannot be compared. *Real pictures* are as many training pictures. The
+*density of latents* is a Gaussian mixture of what the encoder makes of the training pictures."""
+QUALITY = """The next table has precision, recall and classes. Precision is the share of samples that lie among the
+pictures.
+Recall is the share of pictures that lie among the samples. Both are in the features of EfficientNet-Lite0. The class of
+a sample is seen by a small network that had no part in the model. The last column has the time for 64 samples."""
+MEMORY = """The next table shows whether a model repeats training pictures. It has the distance to the nearest training
+picture: the root mean square of pixel differences, where white is 1. If samples are much nearer than reconstructions
+of held-out pictures, which are as smooth, the model repeats training pictures. The numbers in brackets are of the
+nearest 5 %."""
+PEER = """## Beside pythae
+
+[pythae](https://github.com/clementchadebec/benchmark_VAE) (Chadebec et al., NeurIPS Datasets and Benchmarks 2022) is a
+library of VAEs. Its VAE learned the same pictures on the same machine, with its own networks and defaults. The dense
+network had its default of 100 epochs, the convolutions as many minutes as our model. The row has the sampler that is
+best by EfficientNet-Lite0, of N(0, 1), a Gaussian mixture and a masked autoregressive flow (MAF)."""
+PEERS = {"pythae_mlp": "pythae, dense layers", "pythae_conv": "pythae, convolutions"}
+PEER_SAMPLERS = {"normal": "N(0, 1)", "mixture": "Gaussian mixture", "maf": "MAF"}
+SHORT = """## VAE, VAE-GAN, autoencoder, and a likelihood of 8 bits
+
+Four models without a learned prior, each trained for three minutes. Machine: {machine}. Bits per dimension come from
+the ELBO. They are exact for the last model, whose likelihood is of 8-bit values. The others have a Gaussian likelihood.
+The autoencoder has no noise in its latents, so its bits per dimension mean nothing."""
+SHORT_COLUMNS = {
+    "minutes": "minutes",
     "bits_per_dim": "bits per dimension",
     "psnr_db": "PSNR, dB",
     "ssim": "SSIM",
+    "prior_frechet_distance": "distance, N(0, 1)",
+    "aggregate_frechet_distance": "distance, density of latents",
 }
-LATENTS = """The next table has the number of latents. A latent is active if its posterior mean differs from picture to
-picture."""
-ACTIVE = {"active_units": "active latents", "latents": "all latents"}
-SAMPLES = """## Samples in numbers
-
-Samples come from the prior, or from the aggregate posterior. The aggregate posterior is the density of the latents of
-the set's pictures. The Fréchet distance, precision and recall are measured in the features of a small classifier. The
-classifier was trained on the set's own labels, so compare the numbers within one set only.
-
-The table has the Fréchet distance between samples and pictures. Lower is better."""
-DISTANCE = {"prior_frechet_distance": "prior", "aggregate_frechet_distance": "aggregate posterior"}
-COVERAGE = """The next table has precision and recall. Precision is the share of samples that lie among the pictures.
-Recall is the share of pictures that lie among the samples. Higher is better."""
-PRECISION_AND_RECALL = {
-    "prior_precision": "precision, prior",
-    "aggregate_precision": "precision, aggregate",
-    "prior_recall": "recall, prior",
-    "aggregate_recall": "recall, aggregate",
-}
-MEMORY = """The last table has the distance to the nearest training picture: the root mean square of pixel differences,
-where white is 1. The samples are from the aggregate posterior. If samples are much nearer than held-out pictures, the
-model repeats training pictures."""
-NEAREST = {
-    "nearest_training_rms_of_samples": "samples",
-    "nearest_training_rms_of_held_out": "held-out pictures",
-}
-PICTURES = {
+SHORT_PICTURES = {
     "reconstructions": "Top row: held-out pictures. Bottom row: their reconstructions.",
-    "prior": "Samples from the prior, N(0, 1).",
-    "aggregate": "Samples from the aggregate posterior.",
-    "classes": "Samples from the aggregate posterior. Each row is one class.",
-    "way": "Interpolation between two pictures. Top row: along a sphere. Bottom row: along a straight line.",
+    "samples": "Top row: samples from the prior, N(0, 1). Bottom row: samples from the density of latents.",
 }
-TAIL = """## Latent space and training
-
-The first diagram has the latents of held-out digits, in the two directions that separate the classes best. The second
-diagram has the error and the rate of held-out pictures over the training time.
-
-![Held-out digits in latent space](images/vae-latent-map.png)
+CURVES = """The diagram has the error and the rate of held-out pictures over the training time.
 
 ![Error and rate over minutes](images/vae-curves.png)
 """
 
 
-def learned_part(samples: Mapping[str, Any]) -> str:
-    """What `benchmarks/samples.py` measured of models with a learned prior: sheets first, numbers after."""
-    if not samples:
-        return NONE_LEARNED
-    rows = [_row(["model", *LEARNED.values()]), "|---" * (1 + len(LEARNED)) + "|"]
-    sheets: list[str] = []
-    for name, found in samples.items():
-        words = f"Samples of {name} from the learned prior, a row for each class, none of them picked."
-        sheets += [words, "", f"![{words}](images/samples-{name}.png)", ""]
-        flow, mixture = found["flow"], found["aggregate"]
-        cells = [f"{found['minutes']:.0f}"]
-        for space in ("own", "efficientnet_lite0"):
-            real = found["frechet_distance_of_training_pictures"][space]
-            cells.append(
-                " / ".join(
-                    f"{one:.3g}" for one in (flow["frechet_distance"][space], mixture["frechet_distance"][space], real)
-                )
-            )
-        cells.append(f"{flow['recall']['efficientnet_lite0']:.2f} / {flow['precision']['efficientnet_lite0']:.2f}")
-        cells.append(
-            f"{flow['class_agreement']['network']:.0%} / {found['class_agreement_of_held_out']['network']:.0%}"
-        )
-        rows.append(_row([name, *cells]))
-    return "\n".join([LEARNED_HEAD, "", *sheets, *rows])
-
-
-def page(results: Results, titles: Titles, machine: str, samples: Mapping[str, Any]) -> str:
-    """The whole page."""
-    head = HEAD.format(machine=machine, learned=learned_part(samples))
-    lines = [*head.splitlines(), "", *table(results, titles, RECONSTRUCTIONS), ""]
-    for words, columns in (
-        (LATENTS, ACTIVE),
-        (SAMPLES, DISTANCE),
-        (COVERAGE, PRECISION_AND_RECALL),
-        (MEMORY, NEAREST),
-    ):
-        lines += [*words.splitlines(), "", *table(results, titles, columns), ""]
+def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
+    """The whole page: of the four models `results`, of those with a learned prior `samples`."""
+    shown = [name for name in SETS if name in samples]
+    lines = HEAD.splitlines()
+    for name in shown:
+        title, recipe = SETS[name]
+        machine = f"It was trained for {samples[name]['minutes']:.0f} minutes. Machine: {samples[name]['machine']}."
+        lines += ["", f"## {title}", "", f"{recipe} {machine}", *_pictures(f"samples-{name}", PICTURES)]
+    of_sets = {SETS[name][0]: samples[name] for name in shown}
+    lines += ["", *DISTANCES.splitlines(), "", *_distances(of_sets), "", *QUALITY.splitlines(), "", *_quality(of_sets)]
+    lines += ["", *MEMORY.splitlines(), "", *_memory(of_sets)]
+    compared = [name for name in shown if PEERS.keys() & samples[name].keys()]
+    if compared:
+        lines += ["", *PEER.splitlines(), "", *_peers(samples, compared)]
+        for name in compared:
+            for peer in PEERS.keys() & samples[name].keys():
+                words = f"{SETS[name][0]}: samples of {PEERS[peer]}, by its best sampler."
+                lines += ["", words, "", f"![{words}](images/samples-{name}-{peer.replace('_', '-')}.png)"]
+    lines += ["", *SHORT.format(machine=results["machine"]).splitlines(), "", *_short(results, titles)]
     for name, title in titles.items():
-        lines += [f"## {title}", ""]
-        for what, words in PICTURES.items():
-            lines += [words, "", f"![{words}](images/vae-{name}-{what}.png)", ""]
-    return "\n".join(lines) + "\n" + TAIL
+        lines += ["", f"### {title}", *_pictures(f"vae-{name}", {f"-{k}": v for k, v in SHORT_PICTURES.items()})]
+    return "\n".join([*lines, "", CURVES])
 
 
-def table(results: Results, titles: Titles, columns: Mapping[str, str]) -> list[str]:
-    """Models downwards, in Markdown."""
-    rows = [[title, *(_cell(results[name], column) for column in columns)] for name, title in titles.items()]
-    return [_row(["model", *columns.values()]), "|---" * (1 + len(columns)) + "|", *map(_row, rows)]
+def _pictures(name: str, words: Mapping[str, str]) -> list[str]:
+    return [line for what, text in words.items() for line in ("", text, "", f"![{text}](images/{name}{what}.png)")]
 
 
-def _cell(numbers: Mapping[str, float], name: str) -> str:
-    if name == "minutes":
-        return f"{numbers[name]:.1f}"
-    return f"{numbers[name]:.4g}" if name in numbers else ""
+def _distances(of_sets: Mapping[str, Found]) -> list[str]:
+    columns = ("learned prior", "density of latents", "N(0, 1)", "real pictures")
+    rows = []
+    for title, found in of_sets.items():
+        for space, words in (("own", "own classifier"), (SPACE, "EfficientNet-Lite0")):
+            drawn = [found[sampler]["frechet_distance"][space] for sampler in ("flow", "aggregate", "prior")]
+            real = found["frechet_distance_of_training_pictures"][space]
+            rows.append([f"{title}; {words}", *(f"{value:.3g}" for value in (*drawn, real))])
+    return table(["set and features", *columns], rows)
+
+
+def _quality(of_sets: Mapping[str, Found]) -> list[str]:
+    rows = []
+    for title, found in of_sets.items():
+        flow = found["flow"]
+        coverage = [f"{flow[what][SPACE]:.2f}" for what in ("precision", "recall")]
+        seen = [flow["class_agreement"]["network"], found["class_agreement_of_held_out"]["network"]]
+        rows.append([title, *coverage, *(f"{share:.0%}" for share in seen), f"{flow['seconds_for_64']:.2f} s"])
+    columns = ("precision", "recall", "class seen in samples", "class seen in pictures", "64 samples")
+    return table(["set", *columns], rows)
+
+
+def _memory(of_sets: Mapping[str, Found]) -> list[str]:
+    rows = []
+    for title, found in of_sets.items():
+        nearest = [
+            found["flow"]["nearest_training_rms"],
+            found["nearest_training_rms_of_reconstructions"],
+            found["nearest_training_rms_of_held_out"],
+        ]
+        rows.append([title, *(f"{one['mean']:.3f} ({one['lowest_5_percent']:.3f})" for one in nearest)])
+    return table(["set", "samples", "reconstructions of held-out pictures", "held-out pictures"], rows)
+
+
+def _peers(samples: Found, names: Iterable[str]) -> list[str]:
+    rows = []
+    for name in names:
+        found, title = samples[name], SETS[name][0]
+        rows.append([title, "Safelight", "learned prior", f"{found['minutes']:.0f}", *_both(found["flow"])])
+        for peer, words in PEERS.items():
+            if peer in found:
+                best = min(PEER_SAMPLERS, key=lambda one: found[peer][one]["frechet_distance"][SPACE])
+                minutes = f"{found[peer]['minutes']:.0f}"
+                rows.append([title, words, PEER_SAMPLERS[best], minutes, *_both(found[peer][best])])
+    columns = ("model", "sampler", "minutes", "distance, own classifier", "distance, EfficientNet-Lite0")
+    return table(["set", *columns], rows)
+
+
+def _both(numbers: Found) -> list[str]:
+    return [f"{numbers['frechet_distance'][space]:.3g}" for space in ("own", SPACE)]
+
+
+def _short(results: Found, titles: Mapping[str, str]) -> list[str]:
+    rows = [[title, *(f"{results[name][column]:.4g}" for column in SHORT_COLUMNS)] for name, title in titles.items()]
+    return table(["model", *SHORT_COLUMNS.values()], rows)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Markdown."""
+    names = [*head]
+    return [_row(names), "|---" * len(names) + "|", *map(_row, rows)]
 
 
 def _row(cells: Iterable[str]) -> str:

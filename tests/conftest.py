@@ -12,16 +12,40 @@ from hypothesis import settings
 from PIL import Image
 
 from safelight.bundle import Bundle, CodecCard, RestorerCard, VaeCard, find_bundle, open_bundle
-from tests.support import BUNDLES, CHROMIUM, DATA
+from tests.support import BUNDLES, CHROMIUM, DATA, ROOT
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other when networks are this small
 settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
 settings.load_profile("shared machine")
 
 
+TESTS = ROOT / "tests"
 LONG_S = 2.0
 """Of processor time. A test that takes longer should have the mark `slow`, so that `make quick` stays quick."""
 LONG = pytest.StashKey[dict[str, float]]()
+
+
+SLOWEST = (
+    "interrupted/test_trouble.py",
+    "learn/test_processes.py",
+    "studio/test_in_a_browser.py",
+    "jobs/test_remote.py",
+    "cli/test_tutorial.py",
+    "jobs/test_storage.py",
+    "learn/restore/test_train.py",
+    "downstream/test_verdict.py",
+    "work/test_cluster.py",
+    "augmentation/test_on_cluster.py",
+    "learn/images/test_train_images.py",
+    "learn/restore/test_experts.py",
+    "studio/test_sets.py",
+)
+"""Files that come first, so that no process works on one of them alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {TESTS / name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.hookimpl(wrapper=True)

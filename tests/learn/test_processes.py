@@ -20,17 +20,40 @@ from tests.learn.training import metrics
 pytestmark = pytest.mark.slow
 
 
+STEPS = 240
+"""Of a run that a test disturbs, and of the one that it is compared with."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A set of pictures, and a recipe in float32: bfloat16 rounds halves differently."""
+    home = tmp_path_factory.mktemp("processes")
+    (home / "blobs.toml").write_text(RECIPE.replace("steps = 40", 'steps = 600\nprecision = "float32"'))
+    write_blobs(home / "set", 120)
+    return home
+
+
+def settings_in(home, run, **more):
+    return TrainSettings(recipe=home / "blobs.toml", data=home / "set", run=run, cache=home / "cache", **more)
+
+
 @pytest.fixture
-def asked(tmp_path):
-    """A set of pictures and a recipe. In float32: bfloat16 rounds halves differently."""
-    recipe = tmp_path / "blobs.toml"
-    recipe.write_text(RECIPE.replace("steps = 40", 'steps = 600\nprecision = "float32"'))
-    folder = write_blobs(tmp_path / "set", 120)
+def asked(home, tmp_path):
+    """Settings of a run in a folder of that name."""
+    return lambda run, **more: settings_in(home, tmp_path / run, **more)
 
-    def settings(run, **more):
-        return TrainSettings(recipe=recipe, data=folder, run=tmp_path / run, cache=tmp_path / "cache", **more)
 
-    return settings
+@pytest.fixture(scope="module")
+def two_nodes():
+    with cluster_of(1, 1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home):
+    """Weights after `STEPS` steps in two processes."""
+    train(settings_in(home, home / "undisturbed", stop_at=STEPS, processes=2))
+    return weights(home / "undisturbed")
 
 
 def losses(run):
@@ -58,55 +81,51 @@ def test_a_whole_run_ends_with_a_bundle(asked):
     assert report.bundle is not None and (report.bundle / "card.json").is_file() and report.measured
 
 
-def test_a_run_goes_on_with_either_engine_as_if_undisturbed(asked, tmp_path):
-    with cluster_of(1, 1):
-        train(asked("undisturbed", stop_at=20, processes=2))
-        train(asked("a", stop_at=10, processes=2, engine="ray"))
-        train(asked("a", stop_at=20, processes=2, resume=True))
-        train(asked("b", stop_at=10, processes=2))
-        train(asked("b", stop_at=20, processes=2, resume=True, engine="ray"))
-        with pytest.raises(UsageError, match="holds a run already"):
-            train(asked("b", processes=2, engine="ray"))
+def test_a_run_goes_on_with_either_engine_as_if_undisturbed(two_nodes, asked, tmp_path, undisturbed):
+    train(asked("a", stop_at=100, processes=2, engine="ray"))
+    train(asked("a", stop_at=STEPS, processes=2, resume=True))
+    train(asked("b", stop_at=100, processes=2))
+    train(asked("b", stop_at=STEPS, processes=2, resume=True, engine="ray"))
+    with pytest.raises(UsageError, match="holds a run already"):
+        train(asked("b", processes=2, engine="ray"))
     for run in ("a", "b"):
-        assert equal(weights(tmp_path / run), weights(tmp_path / "undisturbed"))
+        assert equal(weights(tmp_path / run), undisturbed)
 
 
-def test_a_lost_worker_of_a_cluster_costs_the_steps_since_the_checkpoint(asked, tmp_path):
+def test_a_lost_worker_of_a_cluster_costs_the_steps_since_the_checkpoint(two_nodes, asked, tmp_path, undisturbed):
     killed = []
 
     def kill_one(now):
-        if "  loss" in now.what and now.done >= 100 and not killed:
+        if "  loss" in now.what and now.done >= 60 and not killed:
             found = subprocess.run(["pgrep", "-f", "ray::RayTrainWorker"], capture_output=True, text=True, check=True)
             killed.append(int(found.stdout.split()[-1]))
             os.kill(killed[0], signal.SIGKILL)
 
-    with cluster_of(1, 1):
-        train(asked("undisturbed", stop_at=400, processes=2))
-        train(asked("killed", stop_at=400, processes=2, engine="ray"), kill_one)
+    train(asked("killed", stop_at=STEPS, processes=2, engine="ray"), kill_one)
     assert killed
-    assert equal(weights(tmp_path / "killed"), weights(tmp_path / "undisturbed"))
+    assert equal(weights(tmp_path / "killed"), undisturbed)
 
 
-def test_a_dead_process_ends_the_run_which_goes_on_from_its_checkpoint(asked, tmp_path):
+def test_a_dead_process_ends_the_run_which_goes_on_from_its_checkpoint(asked, tmp_path, undisturbed):
     def kill_one(now):
-        if "  loss" in now.what and now.done >= 100:
+        if "  loss" in now.what and now.done >= 60:
             os.kill(max(child.pid for child in multiprocessing.active_children()), signal.SIGKILL)
 
     with pytest.raises(TrainingError, match="go on with --resume"):
         train(asked("killed", processes=2), kill_one)
-    train(asked("killed", stop_at=400, processes=2, resume=True))
-    train(asked("undisturbed", stop_at=400, processes=2))
-    assert equal(weights(tmp_path / "killed"), weights(tmp_path / "undisturbed"))
+    train(asked("killed", stop_at=STEPS, processes=2, resume=True))
+    assert equal(weights(tmp_path / "killed"), undisturbed)
 
 
 @pytest.mark.parametrize("engine", [None, "ray"])
-def test_a_caller_that_cancels_gets_a_checkpoint(asked, tmp_path, engine):
+def test_a_caller_that_cancels_gets_a_checkpoint(request, asked, tmp_path, engine):
     def cancel(now):
         if "  loss" in now.what:
             raise Cancelled
 
-    with cluster_of(1, 1):
-        assert train(asked("run", processes=2, engine=engine), cancel).bundle is None
+    if engine:
+        request.getfixturevalue("two_nodes")
+    assert train(asked("run", processes=2, engine=engine), cancel).bundle is None
     assert (tmp_path / "run" / "checkpoint").is_dir()
 
 
