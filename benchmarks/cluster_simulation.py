@@ -62,20 +62,20 @@ def answers(case: Case, measured: dict[str, dict[str, float]]) -> list[tuple[str
     work_h = case.pictures * each_s / workers / 3600
     end_h = simulated(case, each_s)
     return [
-        ("seconds for one picture on one core", f"{each_s:.1f}"),
+        (f"seconds for one picture on one core, {each_s / MEGAPIXELS:.2f} a megapixel (measured)", f"{each_s:.1f}"),
         ("pictures a second that the workers can take", f"{wanted:,.0f}"),
-        ("pictures a second that one driver hands out, measured", f"{driver:,.0f}"),
+        ("pictures a second by one driver, which also had two workers on its two cores", f"{driver:,.0f}"),
         ("drivers, each with its own folders, so that none waits", f"{drivers:,.0f}"),
         ("manifest of each driver", f"{share * LINES_BYTES / 1e9:.1f} GB"),
-        ("memory of each driver", f"{share * memory_mib / 1024:.1f} GiB"),
+        ("memory of each driver, in proportion to what was measured", f"{share * memory_mib / 1024:.1f} GiB"),
         (
-            "listing the input: objects, 1,000 a request of 0.1 s",
+            "listing the input, 1,000 objects in a request of 0.1 s (assumed)",
             f"{case.pictures / 1000 * 0.1 / 3600:.1f} h by one driver",
         ),
         ("reading and writing", f"{wanted * 2 * MEGABYTES / 1000:.1f} GB/s for all nodes"),
         ("hours, if all were equal and nothing was lost", f"{work_h:.1f}"),
         ("hours in the simulation, with slow and lost nodes", f"{end_h:.1f}"),
-        ("cost", f"{end_h * workers * case.euro:,.0f} EUR"),
+        (f"cost, at {case.euro:g} EUR for an hour of a core (assumed)", f"{end_h * workers * case.euro:,.0f} EUR"),
     ]
 
 

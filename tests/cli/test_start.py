@@ -36,7 +36,7 @@ def test_enhance_never_imports_torch(tiny, rng, tmp_path):
         ("model info {tiny}", "random weights"),
         ("model info {tiny} --json", '"name": "tiny"'),
         ("model verify {tiny}", "all graphs run"),
-        ("doctor", "--device auto takes: cpu"),
+        pytest.param("doctor", "--device auto takes: cpu", marks=pytest.mark.slow),
         ("--version", "safelight 0."),
     ],
 )

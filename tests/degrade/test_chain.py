@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from safelight.degrade import BOUNDS, DEGRADATIONS, DegradeRecord, DegradeStep, draw, replay
 from safelight.degrade.light import to_gamma, to_linear
-from safelight.errors import RecipeError
+from safelight.errors import RecipeError, UsageError
 
 RANGES = {
     "camera_noise": {"shot": (0.001, 0.01), "read": (0.001, 0.01), "red_gain": (1.5, 2), "mosaic": (0, 1)},
@@ -83,7 +83,7 @@ def test_draws_depend_on_identity_only(seed, name, copy):
 
 
 def test_unknown_kind_says_what_there_is():
-    with pytest.raises(RecipeError, match=r"'sharpen' is not known; choose one of: camera_noise"):
+    with pytest.raises(RecipeError, match=rf"'sharpen' is not known; choose one of: {min(DEGRADATIONS)}"):
         DegradeStep("sharpen")
 
 
@@ -185,3 +185,8 @@ def test_exposure_doubles_linear_light():
     flat = np.full((4, 4, 3), 0.3, np.float32)
     brighter = replay(flat, draw([DegradeStep.fixed("exposure", stops=1)], 0))
     np.testing.assert_allclose(to_linear(brighter), 2 * to_linear(flat), rtol=1e-4)
+
+
+def test_bytes_are_no_pixels(scene):
+    with pytest.raises(UsageError, match=r"not uint8; use picture.as_float\(\)"):
+        replay((255 * scene).astype(np.uint8), draw([DegradeStep("quantise")], 0))

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
 
+from safelight.errors import UsageError
 from safelight.picture import Metadata, Picture, exif, read, write
 from safelight.picture.exif import parse, serialise
 from safelight.picture.xmp import Provenance
@@ -242,3 +243,9 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, rng, monkeypatch):
         write(make(rng, 8), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == old
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_an_array_is_no_picture(tmp_path):
+    with pytest.raises(UsageError, match=r"make one of an array: safelight.Picture\(array\)"):
+        write(np.zeros((4, 4, 3), np.uint8), tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()

@@ -44,6 +44,7 @@ class Operation:
 
 MOVES = "boxes, masks and keypoints move along"
 KEEPS = "kept"
+_SIGMA = {"sigma_255": Parameter(0, 255, (0, 10), "in units of 1/255")}
 _RADIUS = {"radius_px": Parameter(0, 64, (0, 1), "px")}
 
 CLASSIC: dict[str, Operation] = {
@@ -104,6 +105,6 @@ CLASSIC: dict[str, Operation] = {
     "dilate": Operation("pixels", detail.dilate, KEEPS, _RADIUS),
     "opening": Operation("pixels", detail.opening, KEEPS, _RADIUS),
     "closing": Operation("pixels", detail.closing, KEEPS, _RADIUS),
-    "noise": Operation("pixels", detail.gaussian_noise, KEEPS, {"sigma_255": Parameter(0, 255, (0, 10), "1/255")}),
+    "noise": Operation("pixels", detail.gaussian_noise, KEEPS, _SIGMA),
     "jpeg": Operation("pixels", detail.jpeg, KEEPS, {"quality": Parameter(1, 100, (40, 95))}),
 }

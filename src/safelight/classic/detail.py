@@ -84,7 +84,7 @@ def closing(pixels: Pixels, rng: Rng, *, radius_px: float) -> Pixels:
 
 
 def gaussian_noise(pixels: Pixels, rng: Rng, *, sigma_255: float) -> Pixels:
-    """As sensors have it."""
+    """Gaussian noise of one strength in the whole picture."""
     return like(noise.gaussian_noise(to_float(pixels), rng, sigma_255=sigma_255), pixels)
 
 

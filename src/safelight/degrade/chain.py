@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from safelight import randomness
 from safelight.degrade import codec, noise, optics
 from safelight.degrade.light import Pixels
-from safelight.errors import RecipeError
+from safelight.errors import RecipeError, UsageError
 
 DEGRADATIONS: dict[str, Callable[..., Pixels]] = {
     "camera_noise": noise.camera_noise,
@@ -52,7 +54,7 @@ BOUNDS: dict[str, dict[str, Bounds]] = {
     "disk_blur": {"radius_px": Bounds(0, 64, "px")},
     "exposure": {"stops": Bounds(-10, 10, "stops")},
     "gaussian_blur": {"sigma_px": Bounds(0, 64, "px")},
-    "gaussian_noise": {"sigma_255": Bounds(0, 255, "1/255")},
+    "gaussian_noise": {"sigma_255": Bounds(0, 255, "in units of 1/255")},
     "jpeg": _QUALITY | {"subsample": _SWITCH},
     "motion_blur": {"length_px": Bounds(0, 128, "px"), "angle_deg": Bounds(-360, 360, "degrees anticlockwise")},
     "quantise": {},
@@ -140,7 +142,9 @@ def draw(chain: Chain, seed: int, *identity: int | str) -> DegradeRecord:
 
 
 def replay(pixels: Pixels, record: DegradeRecord) -> Pixels:
-    """Apply what was recorded; each step has a generator of its own."""
+    """Apply what was recorded; each step has its own generator. Raises UsageError for pixels that are no floats."""
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise UsageError(f"degradations take numbers from 0 to 1, not {pixels.dtype}; use picture.as_float()")
     for position, (kind, parameters) in enumerate(record.steps):
         rng = randomness.generator(record.seed, *record.identity, position, kind)
         pixels = DEGRADATIONS[kind](pixels, rng, **parameters)

@@ -95,7 +95,8 @@ def build_store(folder: Path, cache: Path, scales: Sequence[float], smallest_px:
     with replacing(target) as part:
         entries, left_out = _decode_all(digests, part, scales, smallest_px)
         if not entries:
-            raise UsageError(f"{folder}: no usable picture of at least {smallest_px} px; name a folder of photographs")
+            what = f"no usable picture of at least {smallest_px} px" if folder.is_dir() else "no such folder"
+            raise UsageError(f"{folder}: {what}; name a folder of photographs")
     listed = json.dumps({"entries": [vars(e) for e in entries], "left_out": left_out})
     write_whole(index, listed)  # last, so that an index always has its pixels
     return PixelStore(target, tuple(entries)), unreadable + left_out

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pyvips
 
-from safelight.errors import OutputError
+from safelight.errors import OutputError, UsageError
 from safelight.picture import avif, containers, exif, iptc, tiff, xmp
 from safelight.picture.fewer_bits import Depth, in_range
 from safelight.picture.picture import Metadata, Picture
@@ -65,10 +65,12 @@ def write(
     """Write one picture, or several of one size as the pages of a TIFF. Returns warnings.
 
     The file gets the depth that is asked for, or the nearest one that the container holds; its XMP gets `provenance`.
-    Raises OutputError, and leaves whatever was at `path` before as it was.
+    Raises OutputError, and leaves whatever was at `path` before as it was; UsageError for what is no picture.
     """
     path = Path(path)
     pages = [pictures] if isinstance(pictures, Picture) else list(pictures)
+    if not all(isinstance(page, Picture) for page in pages):
+        raise UsageError(f"{path}: write takes a Picture, or several; make one of an array: safelight.Picture(array)")
     container = container or container_of(path)
     _check_pages(pages, path, container)
     first, warnings = _fitted(pages[0], container, metadata, depth)

@@ -57,11 +57,9 @@ def test_a_batch_is_degraded_as_its_pictures_are(kind):
     assert (pair.degraded - pair.clean).abs().mean() > 1e-4
 
 
-@pytest.mark.parametrize("mosaic", [0, 1])
-@pytest.mark.parametrize("kind", NOISES)
-def test_noise_has_the_moments_of_the_other_implementation(kind, mosaic):
-    ranges = NOISES[kind] | ({"mosaic": (mosaic, mosaic)} if kind == "camera_noise" else {})
-    several = [drawn([DegradeStep(kind, ranges)], k, value=0.5) for k in range(60)]
+@pytest.mark.parametrize(("kind", "more"), [*((kind, {}) for kind in NOISES), ("camera_noise", {"mosaic": (1, 1)})])
+def test_noise_has_the_moments_of_the_other_implementation(kind, more):
+    several = [drawn([DegradeStep(kind, NOISES[kind] | more)], k, value=0.5) for k in range(60)]
     here = finish(begin(several, PATCH)).degraded.numpy()
     there = np.stack([patch(replay(one.clean, one.record)).numpy() for one in several])
     assert not np.allclose(here, there)
