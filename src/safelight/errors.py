@@ -16,6 +16,7 @@ Each message says what is wrong, with which file, and how to mend it.
 
 import os
 import re
+import sys
 from pathlib import Path
 
 _SCHEME = re.compile(r"(s3a?|gs|gcs|az|abfss?|https?|s?ftp|hdfs):/{1,2}(?=[^/])", re.IGNORECASE)
@@ -39,7 +40,7 @@ def is_stored(path: Path) -> bool:
 
 def installed_by(extra: str) -> str:
     """How to get the packages of an extra."""
-    return f"in the clone: pip install -e '.[{extra}]'"
+    return f"in the clone: {sys.executable or 'python'} -m pip install -e '.[{extra}]'"
 
 
 def on_one_line(words: str) -> str:

@@ -91,7 +91,7 @@ def test_inputs_that_change_and_a_folder_that_goes(home):
     (home / "in" / "9.webp").unlink()
     _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1 and "Traceback" not in err
-    assert "in/8.webp: is empty (0 bytes)" in err and "in/9.webp: is not a file" in err
+    assert "in/8.webp: is empty (0 bytes)" in err and "in/9.webp: is not there" in err
     shutil.copy(home / "in" / "0.webp", home / "in" / "8.webp")
     again = run(home)
     made = {path.name for path in (home / "out").glob("*.webp")}

@@ -1,5 +1,6 @@
 """Without -o the results lie beside the inputs; a single file leaves nothing but its result; a page to compare them."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from safelight.errors import OutputError, UsageError
+from safelight.jobs.batch.outcome import in_words
 from safelight.jobs.compress.compress import plan_compress
 from safelight.jobs.compress.decompress import plan_decompress
 from safelight.jobs.compress.settings import CompressSettings, DecompressSettings
@@ -52,16 +54,16 @@ def test_a_folder_gets_a_folder_beside_it(photo, tmp_path, monkeypatch):
 
 def test_a_file_gets_a_file_beside_it(tmp_path):
     assert restored("a/photo.JPG") == Path("a/photo_restored.JPG")
-    assert restored("photo.heic") == Path("photo.avif")
-    assert restored("photo.jpg", format="png") == Path("photo.png")
+    assert restored("photo.heic") == Path("photo_restored.avif")  # photo.avif may be another original
+    assert restored("photo.jpg", format="png") == Path("photo_restored.png")
     assert restored("photo.jpg", pattern="{stem}-new.{ext}") == Path("photo-new.jpg")
     assert target(plan_compress(CompressSettings(inputs=["a/photo.tif"]))) == Path("a/photo.latent")
-    assert target(plan_decompress(DecompressSettings(inputs=["a/photo.latent"]))) == Path("a/photo.png")
+    assert target(plan_decompress(DecompressSettings(inputs=["a/photo.latent"]))) == Path("a/photo_decompressed.png")
 
 
 @pytest.mark.parametrize("inputs", [["a.png", "b.png"], ["/"]])
 def test_several_inputs_need_a_folder(inputs):
-    with pytest.raises(UsageError, match="name one with -o"):
+    with pytest.raises(UsageError, match="name one with -o, such as -o results"):
         plan_enhance(EnhanceSettings(inputs=inputs))
 
 
@@ -76,7 +78,49 @@ def test_a_single_file_leaves_nothing_but_its_result(asked, photo, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "photo_restored.png"]
     (again,) = enhance(asked()).outcomes
     assert again.status == "skipped"
-    assert again.warnings == [f"{tmp_path}/photo_restored.png is there already; use --if-exists overwrite"]
+    assert again.warnings == [
+        f"{tmp_path}/photo_restored.png is there already; name another file with -o, or use --if-exists rename"
+    ]
+
+
+def test_a_name_that_says_another_format_is_refused(photo, tmp_path):
+    with pytest.raises(UsageError, match=r"--format tiff and -o .*x\.png disagree"):
+        plan_enhance(EnhanceSettings(inputs=[photo], output=tmp_path / "x.png", format="tif"))
+    with pytest.raises(UsageError, match=r"x\.jpgg: a result can end in \.jpg, .*make it first"):
+        plan_enhance(EnhanceSettings(inputs=[photo], output=tmp_path / "x.jpgg"))
+    (tmp_path / "x.png").mkdir()
+    assert restored(photo, output=tmp_path / "x.png", format="jpg") == tmp_path / "x.png" / "photo.jpg"
+    assert restored(photo, output=tmp_path / "2026.11") == tmp_path / "2026.11" / "photo.png"
+
+
+def test_results_beside_their_inputs_are_no_inputs(asked, photo, tmp_path):
+    enhance(asked(samples=1, uncertainty=True))
+    photo.with_name("an_old_restored.png").write_bytes(photo.read_bytes())  # of somebody else: there is no an_old.*
+    plan = plan_enhance(asked(inputs=[tmp_path]))
+    assert [task.source.name for task in plan.tasks] == ["an_old_restored.png", "photo.png"]
+    assert in_words(plan.passed_over) == "4 passed over: 4 earlier results"
+    named = plan_enhance(asked(inputs=[tmp_path / "photo_restored.png"]))
+    assert [task.source.name for task in named.tasks] == ["photo_restored.png"]
+
+
+def test_folders_that_are_left_out_are_counted(asked, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    assert in_words(plan_enhance(asked(inputs=[tmp_path])).passed_over) == "1 passed over: 1 folder (add -r)"
+    assert in_words(plan_enhance(asked(inputs=[tmp_path], recursive=True)).passed_over) is None
+
+
+def test_a_result_that_was_deleted_is_made_again(asked, tmp_path):
+    again = asked(output=tmp_path / "out", samples=2)
+    enhance(again)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.png")}
+    (tmp_path / "out" / "photo_sample1.png").unlink()
+    assert [outcome.status for outcome in enhance(again).outcomes] == ["done"]
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.png")}
+    (tmp_path / "out" / "photo_sample2.png").write_bytes(b"mine")
+    (tmp_path / "out" / "photo_sample1.png").unlink()
+    (outcome,) = enhance(again).outcomes  # what somebody has changed stays
+    assert outcome.status == "skipped" and "photo_sample2.png is there already" in outcome.warnings[0]
 
 
 def test_the_manifest_of_others_stays(asked, tmp_path):
@@ -119,6 +163,23 @@ def test_a_page_shows_results_beside_their_inputs(asked, photo, tmp_path, rng):
             assert all(uri.startswith("data:image/webp;base64,") for uri in (one["before"], *one["layers"].values()))
     assert (report.skipped, report.failed) == (2, 1)
     assert read(tmp_path / "out" / "photo.png").pixels.shape == (48, 40, 3)
+
+
+def test_what_alpha_hides_is_grey_on_the_page(asked, tmp_path, rng):
+    hidden = Picture(rng.integers(0, 256, (48, 40, 3), dtype=np.uint8), np.zeros((48, 40, 1), np.uint8))
+    write(hidden, tmp_path / "clear.png")
+    enhance(asked(inputs=[tmp_path / "clear.png"], compare=tmp_path / "look.html"))
+    data = json.loads(re.search(r"const data = (.*);", (tmp_path / "look.html").read_text(encoding="utf-8"))[1])
+    (one,) = data["pictures"]
+    for uri in (one["before"], *one["layers"].values()):
+        (tmp_path / "seen.webp").write_bytes(base64.b64decode(uri.partition(",")[2]))
+        assert np.ptp(read(tmp_path / "seen.webp").pixels) <= 2
+
+
+def test_a_page_of_nothing_is_not_written(tmp_path):
+    done = run_cli("enhance", tmp_path / "none.png", "-o", tmp_path / "out", "--compare", tmp_path / "look.html")
+    assert done.returncode == 1 and "none.png: is not there; name a picture" in done.stderr
+    assert "no page: nothing was restored" in done.stderr and not (tmp_path / "look.html").exists()
 
 
 def test_a_page_never_takes_the_place_of_a_picture(photo):

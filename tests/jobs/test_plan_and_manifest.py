@@ -143,10 +143,10 @@ def test_manifest_knows_what_is_done_begun_and_outdated(tmp_path):
     a, b = tmp_path / "a.png", tmp_path / "b.png"
     results = Results(tmp_path, "enhance")
     results.begin("k1", [a, b])
-    assert Results(tmp_path, "enhance").is_begun("k1", a) and not Results(tmp_path, "enhance").is_begun("k2", a)
+    assert Results(tmp_path, "enhance").is_own("k1", a) and not Results(tmp_path, "enhance").is_own("k2", a)
     results.finish("k1", [a, b], {"source": "x"})
     for known in (results, Results(tmp_path, "enhance")):
-        assert known.is_done("k1", [a, b]) and not known.is_begun("k1", a)
+        assert known.is_done("k1", [a, b]) and known.is_own("k1", a) and not known.is_own("k2", a)
         assert not known.is_done("k2", [a])
     results.finish("k2", [a], {})
     assert not Results(tmp_path, "enhance").is_done("k1", [a, b]), "a later task made another a.png"

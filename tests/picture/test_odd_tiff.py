@@ -220,7 +220,7 @@ def test_heic_names_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     for brands in (b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic", b"heix\0\0\0\0mif1miaf"):
         (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftyp" + brands + b"\0" * 99)
-        with pytest.raises(PictureError, match=r"this install cannot read HEIC; in the clone: pip"):
+        with pytest.raises(PictureError, match=r"this install cannot read HEIC; in the clone: .* -m pip"):
             read(tmp_path / "a.heic")
 
 

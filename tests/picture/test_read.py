@@ -38,7 +38,7 @@ def truncated(tmp_path, suffix: str, share: float = 0.6) -> bytes:
         ("bomb.png", "declares 100000x100000"),
         ("double.tif", "holds 64-bit float; convert"),
         ("five.tif", "5 channels"),
-        ("missing.png", "is not a file"),
+        ("missing.png", "is not there"),
         ("folder.jpg", "is not a file"),
     ],
 )

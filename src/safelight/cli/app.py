@@ -1,6 +1,7 @@
 """The verbs together, and the one place where errors become a line and an exit code."""
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from safelight import __version__
 from safelight.cli.console import prepare_terminal
-from safelight.errors import SafelightError, on_one_line, shown
+from safelight.errors import SafelightError, UsageError, on_one_line, shown
 
 LONGEST = 2000
 """Characters of an error's line: a stranger's file may have any number in a name."""
@@ -24,10 +25,20 @@ VERBS = {
     "verdict": "Train classifiers with and without an augmentation, and say whether it helps.",
     "data": "Look at a set of pictures before training on it.",
     "studio": "All of this in a browser, on this machine alone.",
-    "model": "List, show, check and export bundles.",
+    "model": "Bundles: list them, read their cards, verify and export them.",
     "doctor": "What this machine has, and what Safelight will do with it.",
 }
 """What `--help` says of each. The file of that name in this folder adds the command (`add_to`), when it is needed."""
+
+
+SYNONYMS = {
+    "restore": "enhance",
+    "denoise": "enhance",
+    "sample": "generate",
+    "encode": "compress",
+    "decode": "decompress",
+}
+"""What people may try, and the verb that does it."""
 
 
 class Verbs(TyperGroup):
@@ -42,7 +53,11 @@ class Verbs(TyperGroup):
         return TyperCommand(cmd_name, help=VERBS[cmd_name]) if cmd_name in VERBS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command itself."""
+        """The command itself. Raises UsageError for an unknown verb, with the one that may be meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = SYNONYMS.get(args[0]) or next(iter(get_close_matches(args[0], VERBS)), None)
+            meant = f"; did you mean '{near}'?" if near else "; see safelight --help"
+            raise UsageError(f"'{args[0]}' is no command{meant}")
         name, stand_in, rest = super().resolve_command(ctx, args)
         return (name, stand_in, rest) if stand_in is None else (name, _loaded(str(name)), rest)
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
 from safelight.errors import on_one_line
 from safelight.work import OnProgress, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -58,7 +62,7 @@ def progress_bar() -> Iterator[OnProgress]:
     shown = Bar(
         *columns, console=console, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
     )  # lines for another program must not pass through the bar's terminal
-    with shown as bar:
+    with shown as bar, _lines_above(console if console.is_terminal and sys.stdout.isatty() else None):
         row = bar.add_task("", total=None)
 
         def on_progress(now: Progress) -> None:
@@ -71,8 +75,27 @@ def progress_bar() -> Iterator[OnProgress]:
             raise typer.Exit(INTERRUPTED) from None
 
 
+_above: list["Console"] = []
+"""The console of the bar that is shown now, if both streams are the terminal."""
+
+
+@contextmanager
+def _lines_above(console: "Console | None") -> Iterator[None]:
+    _above.extend([] if console is None else [console])
+    try:
+        yield
+    finally:
+        _above.clear()
+
+
 def say(line: str, err: bool = False) -> None:
-    """One line above the bar. `typer.echo` would write into the bar, since it does not use the bar's streams."""
+    """One line above the bar, never broken by it: long names can be copied.
+
+    `typer.echo` would write into the bar, since it does not use the bar's streams.
+    """
+    if _above:
+        _above[-1].print(on_one_line(line), soft_wrap=True, markup=False, highlight=False, emoji=False)
+        return
     stream = sys.stderr if err else sys.stdout
     stream.write(f"{on_one_line(line)}\n")
     stream.flush()

@@ -6,17 +6,23 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List, show, check and export bundles.", no_args_is_help=True)
+from safelight.errors import SafelightError, on_one_line
+
+app = typer.Typer(help="Bundles: list them, read their cards, verify and export them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A bundle's name or path.")]
 
 
 @app.command("list")
 def list_bundles() -> None:
     """The bundles that have a name here."""
-    from safelight.bundle import available
+    from safelight.bundle import Card, available, find_bundle
 
     for name, path in available().items():
-        typer.echo(f"{name}\t{path}")
+        try:
+            summary = find_bundle(path, Card).card.summary
+        except SafelightError as error:
+            summary = f"cannot be used: {error}"
+        typer.echo(f"{name}\t{path}\t{on_one_line(summary)}")
 
 
 @app.command()

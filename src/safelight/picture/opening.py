@@ -105,7 +105,8 @@ def format_of_image(image: pyvips.Image) -> str:
 def _file_size(path: str | Path, name: str) -> int:
     try:
         if not os.path.isfile(path):
-            raise PictureError(f"{name}: is not a file; name a picture or a folder of pictures")
+            what = "is not a file" if os.path.exists(path) else "is not there"
+            raise PictureError(f"{name}: {what}; name a picture or a folder of pictures")
         with Path(path).open("rb") as file:
             return os.fstat(file.fileno()).st_size
     except OSError as error:

@@ -100,8 +100,9 @@ def _bounded(
             in_flight[0].result()
             yield in_flight.popleft().result()
     finally:
-        if isinstance(tasks, Generator):
-            tasks.close()  # first, so that whoever makes the tasks knows that no more are wanted
+        close = getattr(tasks, "close", None)
+        if close is not None:
+            close()  # first, so that whoever makes the tasks knows that no more are wanted
         pool.shutdown(wait=True, cancel_futures=True)
         for late in in_flight:
             if not late.cancelled() and late.exception() is None:

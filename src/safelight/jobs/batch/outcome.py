@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from safelight.errors import SafelightError
+from safelight.jobs.batch.plan import FOLDERS, OWN_RESULTS
 
 Status = Literal["done", "skipped", "failed"]
 
@@ -48,11 +49,17 @@ def in_words(passed_over: Mapping[str, int]) -> str | None:
     """What was passed over in folders, by kind: "12 passed over: 8 .bmp, 4 .jxl". None for nothing."""
     if not passed_over:
         return None
-    order = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
-    kinds = ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in order)
+    folders, own = passed_over.get(FOLDERS, 0), passed_over.get(OWN_RESULTS, 0)
+    order = sorted(
+        ((suffix, number) for suffix, number in passed_over.items() if suffix not in (FOLDERS, OWN_RESULTS)),
+        key=lambda item: (-item[1], item[0]),
+    )
+    kinds = [f"{number} {suffix or 'without a suffix'}" for suffix, number in order]
+    kinds += [f"{own} earlier result{'s' * (own > 1)}"] if own else []
+    kinds += [f"{folders} folder{'s' * (folders > 1)} (add -r)"] if folders else []
     raw = sum(number for suffix, number in order if suffix in RAW)
     advice = f" ({raw} raw camera file{'s' * (raw > 1)}: develop first)" if raw else ""
-    return f"{sum(passed_over.values())} passed over: {kinds}{advice}"
+    return f"{sum(passed_over.values())} passed over: {', '.join(kinds)}{advice}"
 
 
 def reason_of(source: Path, error: Exception) -> str:

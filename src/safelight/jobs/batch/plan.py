@@ -4,6 +4,7 @@ Paths on object storage are asked about as those of a file system are (`work.pla
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,8 +21,15 @@ _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
 )
 
+_BESIDE = re.compile(r"|_sample\d+|_std|_\d+")
+"""How names of results go on after `Naming.done`."""
+
 _NO_INPUTS = frozenset({MANIFEST, "thumbs.db", "desktop.ini"})
 """Files that stand in many folders and are not worth a word."""
+
+
+FOLDERS, OWN_RESULTS = "/", "results"
+"""What else is passed over, beside files of other kinds: folders without -r, and earlier results beside inputs."""
 
 
 class BatchSettings(Protocol):
@@ -71,7 +79,7 @@ class Plan:
     is_one_file: bool = False
     """One file under a name of its own: it leaves no manifest when it is done."""
     passed_over: Counter[str] = field(default_factory=Counter)
-    """Files in the input folders that are of no kind that the verb reads, by suffix."""
+    """What is in the input folders and is not read: files by their suffix, `FOLDERS` and `OWN_RESULTS`."""
 
     @property
     def manifest(self) -> str:
@@ -98,6 +106,15 @@ class Naming:
     """The name of a file's result in an output folder."""
     beside: Callable[[Path], tuple[Path, ...]] = lambda target: ()
     """More outputs, by the name of the first."""
+    makes_pictures: bool = True
+    """Results beside their inputs get a name that no original can have."""
+
+    def is_named_as_result(self, source: Path) -> bool:
+        """Whether it has the name of what one file becomes, beside the file itself."""
+        stem, mark, rest = source.stem.rpartition(f"_{self.done}")
+        if not mark or not stem or _BESIDE.fullmatch(rest) is None or not self.makes_pictures:
+            return False
+        return any(exists(source.with_name(stem + suffix)) for suffix in sorted(self.reads))
 
 
 def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
@@ -122,15 +139,25 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
         raise UsageError(f"{output}: {what}; name a folder with -o, or for one file one of {', '.join(naming.writes)}")
     if not is_folder(output) and exists(output):
         raise UsageError(f"{output}: is a file, and not one that can be written to; name a folder with -o")
+    if len(inputs) == 1 and not is_folder(inputs[0]) and _ends_as_a_file(output) and not is_folder(output):
+        raise UsageError(
+            f"{output}: a result can end in {', '.join(naming.writes)}; for a folder of that name, make it first"
+        )
     passed_over: Counter[str] = Counter()
     tasks = _checked(_mirrored(settings, output, naming, passed_over))
     return Plan(settings, output, naming.verb, tasks, passed_over=passed_over)
 
 
+def _ends_as_a_file(output: Path) -> bool:
+    """Whether it ends in a dot and a word of letters, as no folder does but by a slip."""
+    return any(character.isalpha() for character in output.suffix)
+
+
 def _file_beside(source: Path, naming: Naming) -> Path:
-    """What a file becomes, beside it, under another name."""
+    """What a file becomes, beside it, under another name: a picture's original may have the same stem."""
     beside = source.with_name(naming.file_name(source))
-    return beside if beside.name != source.name else source.with_stem(f"{source.stem}_{naming.done}")
+    is_like_its_original = naming.makes_pictures and beside.stem == source.stem
+    return beside.with_stem(f"{beside.stem}_{naming.done}") if is_like_its_original else beside
 
 
 def _folder_beside(inputs: Sequence[Path], naming: Naming) -> Path:
@@ -138,7 +165,7 @@ def _folder_beside(inputs: Sequence[Path], naming: Naming) -> Path:
     whole = Path(os.path.normpath(Path.cwd() / inputs[0]))
     is_bucket = is_stored(inputs[0]) and len(inputs[0].parts) < 3
     if len(inputs) > 1 or not whole.name or is_bucket:
-        raise UsageError("these inputs need a folder for what is made of them; name one with -o")
+        raise UsageError("these inputs need a folder for what is made of them; name one with -o, such as -o results")
     named = inputs[0] if inputs[0].name not in ("", "..") else whole  # "." and ".." have names elsewhere
     return named.with_name(f"{whole.name}_{naming.done}")
 
@@ -166,7 +193,9 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
             name = os.path.normpath(Path.cwd() / source)
             if name in taken:
                 continue  # given twice
-            if entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
+            if entry != source and is_result(source) and naming.is_named_as_result(source):
+                passed_over[OWN_RESULTS] += 1
+            elif entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
                 taken.add(name)
                 target = output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
@@ -183,11 +212,12 @@ def _sources(
         return
     is_empty, real_output = True, os.path.realpath(output)
     for here, folders, files in walk(entry):
-        if not is_recursive:
-            folders.clear()
         folders[:] = sorted(
             f for f in folders if not _is_of_the_system(f) and os.path.realpath(here / f) != real_output
         )
+        if folders and not is_recursive:
+            passed_over[FOLDERS] += len(folders)
+            folders.clear()
         for name in sorted(files):
             if name.startswith(".") or name.lower() in _NO_INPUTS or _is_special(here / name):
                 continue
@@ -235,10 +265,7 @@ def _checked(tasks: list[FileTask]) -> list[FileTask]:
             if real_path in inputs:
                 problem = f"{task.source}: would overwrite the input {output}; choose another -o or --pattern"
             elif real_path in taken:
-                problem = (
-                    f"{task.source}: would write {output}, as {taken[real_path]} does; "
-                    "use --if-exists rename, a --pattern where there is one, or another -o"
-                )
+                problem = f"{task.source}: would write {output}, as {taken[real_path]} does; use --if-exists rename"
         if problem is None:
             taken |= {os.path.realpath(output): task.source for output in task.outputs}
         result.append(replace(task, problem=problem))

@@ -46,9 +46,9 @@ class Results:
         lines = {name: self._latest.get(name, {}) for name in sizes}
         return all(lines[name].get("key") == key and lines[name]["outputs"][name] == sizes[name] >= 0 for name in sizes)
 
-    def is_begun(self, key: str, output: Path) -> bool:
-        """Whether `output` is there because that key's task was cut off."""
-        return bool(self._latest.get(self._manifest.name(output), {}).get("begun") == key)
+    def is_own(self, key: str, output: Path) -> bool:
+        """Whether `output` is there because of that key's task: one that was cut off, or whose other files are gone."""
+        return self.is_done(key, [output]) or self._latest.get(self._manifest.name(output), {}).get("begun") == key
 
     def begin(self, key: str, outputs: Iterable[Path]) -> None:
         """Write down that a task begins. A manifest without a header, as of older versions, gets one."""

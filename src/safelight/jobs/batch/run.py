@@ -31,6 +31,8 @@ from safelight.work import Cancelled, Engine, OnProgress, Ray, Threads, clear_le
 from safelight.work.places import exists, make_folder
 from safelight.work.storage import find, is_stored
 
+IN_THE_WAY = "use --if-exists overwrite, or another -o"
+
 
 def ignore(outcome: object) -> None:
     """The callback that does nothing."""
@@ -54,10 +56,8 @@ def run(
     _prepare(plan)
     batch = _Batch(plan, steps, on_progress)
     outcomes: list[OutcomeT] = []
-    if engine is None:
-        in_order = Threads(1 + 2 * plan.settings.workers).map(batch.do, batch.begin_all())
-    else:
-        in_order = batch.on(engine)
+    threads = Threads(1 + 2 * plan.settings.workers)
+    in_order = threads.map(batch.do, ToDo(batch)) if engine is None else batch.on(engine)
     try:
         with without_operation_cache(), closing(in_order):
             for task_run in in_order:
@@ -95,7 +95,7 @@ class _Batch(Generic[OutcomeT]):
         self.results = Results(plan.folder, plan.verb, plan.manifest)
         self.open: list[TaskRun[OutcomeT]] = []
         """Begun in the manifest, and neither finished nor given up there."""
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
         self._model = ThreadPoolExecutor(1)
         """One thread for all that the model does: the memory of one is used again for the next file."""
         self._behind = threading.Semaphore(plan.settings.workers)
@@ -104,14 +104,10 @@ class _Batch(Generic[OutcomeT]):
 
     def begin_all(self) -> Iterator[TaskRun[OutcomeT]]:
         """The driver's first part, for each task when a thread is free for it."""
-        try:
-            for number, task in enumerate(self.plan.tasks):
-                if self._stopping.is_set():
-                    return
-                yield self._begin(number, task)
-        except BaseException:  # also when the engine closes this generator
-            self._stopping.set()
-            raise
+        for number, task in enumerate(self.plan.tasks):
+            if self.stopping.is_set():
+                return
+            yield self._begin(number, task)
 
     def _begin(self, number: int, task: FileTask) -> TaskRun[OutcomeT]:
         """A run that is begun in the manifest, or one with its outcome already."""
@@ -139,12 +135,13 @@ class _Batch(Generic[OutcomeT]):
         for outputs in (task.outputs, *((path,) for path in task.earlier)):
             if self.results.is_done(key, outputs):
                 return make(source=source, status="skipped", outputs=[shown(path) for path in outputs])
-        in_the_way = [p for p in task.outputs if exists(p) and not self.results.is_begun(key, p)]
+        in_the_way = [p for p in task.outputs if exists(p) and not self.results.is_own(key, p)]
         if not in_the_way or self.plan.settings.if_exists != "skip":
             return None
         name = shown(in_the_way[0])
         why = "" if self.plan.is_one_file else ", made of another input or with other settings"
-        note = f"{name} is there already{why}; use --if-exists overwrite"
+        mend = "name another file with -o, or use --if-exists rename" if self.plan.is_one_file else IN_THE_WAY
+        note = f"{name} is there already{why}; {mend}"
         return make(source=source, status="skipped", outputs=[name], warnings=[note])
 
     def do(self, task_run: TaskRun[OutcomeT]) -> TaskRun[OutcomeT]:
@@ -157,10 +154,10 @@ class _Batch(Generic[OutcomeT]):
                     task_run.outcome = self._failed(task_run.task, reason_of(task_run.task.source, error))
             if task_run.outcome.status == "failed" and self.plan.settings.on_error == "stop":
                 self._turns.wait_for(task_run.number)  # the files before this one have passed the model
-                self._stopping.set()
+                self.stopping.set()
             self._meter.ended(task_run.number, task_run.task)
         except BaseException:
-            self._stopping.set()
+            self.stopping.set()
             raise
         finally:
             self._turns.end(task_run.number)
@@ -212,7 +209,7 @@ class _Batch(Generic[OutcomeT]):
 
         def on_share(share: float) -> None:
             nonlocal done
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 raise Cancelled
             done = share
             self._meter.moved(task_run.number, task_run.task, share)
@@ -254,6 +251,20 @@ class _Batch(Generic[OutcomeT]):
             self.results.finish(task_run.key, outputs, facts)
         elif not task_run.is_saving:
             self.results.give_up(outputs)
+
+
+class ToDo(Iterator[TaskRun[OutcomeT]]):
+    """The tasks of a batch for threads of this process. When no more are wanted, the file at the model is left, too."""
+
+    def __init__(self, batch: _Batch[OutcomeT]) -> None:
+        self._runs, self._stopping = batch.begin_all(), batch.stopping
+
+    def __next__(self) -> TaskRun[OutcomeT]:
+        return next(self._runs)
+
+    def close(self) -> None:
+        """The engine calls it at the end, whatever ended the work."""
+        self._stopping.set()
 
 
 def _prepare(plan: Plan) -> None:

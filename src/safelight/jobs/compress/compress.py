@@ -55,6 +55,7 @@ def plan_compress(settings: CompressSettings) -> Plan:
         writes=(SUFFIX,),
         no_folders=READABLE,
         file_name=lambda source: source.stem + SUFFIX,
+        makes_pictures=False,
     )
     return make_plan(settings, naming)
 

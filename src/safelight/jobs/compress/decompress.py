@@ -72,7 +72,8 @@ class DecompressSteps:
     def load(self, task: FileTask) -> bytes:
         """The whole file. Raises PictureError."""
         if not os.path.isfile(task.source):
-            raise PictureError(f"{shown(task.source)}: is not a file; name a .latent file or a folder of them")
+            what = "is not a file" if os.path.exists(task.source) else "is not there"
+            raise PictureError(f"{shown(task.source)}: {what}; name a .latent file or a folder of them")
         try:
             return task.source.read_bytes()
         except OSError as error:

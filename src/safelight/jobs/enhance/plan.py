@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from safelight.errors import PictureError, RefusedError, UsageError
+from safelight.errors import PictureError, RefusedError, UsageError, installed_by
 from safelight.jobs.batch.plan import Naming, Plan, make_plan
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import EXTENSIONS, NOT_READ, READABLE, SUFFIXES, format_of
+from safelight.work.places import is_folder
 
 NO_FOLDERS = READABLE | NOT_READ
 """An output that ends so is meant as a picture, not as a folder."""
@@ -25,6 +26,7 @@ def plan_enhance(settings: EnhanceSettings) -> Plan:
     """All tasks. Raises UsageError, and RefusedError for operations without OpenCV."""
     _check_operations(settings.operations)
     _check_pattern(settings.pattern)
+    _check_format(settings)
 
     def beside(target: Path) -> tuple[Path, ...]:
         samples = (target.with_stem(f"{target.stem}_sample{k + 1}") for k in range(settings.samples))
@@ -50,9 +52,18 @@ def _check_operations(texts: tuple[str, ...]) -> None:
     try:
         from safelight.augmentation.catalog import parse_operation  # OpenCV is an extra
     except ModuleNotFoundError:
-        raise RefusedError("--op needs OpenCV; see 'Augment a data set' in the README") from None
+        raise RefusedError(f"--op needs OpenCV; {installed_by('augment')}") from None
     for text in texts:
         parse_operation(text)
+
+
+def _check_format(settings: EnhanceSettings) -> None:
+    """Raises UsageError for a format that the name of the output contradicts."""
+    output = settings.output
+    if output is None or output.suffix.lower() not in SUFFIXES or is_folder(output):
+        return
+    if settings.format not in ("same", SUFFIXES[output.suffix.lower()]):
+        raise UsageError(f"--format {settings.format} and -o {output} disagree; leave one of them out")
 
 
 def _check_pattern(pattern: str) -> None:

@@ -2,9 +2,9 @@
 
 import math
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from safelight.errors import is_stored
 from safelight.runtime.machine import Device, Precision
@@ -12,7 +12,10 @@ from safelight.settings import OptionalPath, Paths, Positive, Settings, argument
 from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 Depth = Literal["same", "8", "10", "12", "16", "float"]
-Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
+Container = Annotated[
+    Literal["same", "jpeg", "png", "tiff", "webp", "avif"],
+    BeforeValidator(lambda given: {"jpg": "jpeg", "tif": "tiff"}.get(given, given)),
+]
 _NOT_OF_THE_PIXELS = frozenset(
     {"inputs", "output", "model", "recursive", "pattern", "if_exists"}
     | {"on_error", "max_megapixels", "workers", "threads", "device", "compare", "engine"}
@@ -27,7 +30,8 @@ class EnhanceSettings(Settings):
     inputs: Paths = argument("Pictures and folders; - for standard input.", "IN", min_length=1)
     output: OptionalPath = option(
         None,
-        "A folder, or for one picture its file name; - for standard output. Default: NAME_restored beside the input.",
+        "A folder, or for one picture its file name; - for standard output. Default, for one picture or one folder: "
+        "NAME_restored beside it.",
         "-o",
         "--output",
         group=RESULTS,

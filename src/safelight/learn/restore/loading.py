@@ -1,10 +1,12 @@
 """Batches of pairs by loader processes, with a GPU's share of the degradation on the GPU."""
 
 import itertools
+import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
@@ -54,7 +56,7 @@ def fetched_pairs(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) 
         sampler=numbers,
         batch_size=None,
         num_workers=workers,
-        worker_init_fn=_leave_interrupts,
+        worker_init_fn=_prepare_worker,
         **parallel,  # type: ignore[arg-type]
     )
     for batch, loader_s in loader:
@@ -63,7 +65,10 @@ def fetched_pairs(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) 
         yield Fetched(Pair(clean, degraded, pair.sigma_01), loader_s / max(1, workers))
 
 
-def _leave_interrupts(worker: int) -> None:
+def _prepare_worker(worker: int) -> None:
     """Ctrl-C in a terminal reaches every process; the training loop alone decides what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # by which the loop ends its loaders
+    Finalize(
+        None, os._exit, args=(0,), exitpriority=-100
+    )  # last: Python's own end can abort
