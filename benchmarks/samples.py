@@ -60,6 +60,7 @@ def measure(measures: Measures, count: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "machine": f"{processor()}, {cores()} threads",
         "minutes": vae.card.training_minutes,
+        "trained_with": vae.card.trained_with,
         "samples": count,
         "held_out": len(measures.pictures["held_out"]),
         **measures.of_pictures,

@@ -1,9 +1,9 @@
 """What samples of a set are measured by, for benchmarks/samples.py and samples_peer.py.
 
 Two feature spaces: EfficientNet-Lite0's (trained on ImageNet; pictures are enlarged to 224 px), and those of the
-bundle's own classifier. The reference is all held-out pictures. Classes are named by two classifiers that had no part
-in the bundle: a linear head on EfficientNet-Lite0's features, and a small network that is trained here for half a
-minute. Both are trained on the training pictures.
+bundle's own classifier. The reference is held-out pictures, at most as many as samples. Classes are named by two
+classifiers that had no part in the bundle: a linear head on EfficientNet-Lite0's features, and a small network that is
+trained here for half a minute. Both are trained on the training pictures.
 """
 
 from functools import cached_property

@@ -34,8 +34,8 @@ DISTANCES = """## Samples in numbers
 
 The Fréchet distance compares 2,000 samples with held-out pictures. Lower is better. Two feature spaces are used. One is
 the classifier of the set's own labels. The other is EfficientNet-Lite0, which was trained on photographs, and knows
-nothing of the set. The numbers of two sets cannot be compared. *Real pictures* are as many training pictures. The
-*density of latents* is a Gaussian mixture of what the encoder makes of the training pictures."""
+nothing of the set. The numbers of two sets cannot be compared. *Real pictures* are training pictures, at most 2,000.
+The *density of latents* is a Gaussian mixture of what the encoder makes of the training pictures."""
 QUALITY = """The next table has precision, recall and classes. Precision is the share of samples that lie among the
 pictures.
 Recall is the share of pictures that lie among the samples. Both are in the features of EfficientNet-Lite0. The class of
@@ -49,7 +49,8 @@ PEER = """## Beside pythae
 [pythae](https://github.com/clementchadebec/benchmark_VAE) (Chadebec et al., NeurIPS Datasets and Benchmarks 2022) is a
 library of VAEs. Its VAE learned the same pictures on the same machine, with its own networks and defaults. The dense
 network had its default of 100 epochs, the convolutions as many minutes as our model. The row has the sampler that is
-best by EfficientNet-Lite0, of N(0, 1), a Gaussian mixture and a masked autoregressive flow (MAF)."""
+best by EfficientNet-Lite0, of N(0, 1), a Gaussian mixture and a masked autoregressive flow (MAF). The flow is chosen by
+the held-out pictures that it is then compared with, which favours it."""
 PEERS = {"pythae_mlp": "pythae, dense layers", "pythae_conv": "pythae, convolutions"}
 PEER_SAMPLERS = {"normal": "N(0, 1)", "mixture": "Gaussian mixture", "maf": "MAF"}
 SHORT = """## VAE, VAE-GAN, autoencoder, and a likelihood of 8 bits
@@ -81,7 +82,7 @@ def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
     lines = HEAD.splitlines()
     for name in shown:
         title, recipe = SETS[name]
-        machine = f"It was trained for {samples[name]['minutes']:.0f} minutes. Machine: {samples[name]['machine']}."
+        machine = f"It was trained for {samples[name]['minutes']:.0f} minutes on {samples[name]['trained_with']}."
         lines += ["", f"## {title}", "", f"{recipe} {machine}", *_pictures(f"samples-{name}", PICTURES)]
     of_sets = {SETS[name][0]: samples[name] for name in shown}
     lines += ["", *DISTANCES.splitlines(), "", *_distances(of_sets), "", *QUALITY.splitlines(), "", *_quality(of_sets)]
@@ -90,7 +91,7 @@ def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
     if compared:
         lines += ["", *PEER.splitlines(), "", *_peers(samples, compared)]
         for name in compared:
-            for peer in PEERS.keys() & samples[name].keys():
+            for peer in (one for one in PEERS if one in samples[name]):
                 words = f"{SETS[name][0]}: samples of {PEERS[peer]}, by its best sampler."
                 lines += ["", words, "", f"![{words}](images/samples-{name}-{peer.replace('_', '-')}.png)"]
     lines += ["", *SHORT.format(machine=results["machine"]).splitlines(), "", *_short(results, titles)]

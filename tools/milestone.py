@@ -84,7 +84,7 @@ def restorer_weights(recipe: RestoreRecipe, run: RunFolder, data: Path, experts:
     """Of some experts, measured."""
     weights = averaged(run, experts)
     store, _ = build_store(data, Path(".cache/pixels"), recipe.data.scales, CROP_PX + recipe.data.margin_px)
-    batches = build_validation(store.part(0, recipe.data.validation_share).halves()[0], recipe.seed)
+    batches = build_validation(store.part(0, recipe.data.validation_share).halves()[0], recipe)
     for expert in experts:
         model = restorer(recipe, weights, expert)
         tell(f"{expert}: {multiplications_per_pixel(model.trunk):.0f} multiplications per pixel in the trunk")

@@ -154,3 +154,8 @@ def checked(kind: type[_Recipe], keys: dict[str, Any], path: Path) -> _Recipe:
         if not where:
             raise RecipeError(f"{path}: {reason}; mend it") from None
         raise RecipeError(f"{path}: {where}: {reason}; mend or remove this key") from None
+
+
+def container_by_ending(given: object) -> object:
+    """A container by its usual ending: jpg and tif, too."""
+    return {"jpg": "jpeg", "tif": "tiff"}.get(given, given) if isinstance(given, str) else given

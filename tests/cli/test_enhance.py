@@ -223,6 +223,10 @@ def test_a_dry_run_says_what_is_there(tiny, inputs, tmp_path):
     done = enhance(tiny, inputs, "-o", tmp_path / "out", "--dry-run")
     assert f"{tmp_path}/out/b.png  (is there already)" in done.stdout and "a.jpg  (" not in done.stdout
     assert "1 to do, 1 there already, 0 that cannot be done; nothing was written" in done.stderr
+    over = enhance(tiny, inputs, "-o", tmp_path / "out", "--dry-run", "--if-exists", "overwrite")
+    assert "b.png  (will be overwritten)" in over.stdout and "2 to do, 0 there already" in over.stderr
+    part = enhance(tiny, inputs, "-o", tmp_path / "out", "--dry-run", "--samples", 1)
+    assert "b_sample1.png  (a part is there already)" in part.stdout
 
 
 def test_dry_run_writes_nothing(tiny, inputs, tmp_path):

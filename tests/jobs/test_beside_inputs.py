@@ -94,13 +94,30 @@ def test_a_name_that_says_another_format_is_refused(photo, tmp_path):
 
 
 def test_results_beside_their_inputs_are_no_inputs(asked, photo, tmp_path):
-    enhance(asked(samples=1, uncertainty=True))
+    photo = photo.rename(photo.with_suffix(".PNG"))
+    enhance(asked(inputs=[photo], samples=1, uncertainty=True))
     photo.with_name("an_old_restored.png").write_bytes(photo.read_bytes())  # of somebody else: there is no an_old.*
     plan = plan_enhance(asked(inputs=[tmp_path]))
-    assert [task.source.name for task in plan.tasks] == ["an_old_restored.png", "photo.png"]
-    assert in_words(plan.passed_over) == "4 passed over: 4 earlier results"
-    named = plan_enhance(asked(inputs=[tmp_path / "photo_restored.png"]))
-    assert [task.source.name for task in named.tasks] == ["photo_restored.png"]
+    assert [task.source.name for task in plan.tasks] == ["an_old_restored.png", "photo.PNG"]
+    assert in_words(plan.passed_over) == "4 passed over: 4 named as results are (name them to include them)"
+    named = plan_enhance(asked(inputs=[tmp_path / "photo_restored.PNG"]))
+    assert [task.source.name for task in named.tasks] == ["photo_restored.PNG"]
+    for name in ("photo_restored_1_sample2.png", "photo_restored_1.png", "photo_restored_2_std.tif"):
+        (tmp_path / name).touch()
+    for name in ("photo_restored.heic", "photo_restored_x.png"):  # which Safelight does not write
+        (tmp_path / name).touch()
+    plan = plan_enhance(asked(inputs=[tmp_path]))
+    assert [task.source.name for task in plan.tasks] == [
+        "an_old_restored.png",
+        "photo.PNG",
+        "photo_restored.heic",
+        "photo_restored_x.png",
+    ]
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for name in ("x.latent", "x_decompressed.latent"):
+        (packed / name).touch()
+    assert len(plan_decompress(DecompressSettings(inputs=[packed])).tasks) == 2
 
 
 def test_folders_that_are_left_out_are_counted(asked, tmp_path):
@@ -179,7 +196,7 @@ def test_what_alpha_hides_is_grey_on_the_page(asked, tmp_path, rng):
 def test_a_page_of_nothing_is_not_written(tmp_path):
     done = run_cli("enhance", tmp_path / "none.png", "-o", tmp_path / "out", "--compare", tmp_path / "look.html")
     assert done.returncode == 1 and "none.png: is not there; name a picture" in done.stderr
-    assert "no page: nothing was restored" in done.stderr and not (tmp_path / "look.html").exists()
+    assert "no page: nothing to show" in done.stderr and not (tmp_path / "look.html").exists()
 
 
 def test_a_page_never_takes_the_place_of_a_picture(photo):

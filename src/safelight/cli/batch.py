@@ -36,17 +36,27 @@ def tell_plan(plan: "Plan", as_json: bool) -> int:
     for task in plan.tasks:
         source, outputs = shown(task.source), [shown(path) for path in task.outputs]
         problem = task.problem and shown(task.problem)
-        is_there = problem is None and any(map(exists, task.outputs))
+        found = [problem is None and exists(path) for path in task.outputs]
+        is_there = any(found) and plan.settings.if_exists == "skip"
         if as_json:
             typer.echo(json.dumps({"source": source, "outputs": outputs, "error": problem, "is_there": is_there}))
         elif not problem:
-            say(f"{source} -> {', '.join(outputs)}{'  (is there already)' if is_there else ''}")
+            say(f"{source} -> {', '.join(outputs)}{_found(found, is_there)}")
         if problem:
             say(f"failed: {problem}", err=True)
         counts["that cannot be done" if problem else "there already" if is_there else "to do"] += 1
     _tell_passed_over(plan.passed_over)
     typer.echo(f"{', '.join(f'{number} {what}' for what, number in counts.items())}; nothing was written", err=True)
     return counts["that cannot be done"]
+
+
+def _found(found: list[bool], is_there: bool) -> str:
+    """Which of a task's files are there."""
+    if not any(found):
+        return ""
+    if not is_there:
+        return "  (will be overwritten)"
+    return "  (is there already)" if all(found) else "  (a part is there already)"
 
 
 def tell(outcome: "Outcome", as_json: bool, numbers: str) -> None:
@@ -70,10 +80,9 @@ def tell_counts(report: "Report", began: float, note: str = "") -> int:
     counts = {status: statuses.count(status) for status in ("done", "skipped", "failed")}
     words = ", ".join(f"{number} {status}" for status, number in counts.items())
     typer.echo(f"{words}{note}{_speed(report, time.monotonic() - began)}", err=True)
-    in_the_way = sum(outcome.status == "skipped" and bool(outcome.warnings) for outcome in report.outcomes)
-    if in_the_way:
-        words = "was in the way of 1 result" if in_the_way == 1 else f"were in the way of {in_the_way} results"
-        typer.echo(f"files of another input, or made with other settings, {words}", err=True)
+    not_made = sum(outcome.status == "skipped" and bool(outcome.warnings) for outcome in report.outcomes)
+    if not_made > 1:
+        typer.echo(f"{not_made} results were not made: other files have their names", err=True)
     failed = [outcome.error for outcome in report.outcomes if outcome.error]
     if len(report.outcomes) > LONG and failed:  # the lines above may have left the screen
         for error in failed[:LONG]:

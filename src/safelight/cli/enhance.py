@@ -52,8 +52,7 @@ def _run(settings: EnhanceSettings, output: BatchOutput, is_quiet: bool) -> int:
         report = enhance_files(settings, on_progress, lambda outcome: _tell(outcome, output, is_quiet))
     failed = tell_counts(report, began, f", on {report.device}")
     if settings.compare is not None:
-        is_there = any(outcome.outputs for outcome in report.outcomes)
-        words = f"before and after, to look at: {settings.compare}" if is_there else "no page: nothing was restored"
+        words = f"before and after, to look at: {settings.compare}" if report.compared else "no page: nothing to show"
         typer.echo(words, err=True)
     return failed
 

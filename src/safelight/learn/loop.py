@@ -142,14 +142,13 @@ def _run_stage(training: Training, resume: bool) -> bool:
             due = (progress.step % task.validate_every == 0 and sound) or share >= 1
             for line in foretold(stage, training.stage_budget_s, progress):
                 training.job.tell(line)
-            if progress.step % task.log_every == 0 or share >= 1:
+            stopping = interrupted or _total_steps(training) >= (training.job.settings.stop_at or math.inf)
+            if progress.step % task.log_every == 0 or share >= 1 or stopping:
                 numbers = _log(training, log, meter)
             training.report(numbers)
-            stopping = interrupted or _total_steps(training) >= (training.job.settings.stop_at or math.inf)
             if due:
                 training.report("  measuring")
                 _validate(training)
-                meter.restart()
         except HopelessError as error:
             _roll_back(training, optimiser, str(error))
             batches = task.batches(progress.stage, progress.step, training.group)
@@ -158,6 +157,7 @@ def _run_stage(training: Training, resume: bool) -> bool:
             _save(training, optimiser)
         if due:
             _preview(training)
+            meter.restart()
         if stopping and share < 1:
             return False
     _end_stage(training)

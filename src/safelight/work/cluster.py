@@ -19,7 +19,7 @@ from typing import Any
 
 from safelight.errors import DeviceError, UnfitNodeError
 from safelight.work.cluster_workers import Chunk, Pool, Worker, connect
-from safelight.work.engine import Result, Task, ignore
+from safelight.work.engine import Result, Task, ignore, no_more_of
 
 CHUNK_S, MOST_IN_CHUNK = 1.0, 64
 """A chunk is made so large that it takes about so long."""
@@ -62,8 +62,7 @@ class Ray:
         try:
             yield from run.results()
         finally:
-            if isinstance(tasks, Generator):
-                tasks.close()  # first, so that whoever makes the tasks knows that no more are wanted
+            no_more_of(tasks)
             for result in run.late():
                 on_late(result)
             run.pool.close()

@@ -31,7 +31,8 @@ class Engine(Protocol):
     ) -> Generator[Result]:
         """The function's result for every task, in order. What the function raises is raised here.
 
-        `on_late` gets the results of tasks that were in flight when the caller stopped early.
+        `on_late` gets the results of tasks that were in flight when the caller stopped early. `tasks.close` is called
+        before these are waited for, if there is one.
         """
 
 
@@ -72,6 +73,13 @@ class Processes:
                 raise OutputError("a worker died, perhaps for want of memory; go on with fewer --workers") from None
 
 
+def no_more_of(tasks: Iterable[Any]) -> None:
+    """Tell whoever makes the tasks that no more are wanted."""
+    close = getattr(tasks, "close", None)
+    if close is not None:
+        close()
+
+
 def _prepare(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     """Ctrl-C in a terminal, its end, and a stopped service reach every process; the driver alone decides what to do."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -100,9 +108,7 @@ def _bounded(
             in_flight[0].result()
             yield in_flight.popleft().result()
     finally:
-        close = getattr(tasks, "close", None)
-        if close is not None:
-            close()  # first, so that whoever makes the tasks knows that no more are wanted
+        no_more_of(tasks)
         pool.shutdown(wait=True, cancel_futures=True)
         for late in in_flight:
             if not late.cancelled() and late.exception() is None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from safelight.learn.restore import loading
-from safelight.learn.restore.data import RestorationPairs
+from safelight.learn.restore.data import RestorationPairs, recipe_batch
 from safelight.learn.restore.loading import BatchNumbers, fetched_pairs
 from safelight.learn.store import build_store
 from safelight.learn.task import Group
@@ -73,3 +73,13 @@ def test_a_split_never_moves_a_picture(pictures, tmp_path):
     write(Picture(np.random.default_rng(5).integers(0, 256, (140, 140, 3), dtype=np.uint8)), more / "a_new.png")
     store, _ = build_store(more, tmp_path / "cache", (1.0,), 64)
     assert before <= {e.digest for e in store.part(0, 0.4).entries}
+
+
+def test_the_recipes_own_degradations_validate_it(recipe, pictures, tmp_path):
+    settings = read_recipe(recipe)
+    store, _ = build_store(pictures, tmp_path / "cache", (1.0,), 64)
+    batch, again = (recipe_batch(store, settings, 32) for _ in range(2))
+    assert batch.clean.shape == (len(store.entries), 3, 32, 32) and (batch.sigma_01 == -1).all()
+    assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
+    are_codecs = [(255 * one - (255 * one).round()).abs().max() < 1e-3 for one in batch.degraded]
+    assert any(are_codecs) and not all(are_codecs), "both of the recipe's chains"

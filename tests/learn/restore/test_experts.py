@@ -109,7 +109,12 @@ def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch
     assert model.card.experts == ("noise", "files")
     assert model.networks.ood_reference.error.shape == (32, 2)
     assert model.networks.ood_reference.correction.shape == (32, 2, 3)
-    assert {"val_noise25_psnr_db", "val_noise25_int8_psnr_db", "val_sample_mse_ratio"} <= model.card.measured.keys()
+    assert {
+        "val_noise25_psnr_db",
+        "val_recipe_psnr_db",
+        "val_noise25_int8_psnr_db",
+        "val_sample_mse_ratio",
+    } <= model.card.measured.keys()
     experts = build_experts(model.card.experts, read_recipe(two).model.model_dump())
     y = torch.from_numpy(read(next(pictures.iterdir())).as_float()).permute(2, 0, 1)[None, :, :128, :128].contiguous()
     for name in model.card.experts:

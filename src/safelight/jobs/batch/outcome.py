@@ -55,7 +55,7 @@ def in_words(passed_over: Mapping[str, int]) -> str | None:
         key=lambda item: (-item[1], item[0]),
     )
     kinds = [f"{number} {suffix or 'without a suffix'}" for suffix, number in order]
-    kinds += [f"{own} earlier result{'s' * (own > 1)}"] if own else []
+    kinds += [f"{own} named as result{'s' * (own > 1)} are (name them to include them)"] if own else []
     kinds += [f"{folders} folder{'s' * (folders > 1)} (add -r)"] if folders else []
     raw = sum(number for suffix, number in order if suffix in RAW)
     advice = f" ({raw} raw camera file{'s' * (raw > 1)}: develop first)" if raw else ""

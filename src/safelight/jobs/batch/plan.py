@@ -6,7 +6,7 @@ Paths on object storage are asked about as those of a file system are (`work.pla
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -21,7 +21,7 @@ _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
 )
 
-_BESIDE = re.compile(r"|_sample\d+|_std|_\d+")
+_BESIDE = re.compile(r"(_\d+)?(_sample\d+|_std)?")
 """How names of results go on after `Naming.done`."""
 
 _NO_INPUTS = frozenset({MANIFEST, "thumbs.db", "desktop.ini"})
@@ -59,8 +59,8 @@ class FileTask:
     """More files that are written, named after the target."""
     problem: str | None = None
     """Why it cannot be done, if that is clear already."""
-    earlier: tuple[Path, ...] = ()
-    """With if_exists = rename: files that may hold its result already."""
+    earlier: tuple[tuple[Path, ...], ...] = ()
+    """With if_exists = rename: outputs that may hold its result already."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -109,12 +109,10 @@ class Naming:
     makes_pictures: bool = True
     """Results beside their inputs get a name that no original can have."""
 
-    def is_named_as_result(self, source: Path) -> bool:
-        """Whether it has the name of what one file becomes, beside the file itself."""
-        stem, mark, rest = source.stem.rpartition(f"_{self.done}")
-        if not mark or not stem or _BESIDE.fullmatch(rest) is None or not self.makes_pictures:
-            return False
-        return any(exists(source.with_name(stem + suffix)) for suffix in sorted(self.reads))
+    def is_named_as_result(self, name: Path, stems: Container[str]) -> bool:
+        """Whether a file has the name of what another one becomes, which lies beside it: one of these stems."""
+        stem, mark, rest = name.stem.rpartition(f"_{self.done}")
+        return self.makes_pictures and bool(mark) and stem in stems and _BESIDE.fullmatch(rest) is not None
 
 
 def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
@@ -149,8 +147,8 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
 
 
 def _ends_as_a_file(output: Path) -> bool:
-    """Whether it ends in a dot and a word of letters, as no folder does but by a slip."""
-    return any(character.isalpha() for character in output.suffix)
+    """Whether it ends in a dot and a word of letters, as folders here seldom do but by a slip."""
+    return not is_stored(output) and any(character.isalpha() for character in output.suffix)
 
 
 def _file_beside(source: Path, naming: Naming) -> Path:
@@ -184,7 +182,7 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
         return source.suffix.lower() in naming.writes
 
     for entry in settings.inputs:
-        found = _sources(entry, naming.reads, passed_over, is_recursive=settings.recursive, output=output)
+        found = _sources(entry, naming, passed_over, is_recursive=settings.recursive, output=output)
         for source, below in found:
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
@@ -193,9 +191,7 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
             name = os.path.normpath(Path.cwd() / source)
             if name in taken:
                 continue  # given twice
-            if entry != source and is_result(source) and naming.is_named_as_result(source):
-                passed_over[OWN_RESULTS] += 1
-            elif entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
+            if entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
                 taken.add(name)
                 target = output / below / naming.file_name(source)
                 tasks.append(_task(source, target, settings, naming, planned=planned))
@@ -204,7 +200,7 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
 
 
 def _sources(
-    entry: Path, reads: frozenset[str], passed_over: Counter[str], *, is_recursive: bool, output: Path
+    entry: Path, naming: Naming, passed_over: Counter[str], *, is_recursive: bool, output: Path
 ) -> Iterator[tuple[Path | None, Path]]:
     """Each file, and the folder below the output that mirrors where it lies; None for an empty folder."""
     if not is_folder(entry):
@@ -218,11 +214,14 @@ def _sources(
         if folders and not is_recursive:
             passed_over[FOLDERS] += len(folders)
             folders.clear()
+        stems = {Path(name).stem for name in files if Path(name).suffix.lower() in naming.reads}
         for name in sorted(files):
             if name.startswith(".") or name.lower() in _NO_INPUTS or _is_special(here / name):
                 continue
             suffix = Path(name).suffix.lower()
-            if suffix in reads:
+            if suffix in naming.writes and naming.is_named_as_result(Path(name), stems):
+                passed_over[OWN_RESULTS] += 1
+            elif suffix in naming.reads:
                 is_empty = False
                 yield here / name, here.relative_to(entry)
             else:
@@ -243,10 +242,10 @@ def _is_special(path: Path) -> bool:
 
 def _task(source: Path, target: Path, settings: BatchSettings, naming: Naming, *, planned: set[Path]) -> FileTask:
     """With if_exists = rename the first of name, name_1, name_2, ... of which no output is there."""
-    task, count, earlier = FileTask(source, target, naming.beside(target)), 0, list[Path]()
+    task, count, earlier = FileTask(source, target, naming.beside(target)), 0, list[tuple[Path, ...]]()
     while settings.if_exists == "rename" and any(path in planned or exists(path) for path in task.outputs):
         if task.target not in planned and exists(task.target):
-            earlier.append(task.target)  # it may hold the result
+            earlier.append(task.outputs)
         count += 1
         renamed = target.with_stem(f"{target.stem}_{count}")
         task = FileTask(source, renamed, naming.beside(renamed))

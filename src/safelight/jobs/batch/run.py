@@ -132,7 +132,7 @@ class _Batch(Generic[OutcomeT]):
         """For a task whose results are there, or that something else is in the way of."""
         source = shown(task.source)
         make: Callable[..., OutcomeT] = self.steps.outcome
-        for outputs in (task.outputs, *((path,) for path in task.earlier)):
+        for outputs in (task.outputs, *task.earlier):
             if self.results.is_done(key, outputs):
                 return make(source=source, status="skipped", outputs=[shown(path) for path in outputs])
         in_the_way = [p for p in task.outputs if exists(p) and not self.results.is_own(key, p)]

@@ -49,7 +49,7 @@ class CompressReport:
     outcomes: list[CompressOutcome]
     """One for each file, in the order of the plan."""
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """Files in the input folders that are no pictures, by suffix."""
+    """What is in the input folders and was not read; see `jobs.batch.plan.Plan`."""
 
     @property
     def failed(self) -> int:
@@ -69,7 +69,7 @@ class DecompressReport:
     outcomes: list[DecompressOutcome]
     """One for each file, in the order of the plan."""
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """Files in the input folders that are no .latent files, by suffix."""
+    """What is in the input folders and was not read; see `jobs.batch.plan.Plan`."""
 
     @property
     def failed(self) -> int:

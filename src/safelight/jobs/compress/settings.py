@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
-from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
+from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, container_by_ending, option
 from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 SUFFIX = ".latent"
@@ -84,7 +84,10 @@ class DecompressSettings(Settings):
     may_be_stored = BATCH_PATHS
     inputs: Paths = argument("Files that 'compress' wrote, and folders of them.", "IN", min_length=1)
     output: OptionalPath = option(
-        None, "A folder, or for one file the name of a picture. Default: beside the input.", "-o", "--output"
+        None,
+        "A folder, or for one file the name of a picture. Default: NAME_decompressed beside the input.",
+        "-o",
+        "--output",
     )
     format: Literal["png", "tiff", "webp", "avif", "jpeg"] = option(
         "png", "In a folder: png, tiff, webp, avif or jpeg."
@@ -101,6 +104,7 @@ class DecompressSettings(Settings):
     workers: Positive = option(1, "Files to read ahead, and files to write behind.")
     threads: Positive | None = option(None, "Processor cores to use. Default: all. They never change a pixel.")
     engine: str | None = option(None, ENGINE_HELP)
+    _endings = field_validator("format", mode="before")(container_by_ending)
 
     def parameters(self) -> dict[str, object]:
         """What a result depends on, beside the input and the model."""

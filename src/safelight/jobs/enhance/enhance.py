@@ -31,9 +31,8 @@ def enhance(
     steps = Steps(settings, restorer)
     engine = engine_of(settings, steps, make_steps, precision=steps.precision)
     outcomes = run(plan, steps, on_progress, on_outcome, engine=engine)
-    if settings.compare is not None:
-        write_comparison(outcomes, settings.compare)
-    return EnhanceReport(outcomes, restorer.networks.device, plan.passed_over)
+    compared = 0 if settings.compare is None else write_comparison(outcomes, settings.compare)
+    return EnhanceReport(outcomes, restorer.networks.device, plan.passed_over, compared)
 
 
 def load_restorer(settings: EnhanceSettings) -> Restorer:

@@ -36,7 +36,9 @@ class EnhanceReport:
     device: str
     """Where the model ran."""
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """Files in the input folders that are no pictures, by suffix."""
+    """What is in the input folders and was not read; see `jobs.batch.plan.Plan`."""
+    compared: int = 0
+    """Pictures on the page that was asked for."""
 
     @property
     def done(self) -> int:

@@ -2,20 +2,17 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import field_validator, model_validator
 
 from safelight.errors import is_stored
 from safelight.runtime.machine import Device, Precision
-from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, option
+from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, container_by_ending, option
 from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 Depth = Literal["same", "8", "10", "12", "16", "float"]
-Container = Annotated[
-    Literal["same", "jpeg", "png", "tiff", "webp", "avif"],
-    BeforeValidator(lambda given: {"jpg": "jpeg", "tif": "tiff"}.get(given, given)),
-]
+Container = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 _NOT_OF_THE_PIXELS = frozenset(
     {"inputs", "output", "model", "recursive", "pattern", "if_exists"}
     | {"on_error", "max_megapixels", "workers", "threads", "device", "compare", "engine"}
@@ -102,6 +99,8 @@ class EnhanceSettings(Settings):
     )
     device: Device = option("auto", "auto, cpu or cuda.", group=MACHINE)
     engine: str | None = option(None, ENGINE_HELP, group=MACHINE)
+
+    _endings = field_validator("format", mode="before")(container_by_ending)
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:

@@ -4,6 +4,7 @@ There is no random state: pair number i of a stage is always the same pair. Resu
 starting at index n·batch.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -128,13 +129,36 @@ def training_pairs(
 def validation_batch(store: PixelStore, chain: Chain, seed: int, crop_px: int, grey: bool = False) -> Pair:
     """The centre of every picture of `store`, degraded once and for all, as one batch."""
     pairs = []
+    for digest, pixels in _centres(store, crop_px):
+        clean = _grey(pixels) if grey else pixels
+        pairs.append((clean, replay(clean, draw(chain, seed, "validation", digest))))
+    return _untold(pairs)
+
+
+def recipe_batch(store: PixelStore, recipe: RestoreRecipe, crop_px: int) -> Pair:
+    """The same, each picture degraded by one of the recipe's chains, which are drawn as often as in training."""
+    pairs, seed = [], recipe.seed
+    for digest, pixels in _centres(store, crop_px):
+        identity = ("validation", digest)
+        rng = randomness.generator(seed, *identity, "chain")
+        chain = recipe.degrade[int(rng.choice(len(recipe.degrade), p=recipe.mixture()))]
+        clean = replay(pixels, draw(chain.keeping, seed, *identity, "keep"))
+        pairs.append((clean, replay(clean, draw(chain.degrading, seed, *identity, "recipe"))))
+    return _untold(pairs)
+
+
+def _centres(store: PixelStore, crop_px: int) -> Iterator[tuple[str, Pixels]]:
+    """The digest of every picture, and its centre."""
     for entry in store.entries:
         top, left = (entry.height - crop_px) // 2, (entry.width - crop_px) // 2
-        clean = store.pixels(entry)[top : top + crop_px, left : left + crop_px].astype(np.float32) / np.float32(255)
-        clean = _grey(clean) if grey else clean
-        record = draw(chain, seed, "validation", entry.digest)
-        pairs.append(Pair(planar(clean), planar(replay(clean, record)), torch.tensor(SIGMA_UNKNOWN)))
-    batch: Pair = default_collate(pairs)
+        square = store.pixels(entry)[top : top + crop_px, left : left + crop_px]
+        yield entry.digest, square.astype(np.float32) / np.float32(255)
+
+
+def _untold(pairs: Iterable[tuple[Pixels, Pixels]]) -> Pair:
+    """Clean and degraded pictures as a batch; the model is told no noise level."""
+    tensors = [Pair(planar(clean), planar(degraded), torch.tensor(SIGMA_UNKNOWN)) for clean, degraded in pairs]
+    batch: Pair = default_collate(tensors)
     return batch
 
 

@@ -61,7 +61,7 @@ def finish(recipe: RestoreRecipe, recipe_path: Path, store: PixelStore, run: Run
     calibration_words = calibration.model_dump_json(indent=2) + "\n"
     (run.bundle / CALIBRATION).write_text(calibration_words, encoding="utf-8")
     bundle = seal(run.bundle, card)
-    measured = measure(bundle, build_validation(for_measuring, recipe.seed)) | {"onnx_parity": parity}
+    measured = measure(bundle, build_validation(for_measuring, recipe)) | {"onnx_parity": parity}
     finite = {name: round(value, 7) for name, value in measured.items() if math.isfinite(value)}
     return seal(run.bundle, card.model_copy(update={"measured": finite}))
 

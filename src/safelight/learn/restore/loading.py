@@ -69,6 +69,4 @@ def _prepare_worker(worker: int) -> None:
     """Ctrl-C in a terminal reaches every process; the training loop alone decides what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # by which the loop ends its loaders
-    Finalize(
-        None, os._exit, args=(0,), exitpriority=-100
-    )  # last: Python's own end can abort
+    Finalize(None, os._exit, args=(0,), exitpriority=-100)  # last: Python's own end can abort

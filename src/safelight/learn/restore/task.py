@@ -51,7 +51,7 @@ class RestoreTask:
         self.seed, self.validate_every, self.log_every = recipe.seed, recipe.validate_every, recipe.log_every
         share = recipe.data.validation_share
         self.store = store.part(share, 1)
-        self.validation = build_validation(store.part(0, share).halves()[0], recipe.seed)  # the other half measures
+        self.validation = build_validation(store.part(0, share).halves()[0], recipe)  # the other half measures
 
     @property
     def stages(self) -> Sequence[StageSettings]:

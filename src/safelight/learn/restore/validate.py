@@ -8,8 +8,9 @@ from torch import Tensor
 from safelight.degrade import Chain, DegradeStep
 from safelight.ladder.restorer import RestorerNet
 from safelight.learn.device import on_device, training_device
-from safelight.learn.restore.data import Pair, validation_batch
+from safelight.learn.restore.data import Pair, recipe_batch, validation_batch
 from safelight.learn.restore.objectives import draw_noise
+from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.store import PixelStore
 
 CROP_PX = 128
@@ -27,10 +28,11 @@ CHAINS: dict[str, Chain] = {
 }
 
 
-def build_validation(store: PixelStore, seed: int) -> dict[str, Pair]:
-    """One batch of centre crops for each way of going bad."""
-    batches = {name: validation_batch(store, chain, seed, CROP_PX) for name, chain in CHAINS.items()}
-    return batches | {"grey_noise25": validation_batch(store, CHAINS["noise25"], seed, CROP_PX, grey=True)}
+def build_validation(store: PixelStore, recipe: RestoreRecipe) -> dict[str, Pair]:
+    """One batch of centre crops for each way of going bad; `recipe` has those of the recipe, as in training."""
+    batches = {name: validation_batch(store, chain, recipe.seed, CROP_PX) for name, chain in CHAINS.items()}
+    batches["grey_noise25"] = validation_batch(store, CHAINS["noise25"], recipe.seed, CROP_PX, grey=True)
+    return batches | {"recipe": recipe_batch(store, recipe, CROP_PX)}
 
 
 @torch.inference_mode()
