@@ -28,9 +28,9 @@ class Nap(Settings):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"hours": 0}, "--hours '0': Input should be greater than 0; see --help"),
-        ({"depth_m": -1}, "--depth '-1': Input should be greater than 0; see --help"),
-        ({"kind": "dead"}, "--kind 'dead': Input should be 'light' or 'deep'; see --help"),
+        ({"hours": 0}, "--hours '0': must be more than 0; see --help"),
+        ({"depth_m": -1}, "--depth '-1': must be more than 0; see --help"),
+        ({"kind": "dead"}, "--kind 'dead': must be 'light' or 'deep'; see --help"),
         ({"place": 3}, "PLACE '3': .*; see --help"),
         ({"loud": True}, "^light sleepers do not snore; use --kind deep"),
     ],

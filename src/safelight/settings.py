@@ -64,7 +64,7 @@ class Settings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             first = error.errors()[0]
-            reason = first["msg"].removeprefix("Value error, ")
+            reason = in_plain_words(first["msg"])
             if not first["loc"]:
                 raise UsageError(reason) from None
             name = flag_of(str(first["loc"][0]), cls.model_fields[str(first["loc"][0])])
@@ -143,6 +143,28 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: not valid TOML: {error}; mend that line") from None
 
 
+_PLAIN = {
+    "Value error, ": "",
+    ", unable to parse string as an integer": "",
+    ", unable to parse string as a number": "",
+    "a valid integer": "a whole number",
+    "Input should be": "must be",
+    "a valid ": "a ",
+    "Input should have": "must have",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "more than",
+}
+"""Words of pydantic, and those for people."""
+
+
+def in_plain_words(message: str) -> str:
+    """A message of pydantic for people."""
+    for theirs, ours in _PLAIN.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
 def checked(kind: type[_Recipe], keys: dict[str, Any], path: Path) -> _Recipe:
     """Raises RecipeError with file, key and reason."""
     try:
@@ -150,7 +172,7 @@ def checked(kind: type[_Recipe], keys: dict[str, Any], path: Path) -> _Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = in_plain_words(first["msg"])
         if not where:
             raise RecipeError(f"{path}: {reason}; mend it") from None
         raise RecipeError(f"{path}: {where}: {reason}; mend or remove this key") from None

@@ -242,12 +242,12 @@ def test_dry_run_writes_nothing(tiny, inputs, tmp_path):
         (["--strength", "2"], 2, "--strength '2"),
         (["--samples", "-1"], 2, "--samples"),
         (["--format", "bmp"], 2, "--format"),
-        (["--on-error", "panic"], 2, "--on-error 'panic': Input should be 'continue' or 'stop'"),
+        (["--on-error", "panic"], 2, "--on-error 'panic': must be 'continue' or 'stop'"),
         (["--workers", "0"], 2, "--workers '0'"),
         (["--op", "contrast=1.2", "--uncertainty"], 2, "leave one of them out"),
         (["--model", "nonesuch"], 3, "use one of"),
         (["--device", "cuda"], 3, "use --device cpu"),
-        (["--device", "abacus"], 2, "--device 'abacus': Input should be 'auto', 'cpu' or 'cuda'"),
+        (["--device", "abacus"], 2, "--device 'abacus': must be 'auto', 'cpu' or 'cuda'"),
     ],
 )
 def test_wrong_use_and_refusals(tiny, inputs, tmp_path, arguments, code, reason):

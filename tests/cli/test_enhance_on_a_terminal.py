@@ -83,6 +83,28 @@ def test_ctrl_c_ends_a_single_file_with_many_samples(tiny, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.jsonl"]
 
 
+def test_a_second_ctrl_c_leaves_at_once(tmp_path):
+    """Where saving takes long."""
+    code = (
+        "import time\n"
+        "from safelight.cli.console import progress_bar\n"
+        "with progress_bar():\n"
+        "    try:\n"
+        "        print('begun', flush=True)\n"
+        "        time.sleep(100)\n"
+        "    finally:\n"
+        "        print('saving', flush=True)\n"
+        "        time.sleep(100)\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hear_ctrl_c}
+    process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+    for word in ("begun\n", "saving\n"):
+        assert process.stdout.readline() == word
+        process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and told == "interrupted twice; run the same command again to go on\n"
+
+
 def test_lines_above_the_bar_are_not_broken(tiny, inputs, tmp_path):
     (inputs / "b.png").rename(inputs / f"{'long ' * 30}.png")
     shown = on_a_terminal(tmp_path, inputs, tiny, columns=60)

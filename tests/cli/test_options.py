@@ -71,7 +71,7 @@ def test_everything_given_arrives_checked(walk):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [("--pace crawl", "--pace 'crawl': Input should be 'slow' or 'fast'"), ("--bread -1", "--bread '-1': ")],
+    [("--pace crawl", "--pace 'crawl': must be 'slow' or 'fast'"), ("--bread -1", "--bread '-1': ")],
 )
 def test_limits_are_those_of_the_record(walk, options, words):
     with pytest.raises(UsageError, match=words):

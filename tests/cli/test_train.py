@@ -57,7 +57,7 @@ def test_a_folder_becomes_a_bundle(home):
     ("arguments", "code", "reason"),
     [
         ("--data set --budget soon", 2, "write 90s, 10m or 2h"),
-        ("--data set --stop-at 0", 2, "--stop-at '0': Input should be greater than 0"),
+        ("--data set --stop-at 0", 2, "--stop-at '0': must be more than 0"),
         ("--data set --start photo", 2, "for restoration recipes"),
         ("--data nowhere", 2, "does not exist"),
         ("", 2, "names no data.folder; give --data"),

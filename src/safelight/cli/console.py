@@ -1,5 +1,6 @@
 """One terminal for progress and result lines: a bar on standard error that no line is glued to."""
 
+import os
 import signal
 import sys
 import threading
@@ -44,7 +45,7 @@ def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
 def progress_bar() -> Iterator[OnProgress]:
     """Within the block: a callback that moves a bar, where standard error is a terminal.
 
-    Ctrl-C ends the program with a word on how to go on.
+    Ctrl-C ends the program with a word on how to go on; a second one ends it as a kill does.
     """
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -62,7 +63,8 @@ def progress_bar() -> Iterator[OnProgress]:
     shown = Bar(
         *columns, console=console, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
     )  # lines for another program must not pass through the bar's terminal
-    with shown as bar, _lines_above(console if console.is_terminal and sys.stdout.isatty() else None):
+    above = console if console.is_terminal and sys.stdout.isatty() else None
+    with _second_ctrl_c_leaves(console.is_terminal), shown as bar, _lines_above(above):
         row = bar.add_task("", total=None)
 
         def on_progress(now: Progress) -> None:
@@ -73,6 +75,32 @@ def progress_bar() -> Iterator[OnProgress]:
         except KeyboardInterrupt:
             say("interrupted; what is finished is kept, run the same command again to go on", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _second_ctrl_c_leaves(is_terminal: bool) -> Iterator[None]:
+    """Who asks twice does not want to wait for files that are being saved: the next run makes these again."""
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, second)
+        if is_terminal:
+            os.write(2, b"\r\x1b[2Kstopping; Ctrl-C again leaves at once\n")
+        raise KeyboardInterrupt
+
+    def second(number: int, frame: FrameType | None) -> None:
+        os.write(2, b"\r\x1b[2K\x1b[?25h" if is_terminal else b"")  # the bar goes, the cursor comes back
+        os.write(2, b"interrupted twice; run the same command again to go on\n")
+        os._exit(INTERRUPTED)
+
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _above: list["Console"] = []
