@@ -151,6 +151,8 @@ _PLAIN = {
     "Input should be": "must be",
     "a valid ": "a ",
     "Input should have": "must have",
+    "Extra inputs are not permitted": "is not known here",
+    "Field required": "is missing",
     "greater than or equal to": "at least",
     "less than or equal to": "at most",
     "greater than": "more than",
