@@ -226,3 +226,16 @@ def test_wrong_requests_are_refused_before_anything_is_written(asked, tmp_path):
     with pytest.raises(UsageError, match="leave one of them out"):
         EnhanceSettings.of(inputs=["a"], output="b", uncertainty=True, operations=["contrast=1.2"])
     assert not (tmp_path / "out").exists()
+
+
+def test_progress_counts_pixels_whatever_a_file_weighs(tmp_path, rng):
+    noisy, flat = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8), np.zeros((200, 300, 3), np.uint8)
+    write(Picture(noisy), tmp_path / "a [page=9].jpg")
+    write(Picture(flat), tmp_path / "b.png")
+    (tmp_path / "c.jpg").write_bytes(b"no picture")
+    names = ["a [page=9].jpg", "b.png", "c.jpg", "none.jpg"]
+    tasks, seen = [FileTask(tmp_path / name, tmp_path / "out" / name) for name in names], []
+    meter = Meter(tasks, seen.append)
+    for number, task in enumerate(tasks):
+        meter.ended(number, task)
+    assert [round(now.done, 3) for now in seen] == [0.06, 0.12, 0.13, 0.14] and seen[-1].done == seen[-1].total

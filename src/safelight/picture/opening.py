@@ -74,6 +74,17 @@ def open_image(source: Source, page: int = 0, fail_on: str = "error", shrink: in
         raise PictureError(f"{name}: {cause_or(source, otherwise)}") from None
 
 
+def pixels_of(path: Path) -> int | None:
+    """Of the first page, by the head of the file; None for what libvips cannot open by its name."""
+    try:
+        if not os.path.isfile(path):  # a pipe would never open
+            return None
+        image = pyvips.Image.new_from_source(pyvips.Source.new_from_file(str(path)), "", access="sequential")
+    except (pyvips.Error, OSError, UnicodeError):
+        return None
+    return int(image.width * image.height)
+
+
 def pages_of(source: Source) -> list[tuple[int, Page | None]]:
     """Number and tags of every page of a TIFF that is not a smaller version of another; page 0 of other files."""
     if not isinstance(source, bytes) and not os.path.isfile(source):  # a pipe would never open
