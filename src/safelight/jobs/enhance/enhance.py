@@ -21,7 +21,7 @@ def enhance(
     """Restore pictures: noise, JPEG artefacts, a little blur. Profile, EXIF, XMP, depth and alpha are kept.
 
     What is done already is skipped. `on_outcome` is called with each file's `Outcome`, in order. The failure of one
-    file is an outcome. `on_progress` counts megapixels, as the files' sizes suggest. Ctrl-C, and a callback that raises
+    file is an outcome. `on_progress` counts megapixels. Ctrl-C, and a callback that raises
     `Cancelled`, end the batch: pictures that the model has finished are saved first, and the same call goes on later.
     Raises UsageError for a request that makes no sense, RefusedError for a model or a device that cannot be used,
     OutputError if the output folder cannot be used.
