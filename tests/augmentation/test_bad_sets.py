@@ -94,7 +94,7 @@ def test_bad_requests(small_vae, drawn, recipe, tmp_path):
         ((drawn.coco, "-o", "out", *latent, *model), "is for sets with one label"),
         ((drawn.coco, "-o", "out", *own, "--balance"), "is for sets with one label"),
         ((small_vae.set, "-o", "full", *own), "is there and not empty"),
-        ((small_vae.set, "-o", "out", *own, "--format", "bmp"), "should be 'png' or 'jpeg'"),
+        ((small_vae.set, "-o", "out", *own, "--format", "bmp"), "must be 'png' or 'jpeg'"),
         ((small_vae.set, "-o", "out", "--replay", recipe), "is no manifest"),
         ((small_vae.set, *own, "--preview", "a.txt"), "ends in .png"),
         (("nowhere", "-o", "out", *own), "does not exist"),
