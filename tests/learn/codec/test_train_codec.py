@@ -95,7 +95,7 @@ def test_wrong_recipes_are_refused(recipe, tmp_path):
         (("patch_px = 64", "patch_px = 100"), "multiple of 64"),
         (("channels = 8", "channels = 800"), "more than 768 channels"),
         (("widths = [16, 16, 16]", "widths = [16, 16]"), "widths"),
-        (("levels = 3", "levels = 1"), "greater than or equal to 2"),
+        (("levels = 3", "levels = 1"), "at least 2"),
     ):
         recipe.write_text(RECIPE)
         edit(recipe, change)

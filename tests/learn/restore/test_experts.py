@@ -155,7 +155,7 @@ def test_a_bundle_of_two_restores_by_either(two, pictures, tmp_path, monkeypatch
         ('expert = "files"', 'expert = "fils"', "'fils' is not among experts"),
         ('"files"]', '"files", "third"]', "'third' has no way of going bad"),
         ("{ noise = 3 }", "{}", "names no expert"),
-        ("{ noise = 3 }", "{ noise = 0 }", "greater than 0"),
+        ("{ noise = 3 }", "{ noise = 0 }", "more than 0"),
         ('expert = "files"\n', "", "comes before"),
         ('expert = "files"', 'expert = ""', "expert"),
         ('"files"]', '"half"]', "something in torch"),
