@@ -5,7 +5,7 @@
 The first part of the page is what benchmarks/samples.py and samples_peer.py have measured and drawn. For the second
 part the four runs below are trained within their time (`--scale` stretches all) and evaluated on held-out pictures.
 Writes docs/vae-gallery.md, pictures, and benchmarks/results/vae_gallery.json; `--page` writes the page alone. Needs the
-`dev` extra. Fifteen minutes on two cores.
+`dev` extra. Ten minutes on two cores.
 """
 
 import argparse
@@ -75,7 +75,7 @@ ALL = (
     Run("autoencoder", "Flowers, autoencoder", *FLOWERS, stage="beta = 0"),
     Run("digits", "Digits, exact for 8 bits", "mnist_train.npz", "", model='likelihood = "logistic_mixture"'),
 )
-SECONDS = 180
+SECONDS = 60
 
 
 def train(run: Run, data: Path, scale: float) -> Path:

@@ -55,7 +55,7 @@ PEERS = {"pythae_mlp": "pythae, dense layers", "pythae_conv": "pythae, convoluti
 PEER_SAMPLERS = {"normal": "N(0, 1)", "mixture": "Gaussian mixture", "maf": "MAF"}
 SHORT = """## VAE, VAE-GAN, autoencoder, and a likelihood of 8 bits
 
-Four models without a learned prior, each trained for three minutes. Machine: {machine}. Bits per dimension come from
+Four models without a learned prior, each trained for about a minute. Machine: {machine}. Bits per dimension come from
 the ELBO. They are exact for the last model, whose likelihood is of 8-bit values. The others have a Gaussian likelihood.
 The autoencoder has no noise in its latents, so its bits per dimension mean nothing."""
 SHORT_COLUMNS = {
