@@ -78,9 +78,18 @@ def _work(connection: Connection) -> None:
             what, told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", ""
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = _peak_bytes()
         too_much = peak > MOST_BYTES
         connection.send((what or (f"takes {peak / 1e9:.1f} GB" if too_much else ""), told, too_much))
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process had; `ru_maxrss` would begin with what its parent had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return 1024 * int(line.split()[1])
 
 
 def _judged(kind: str, number: int, seed: int, folder: Path) -> tuple[str, str]:
