@@ -31,8 +31,6 @@ from safelight.work import Cancelled, Engine, OnProgress, Ray, Threads, clear_le
 from safelight.work.places import exists, make_folder
 from safelight.work.storage import find, is_stored
 
-IN_THE_WAY = "use --if-exists overwrite, or another -o"
-
 
 def ignore(outcome: object) -> None:
     """The callback that does nothing."""
@@ -139,9 +137,11 @@ class _Batch(Generic[OutcomeT]):
         if not in_the_way or self.plan.settings.if_exists != "skip":
             return None
         name = shown(in_the_way[0])
-        why = "" if self.plan.is_one_file else ", made of another input or with other settings"
-        mend = "name another file with -o, or use --if-exists rename" if self.plan.is_one_file else IN_THE_WAY
-        note = f"{name} is there already{why}; {mend}"
+        if self.plan.is_one_file:
+            note = f"{name} is there already; name another file with -o, or use --if-exists rename"
+        else:
+            why = "made of another input or with other settings"
+            note = f"{name} is there already, {why}; use --if-exists overwrite, or another -o"
         return make(source=source, status="skipped", outputs=[name], warnings=[note])
 
     def do(self, task_run: TaskRun[OutcomeT]) -> TaskRun[OutcomeT]:

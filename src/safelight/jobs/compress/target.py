@@ -92,5 +92,5 @@ def at_least(picture: Picture, psnr: float, encoding: Encoding) -> Compressed:
         best = encoding.finished(encoding.coded(HIGHEST, 0.0))
         if psnr_of(best, picture) < psnr:
             found = f"reaches {psnr_of(best, picture):.2f} dB at the most, and {psnr:g} were asked for"
-            raise PictureError(f"{found}: fine noise of colours is not stored; try --restore, or ask for less")
+            raise PictureError(f"{found}; fine noise is not stored: try --restore, or ask for less")
     return best

@@ -50,14 +50,14 @@ class _Batches(Dataset[Fetched]):
 
 def fetched_pairs(pairs: RestorationPairs, numbers: BatchNumbers, workers: int) -> Iterator[Fetched]:
     """Batches of pairs on the training device; workers change the speed, never the content."""
-    parallel = {"multiprocessing_context": "spawn", "prefetch_factor": 8} if workers else {}
     loader = DataLoader(
         _Batches(pairs, are_begun=training_device() != PROCESSOR),
         sampler=numbers,
         batch_size=None,
         num_workers=workers,
         worker_init_fn=_prepare_worker,
-        **parallel,  # type: ignore[arg-type]
+        multiprocessing_context="spawn" if workers else None,
+        prefetch_factor=8 if workers else None,
     )
     for batch, loader_s in loader:
         pair = finish(batch) if isinstance(batch, Begun) else on_device(batch)
