@@ -109,17 +109,16 @@ def latent_blend(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInp
 
 def latent_sample(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
     """Replaced by a new picture of the class; the temperature is that of the noise which it is made of."""
+    temperatures = [one.numbers["temperature"] for one in inputs]
+    seeds = [int(one.rng.integers(1 << 62)) for one in inputs]
     drawn = [
-        space.vae.draw_latents(
-            1,
-            [space.class_of(one.label)],
-            temperature=one.numbers["temperature"],
-            seed=int(one.rng.integers(1 << 62)),
-        )
-        for one in inputs
+        space.vae.draw_latents(1, [space.class_of(one.label)], temperature=temperature, seed=seed)
+        for one, temperature, seed in zip(inputs, temperatures, seeds, strict=True)
     ]
     latents = [np.concatenate(rung) for rung in zip(*drawn, strict=True)]
-    return space.vae.decode(latents, space.classes([one.label for one in inputs]))
+    means = space.vae.decode(latents, space.classes([one.label for one in inputs]))
+    each = zip(means, temperatures, seeds, strict=True)
+    return np.concatenate([space.vae.with_detail(mean[None], temperature, seed) for mean, temperature, seed in each])
 
 
 def geometric(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:

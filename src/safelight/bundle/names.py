@@ -12,6 +12,9 @@ SCALE = "scale"
 TEMPERATURE = "temperature"
 SAMPLE = "sample"
 
+DETAIL = "detail"
+"""On the way from noise to the detail of a picture."""
+
 PIXELS = "x"
 LABEL = "label"
 TIME = "time"
@@ -43,7 +46,7 @@ def std(rung: int) -> str:
 
 
 def velocity(rung: int) -> str:
-    """Of a rung's latents, along the flow of the learned prior."""
+    """Of a rung's latents, along the flow of the learned prior; at 0 of the detail, along its own."""
     return f"velocity_{rung}"
 
 

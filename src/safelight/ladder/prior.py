@@ -110,7 +110,7 @@ class LatentPrior(nn.Module):
 
     def forward(self, x: Sequence[Tensor], time: Tensor, label: Tensor) -> list[Tensor]:
         """The velocity of each rung, as `x`: (B, C, h, w), fine to coarse. `time` (B,) in [0, 1], `label` (B,)."""
-        about = F.silu(self.of_time(_waves(time)) + self.of_class.index_select(1, label)[0])
+        about = F.silu(self.of_time(waves(time)) + self.of_class.index_select(1, label)[0])
         h = self.places
         for read, rung, spec in zip(self.read, x, self.specs, strict=True):
             h = h + read(self._filled(rung, spec)).flatten(2).transpose(1, 2)  # (B, places, width)
@@ -197,8 +197,8 @@ def on_the_path(noise: Sequence[Tensor], ends: Sequence[Tensor], time: Tensor) -
     return places, [end - start for start, end in zip(noise, ends, strict=True)]
 
 
-def _waves(time: Tensor) -> Tensor:
-    """(B,) → (B, 2 · FREQUENCIES): sines and cosines, as of positions in a sentence."""
+def waves(time: Tensor) -> Tensor:
+    """(B,) in [0, 1] → (B, 2 · FREQUENCIES): sines and cosines, as of positions in a sentence."""
     rates = torch.exp(-torch.arange(FREQUENCIES, device=time.device) * (math.log(HIGHEST_FREQUENCY) / FREQUENCIES))
     angles = HIGHEST_FREQUENCY * time[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -1,9 +1,10 @@
-"""Stages after the first: a learned prior of the latents, and a decoder that is trained on."""
+"""Stages after the first: a decoder that is trained on, the detail that it lacks, a learned prior of the latents."""
 
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,27 @@ from safetensors.torch import load_file
 import safelight
 from safelight.bundle.images import card
 from safelight.errors import RecipeError, UsageError
+from safelight.ladder.detail import DetailFlow
 from safelight.ladder.image_vae import Sizes, build_image_vae
 from safelight.learn.images import classify
+from safelight.learn.images.data import Images
+from safelight.learn.images.detail import DetailObjective
+from safelight.learn.images.objectives import Trainee
+from safelight.learn.task import Group, Moment
 from tests.learn.training import metrics
 from tests.learn.training import train as run
 
+DETAIL_STAGE = """
+[detail]
+width = 8
+steps = 2
+
+[[stages]]
+trains = "detail"
+steps = 60
+batch = 16
+learning_rate = 2e-3
+"""
 PRIOR_STAGE = """
 [prior]
 width = 64
@@ -33,9 +50,9 @@ learning_rate = 2e-3
 
 @pytest.fixture(scope="module")
 def with_prior(tmp_path_factory, folder, recipe_text) -> Path:
-    """A run of a VAE that is not conditional, and of a prior that knows the classes."""
+    """A run of a VAE that is not conditional, of the detail that it lacks, and of a prior that knows the classes."""
     home = tmp_path_factory.mktemp("prior")
-    (home / "blobs.toml").write_text(recipe_text.replace("steps = 40", "steps = 120") + PRIOR_STAGE)
+    (home / "blobs.toml").write_text(recipe_text.replace("steps = 40", "steps = 120") + DETAIL_STAGE + PRIOR_STAGE)
     with pytest.MonkeyPatch.context() as few:
         few.setattr(classify, "MOST_STEPS", 60)
         few.setattr(card, "WELL_ABOVE_CHANCE", 0)
@@ -55,9 +72,45 @@ def test_a_learned_prior_samples_without_torch_and_by_class(with_prior, tmp_path
         vae.sample(1, [2])
     code = "import sys, safelight; safelight.Vae.load(sys.argv[1]).sample(2); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(with_prior / "bundle")], check=True)
-    logged = [line for line in metrics(with_prior) if line["stage"] == 1]
-    assert any("flow_loss" in line for line in logged) and any("val_flow_loss" in line for line in logged)
-    assert [*(with_prior / "previews").glob("1-*.png")]
+    for stage, loss in ((1, "detail_loss"), (2, "flow_loss")):
+        logged = [line for line in metrics(with_prior) if line["stage"] == stage]
+        assert any(loss in line for line in logged) and any(f"val_{loss}" in line for line in logged)
+        assert [*(with_prior / "previews").glob(f"{stage}-*.png")]
+
+
+@pytest.mark.slow
+def test_samples_have_a_detail_that_decoded_means_lack(with_prior):
+    trained = safelight.Vae.load(with_prior / "bundle")
+    assert trained.card.measured["val_detail_loss"] > 0 and trained.card.detail.steps == 2
+    vae = with_detail_card(trained, is_best=True)
+    means = vae.decode(vae.draw_latents(70, seed=3))
+    pictures = vae.sample(70, seed=3)
+    np.testing.assert_array_equal(vae.with_detail(means, seed=3), pictures)
+    np.testing.assert_allclose(vae.with_detail(means[:2], seed=3), pictures[:2], atol=1e-5)
+    scale = vae.card.detail.scale[0]
+    assert 0.3 * scale < (pictures - means).std() < 3 * scale
+    moved, alike = vae.with_detail(means[:1].repeat(2, 0)), vae.with_detail(means[:1].repeat(2, 0), is_way=True)
+    assert np.abs(moved[0] - moved[1]).max() > scale and np.abs(alike[0] - alike[1]).max() < 1e-5
+    with pytest.raises(UsageError, match=r"scale them to \[0, 1\]"):
+        vae.with_detail(2 + means)
+    np.testing.assert_array_equal(with_detail_card(trained, is_best=False).with_detail(means), means)
+    plain = safelight.Vae(replace(vae.bundle, card=vae.card.model_copy(update={"detail": None})))
+    np.testing.assert_array_equal(plain.with_detail(means), means)
+
+
+def with_detail_card(vae, **changes):
+    """The same model with another card."""
+    detail = vae.card.detail.model_copy(update=changes)
+    return safelight.Vae(replace(vae.bundle, card=vae.card.model_copy(update={"detail": detail})))
+
+
+@pytest.mark.slow
+def test_detail_is_drawn_where_it_makes_samples_much_nearer(with_prior):
+    vae = safelight.Vae.load(with_prior / "bundle")
+    flow, aggregate, detail = (
+        vae.card.measured[f"val_{name}_frechet_distance"] for name in ("flow", "aggregate", "detail")
+    )
+    assert vae.card.detail.is_best == (detail <= 0.8 * min(flow, aggregate))
 
 
 @pytest.mark.slow
@@ -81,15 +134,35 @@ def test_training_a_prior_leaves_the_vae_as_it_was(with_prior, folder):
 
 
 @pytest.mark.slow
-def test_a_prior_resumes_exactly(with_prior, folder, recipe_text, tmp_path, unfinished):
+def test_detail_and_prior_resume_exactly(with_prior, folder, recipe_text, tmp_path, unfinished):
     path = tmp_path / "blobs.toml"
-    path.write_text(recipe_text + PRIOR_STAGE)
+    path.write_text(recipe_text + DETAIL_STAGE + PRIOR_STAGE)
     run(path, folder, tmp_path / "whole")
-    run(path, folder, tmp_path / "halved", stop_at=70)
+    for stop_at in (70, 130):  # in the second stage, and in the third
+        run(path, folder, tmp_path / "halved", stop_at=stop_at, resume=stop_at > 70)
     run(path, folder, tmp_path / "halved", resume=True)
     whole, halved = (load_file(tmp_path / name / "checkpoint" / "ema.safetensors") for name in ("whole", "halved"))
     for name, tensor in whole.items():
         torch.testing.assert_close(halved[name], tensor, rtol=0, atol=0)
+
+
+def test_black_and_white_pictures_have_no_detail(recipe_text, folder, tmp_path):
+    path = tmp_path / "blobs.toml"
+    binary = recipe_text.replace("[model]", '[model]\nlikelihood = "bernoulli"')
+    path.write_text(binary.replace("[data]", "[data]\nbinarise_seed = 1") + DETAIL_STAGE)
+    with pytest.raises(RecipeError, match="have no detail to learn"):
+        run(path, folder, tmp_path / "run")
+
+
+def test_detail_of_large_pictures_is_learned_in_patches(monkeypatch):
+    seen = []
+    vae = build_image_vae(1, (80, 72), Sizes(widths=(4, 4), latents=(0, 1), blocks=(1, 1)), "gaussian")
+    trainee = Trainee(vae, detail=DetailFlow(1, 4))
+    monkeypatch.setattr(DetailFlow, "forward", lambda self, x, mean, time: seen.append(x.shape) or 0 * x)
+    recipe = SimpleNamespace(seed=1, vae_stage=SimpleNamespace(beta=1.0))
+    objective = DetailObjective(trainee, recipe, SimpleNamespace(precision="float32"), Group())
+    loss, _ = objective(Images(torch.rand(2, 1, 80, 72), None), Moment(1, 5, 0.5))
+    assert seen == [(2, 1, 64, 64)] and loss > 0
 
 
 def test_stages_of_a_prior_come_last(recipe_text, folder, tmp_path):

@@ -17,7 +17,7 @@ from safelight.errors import RecipeError, UsageError
 from safelight.ladder.image_vae import Sizes, build_image_vae
 from safelight.learn.images import classify
 from safelight.learn.images.export import export_graphs
-from safelight.learn.images.objectives import image_objective
+from safelight.learn.images.objectives import Trainee, image_objective
 from safelight.learn.images.recipe import StageSettings
 from safelight.learn.task import Group
 from safelight.picture import read
@@ -248,4 +248,4 @@ def test_graphs_of_a_very_confident_model_do_not_underflow(tmp_path, likelihood)
     vae = build_image_vae(1, (16, 16), Sizes((8, 8), (0, 2), (1, 1)), likelihood)
     with torch.no_grad():
         vae.ladder.tail.weight.normal_(0, 300)
-    assert export_graphs(vae, None, tmp_path) <= 1e-4
+    assert export_graphs(Trainee(vae), tmp_path) <= 1e-4

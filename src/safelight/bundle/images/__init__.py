@@ -3,24 +3,26 @@
 from safelight.bundle.card import BundleTask
 from safelight.bundle.images.aggregate import AggregatePosterior
 from safelight.bundle.images.card import CLASSIFIER_ACCURACY, SCHEMA, Split, VaeCard
+from safelight.bundle.images.detail import DetailCard
 from safelight.bundle.images.prior import PriorCard, PriorUnits
 
 AGGREGATE, TRAINING_IDENTITIES = "latents.npz", "seen.npy"
 ENCODE_GRAPH, DECODE_GRAPH, SCORE_GRAPH, FEATURES_GRAPH = "encode.onnx", "decode.onnx", "score.onnx", "features.onnx"
 WEIGHTS = "weights.safetensors"
-PRIOR_GRAPH, PRIOR_UNITS = "prior.onnx", "prior.npz"
+PRIOR_GRAPH, PRIOR_UNITS, DETAIL_GRAPH = "prior.onnx", "prior.npz", "detail.onnx"
 
 TASK = BundleTask(
     card=VaeCard,
     schema=SCHEMA,
     files=("card.json", AGGREGATE, TRAINING_IDENTITIES, ENCODE_GRAPH, DECODE_GRAPH, SCORE_GRAPH, WEIGHTS),
-    optional=(FEATURES_GRAPH, PRIOR_GRAPH, PRIOR_UNITS),
+    optional=(FEATURES_GRAPH, PRIOR_GRAPH, PRIOR_UNITS, DETAIL_GRAPH),
 )
 
 __all__ = [
     "AGGREGATE",
     "CLASSIFIER_ACCURACY",
     "DECODE_GRAPH",
+    "DETAIL_GRAPH",
     "ENCODE_GRAPH",
     "FEATURES_GRAPH",
     "PRIOR_GRAPH",
@@ -30,6 +32,7 @@ __all__ = [
     "TRAINING_IDENTITIES",
     "WEIGHTS",
     "AggregatePosterior",
+    "DetailCard",
     "PriorCard",
     "PriorUnits",
     "Split",

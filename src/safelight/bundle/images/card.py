@@ -2,9 +2,10 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from safelight.bundle.card import Card, CardPart
+from safelight.bundle.images.detail import DetailCard
 from safelight.bundle.images.prior import PriorCard
 
 SCHEMA = 5
@@ -49,7 +50,17 @@ class VaeCard(Card):
     """Whether the graphs take a class."""
     prior: PriorCard | None = None
     """If the model has a learned prior."""
+    detail: DetailCard | None = None
+    """If the model draws the detail that a decoded mean lacks."""
     split: Split
+
+    @model_validator(mode="after")
+    def _check(self) -> "VaeCard":
+        if self.detail is not None and len(self.detail.scale) != self.channels:
+            raise ValueError(
+                f"detail.scale has {len(self.detail.scale)} numbers, and pictures {self.channels} channels"
+            )
+        return self
 
     @property
     def tells_classes_apart(self) -> bool:

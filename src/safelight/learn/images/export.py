@@ -9,10 +9,20 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from safelight.bundle import names
-from safelight.bundle.images import DECODE_GRAPH, ENCODE_GRAPH, PRIOR_GRAPH, PRIOR_UNITS, SCORE_GRAPH, PriorUnits
+from safelight.bundle.images import (
+    DECODE_GRAPH,
+    DETAIL_GRAPH,
+    ENCODE_GRAPH,
+    PRIOR_GRAPH,
+    PRIOR_UNITS,
+    SCORE_GRAPH,
+    PriorUnits,
+)
+from safelight.ladder.detail import DetailFlow
 from safelight.ladder.image_vae import ImageVae
 from safelight.ladder.prior import LatentPrior
 from safelight.learn.graphs import Graph, export_graph, parity, save_shared_weights
+from safelight.learn.images.objectives import Trainee
 from safelight.learn.seeds import torch_generator
 
 BATCH = Dim("batch", min=1, max=4096)
@@ -69,16 +79,29 @@ class PriorGraph(nn.Module):
         return tuple(self.prior(x, time, label))
 
 
-def export_graphs(vae: ImageVae, prior: LatentPrior | None, folder: Path) -> float:
-    """Write weights.safetensors, encode.onnx, decode.onnx, score.onnx, and of a learned prior prior.onnx and its units.
+class DetailGraph(nn.Module):
+    """x, mean, time → the velocity of the detail."""
 
-    Returns the largest difference to torch. Raises BundleError if that is too large. The prior's weights are rounded to
-    float16, in place.
+    def __init__(self, detail: DetailFlow) -> None:
+        super().__init__()
+        self.detail = detail
+
+    def forward(self, x: Tensor, mean: Tensor, time: Tensor) -> Tensor:
+        velocity: Tensor = self.detail(x, mean, time)
+        return velocity
+
+
+def export_graphs(model: Trainee, folder: Path) -> float:
+    """Write weights.safetensors, encode.onnx, decode.onnx, score.onnx; of a learned prior prior.onnx and its units, and
+    of a detail's flow detail.onnx.
+
+    Returns the largest difference to torch. Raises BundleError if that is too large. The weights of prior and detail
+    are rounded to float16, in place.
     """
-    vae = vae.eval().requires_grad_(False)
+    vae, prior, detail = model.vae.eval().requires_grad_(False), model.prior, model.detail
     weights = dict(vae.state_dict())
-    if prior is not None:
-        weights |= {f"prior.{name}": tensor for name, tensor in _halved(prior).items()}
+    for prefix, flow in (("prior", prior), ("detail", detail)):
+        weights |= {f"{prefix}.{name}": tensor for name, tensor in _halved(flow).items()}
     save_shared_weights(weights, folder)
     conditional = vae.context.of_class is not None
     label = [names.LABEL] if conditional else []
@@ -94,7 +117,11 @@ def export_graphs(vae: ImageVae, prior: LatentPrior | None, folder: Path) -> flo
         example = _example(vae, graph.module, 3)
         export_graph(graph, example, _any_batch(example), folder)
         worst.append(parity(graph, [_example(vae, graph.module, batch) for batch in (3, 1, 7)], folder))
-    return max([*worst, *([_export_prior(prior, folder)] if prior is not None else [])])
+    if prior is not None:
+        worst.append(_export_prior(prior, folder))
+    if detail is not None:
+        worst.append(_export_detail(detail, vae.size_px, folder))
+    return max(worst)
 
 
 def _export_prior(prior: LatentPrior, folder: Path) -> float:
@@ -108,6 +135,20 @@ def _export_prior(prior: LatentPrior, folder: Path) -> float:
     return parity(graph, examples, folder)
 
 
+def _export_detail(detail: DetailFlow, size_px: tuple[int, int], folder: Path) -> float:
+    inputs = [names.DETAIL, names.MEAN, names.TIME]
+    graph = Graph(DETAIL_GRAPH, DetailGraph(detail), inputs, [names.velocity(0)])
+    examples = [_detail_example((detail.channels, *size_px), batch) for batch in (3, 1, 7)]
+    export_graph(graph, examples[0], _any_batch(examples[0]), folder)
+    return parity(graph, examples, folder)
+
+
+def _detail_example(shape: tuple[int, ...], batch: int) -> tuple[Any, ...]:
+    generator = torch_generator(batch, "detail example")
+    x, mean = torch.randn(batch, *shape, generator=generator), torch.rand(batch, *shape, generator=generator)
+    return x, mean, torch.rand(batch, generator=generator)
+
+
 def _prior_example(prior: LatentPrior, batch: int) -> tuple[Any, ...]:
     generator = torch_generator(batch, "prior example")
     x = [torch.randn(batch, *shape, generator=generator) for shape in prior.shapes]
@@ -115,11 +156,13 @@ def _prior_example(prior: LatentPrior, batch: int) -> tuple[Any, ...]:
 
 
 @torch.no_grad()
-def _halved(prior: LatentPrior) -> dict[str, Tensor]:
-    """Its weights in float16; the module gets the same numbers."""
-    prior.eval().requires_grad_(False)
-    halves = {name: tensor.half() for name, tensor in prior.state_dict().items()}
-    prior.load_state_dict({name: tensor.float() for name, tensor in halves.items()})
+def _halved(flow: nn.Module | None) -> dict[str, Tensor]:
+    """Its weights in float16; the module gets the same numbers. None without a module."""
+    if flow is None:
+        return {}
+    flow.eval().requires_grad_(False)
+    halves = {name: tensor.half() for name, tensor in flow.state_dict().items()}
+    flow.load_state_dict({name: tensor.float() for name, tensor in halves.items()})
     return halves
 
 

@@ -12,14 +12,21 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from safelight.bundle import Bundle, Split, VaeCard, seal
-from safelight.bundle.images import AGGREGATE, CLASSIFIER_ACCURACY, FEATURES_GRAPH, TRAINING_IDENTITIES, PriorCard
+from safelight.bundle.images import (
+    AGGREGATE,
+    CLASSIFIER_ACCURACY,
+    FEATURES_GRAPH,
+    TRAINING_IDENTITIES,
+    DetailCard,
+    PriorCard,
+)
 from safelight.dataset import Part
 from safelight.dataset.split import DIGITS
-from safelight.ladder.image_vae import ImageVae
 from safelight.learn import checkpoint
 from safelight.learn.images.aggregate import Draws, fit_aggregate_posterior
 from safelight.learn.images.classify import accuracy_of, export_classifier, train_classifier
 from safelight.learn.images.data import Subset
+from safelight.learn.images.detail import validate_detail
 from safelight.learn.images.export import export_graphs
 from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.prior import validate_prior
@@ -33,6 +40,9 @@ from safelight.work import file_sha256
 
 SMALLEST_SET, MOST_COMPARED = 20, 500
 """Held-out pictures that samples are compared with."""
+DETAIL_WORTH = 0.8
+"""Detail must make the distance so many times as large to be drawn: it costs time, and small gains in the features of
+the set's own classifier were losses in those of an independent one (docs/lab-notebook.md)."""
 AUTOENCODER = "Trained without noise in the latents: do not sample with --sampler prior; the ELBO says nothing."
 
 
@@ -44,15 +54,17 @@ def finish(
     model.load_state_dict(_weights(run, judged=recipe.stages[-1].is_judged), strict=False)  # buffers are not averaged
     vae = model.vae.eval().requires_grad_(False)
     folder.mkdir(exist_ok=True)
-    measured = {"onnx_parity": export_graphs(vae, model.prior, folder)}
+    measured = {"onnx_parity": export_graphs(model, folder)}
     train, labels = pictures.train, pictures.labels
     density = fit_aggregate_posterior(vae, train, labels, Draws(noisy=stage.beta > 0, seed=recipe.seed))
     density.save(folder / AGGREGATE)
     prefixes = [int(train.table.identities[k][:DIGITS], 16) for k in train.positions]
     np.save(folder / TRAINING_IDENTITIES, np.array(prefixes, dtype=np.uint64))
     measured |= _finish_classifier(recipe, pictures, model, folder)
+    held_out = replace(pictures.parts["validation"], labels=labels)
+    if model.detail is not None:
+        measured |= validate_detail(model, pictures.parts["validation"], recipe.seed, is_noisy=stage.beta > 0)
     if model.prior is not None:
-        held_out = replace(pictures.parts["validation"], labels=labels)
         measured |= validate_prior(model, held_out, recipe.seed, is_noisy=stage.beta > 0)
     named: tuple[tuple[Part, str], ...] = (("validation", "val_"), ("test", "test_"))
     for part, prefix in named:
@@ -61,9 +73,8 @@ def finish(
             scores = validate_images(vae, subset, stage, recipe.seed)
             measured |= {name.replace("val_", prefix, 1): value for name, value in scores.items()}
     origin = _Origin(recipe_path, run.minutes, run.trained_with, finite(measured))
-    bundle = seal(folder, _card(recipe, pictures, vae, origin))
-    held_out = replace(pictures.parts["validation"], labels=labels)
-    return with_best_sampler(bundle, held_out, recipe.seed) if model.prior is not None else bundle
+    bundle = seal(folder, _card(recipe, pictures, model, origin))
+    return with_best_samples(bundle, held_out, recipe.seed) if model.prior is not None else bundle
 
 
 def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Trainee, folder: Path) -> dict[str, float]:
@@ -80,10 +91,11 @@ def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Train
     return {CLASSIFIER_ACCURACY: accuracy_of(classifier, held_out)}
 
 
-def with_best_sampler(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> Bundle[VaeCard]:
-    """Say on the card whether the learned prior or the density of latents draws pictures nearer to held-out ones.
+def with_best_samples(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> Bundle[VaeCard]:
+    """Say on the card which samples are nearest to held-out pictures: of which sampler, with detail or without.
 
-    By the Fréchet distance in the features of the classifier. Without one that tells classes apart, it is the prior.
+    By the Fréchet distance in the features of the classifier. Without one that tells classes apart, they are those of
+    the learned prior, with detail.
     """
     vae = Vae(bundle, threads=torch.get_num_threads())
     if not vae.knows_classes or vae.card.prior is None or len(held_out) < SMALLEST_SET:
@@ -92,14 +104,20 @@ def with_best_sampler(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> B
     assert held_out.labels is not None
     classes, known = held_out.labels[rows].tolist(), vae.features(pixels)[0]
     samplers: tuple[Sampler, ...] = ("flow", "aggregate")
-    flow, aggregate = (
-        frechet_distance(known, vae.features(vae.sample(len(pixels), classes, seed=seed, sampler=sampler))[0])
-        for sampler in samplers
-    )
-    distances = finite({"val_flow_frechet_distance": flow, "val_aggregate_frechet_distance": aggregate})
-    prior = vae.card.prior.model_copy(update={"is_best": flow <= aggregate})
-    card = vae.card.model_copy(update={"prior": prior, "measured": vae.card.measured | distances})
-    return seal(bundle.folder, card)
+    given = classes if vae.card.conditional else None
+    means = [
+        vae.decode(vae.draw_latents(len(pixels), classes, seed=seed, sampler=sampler), given) for sampler in samplers
+    ]
+    flow, aggregate = (frechet_distance(known, vae.features(drawn)[0]) for drawn in means)
+    distances = {"val_flow_frechet_distance": flow, "val_aggregate_frechet_distance": aggregate}
+    prior, detail = vae.card.prior.model_copy(update={"is_best": flow <= aggregate}), vae.card.detail
+    if detail is not None:
+        best = vae.with_detail(means[0] if prior.is_best else means[1], seed=seed)
+        distances["val_detail_frechet_distance"] = frechet_distance(known, vae.features(best)[0])
+        worth = DETAIL_WORTH * min(flow, aggregate)
+        detail = detail.model_copy(update={"is_best": distances["val_detail_frechet_distance"] <= worth})
+    changed = {"prior": prior, "detail": detail, "measured": vae.card.measured | finite(distances)}
+    return seal(bundle.folder, vae.card.model_copy(update=changed))
 
 
 def _weights(run: RunFolder, judged: bool) -> dict[str, Tensor]:
@@ -123,7 +141,7 @@ class _Origin(NamedTuple):
     measured: dict[str, float]
 
 
-def _card(recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, origin: _Origin) -> VaeCard:
+def _card(recipe: ImagesRecipe, pictures: TrainingSet, model: Trainee, origin: _Origin) -> VaeCard:
     form, data = pictures.form, recipe.data
     counts = {part: len(subset) for part, subset in pictures.parts.items()}
     return VaeCard(
@@ -136,10 +154,11 @@ def _card(recipe: ImagesRecipe, pictures: TrainingSet, vae: ImageVae, origin: _O
         fit=form.fit,
         binarise_seed=data.binarise_seed,
         likelihood=recipe.model.likelihood,
-        latents=tuple(shape for shape in vae.noise_shapes if shape[0]),
+        latents=tuple(shape for shape in model.vae.noise_shapes if shape[0]),
         classes=pictures.classes,
         conditional=recipe.model.conditional,
-        prior=PriorCard(steps=recipe.prior.steps, guidance=recipe.prior.guidance) if recipe.has_prior else None,
+        prior=PriorCard(steps=recipe.prior.steps, guidance=recipe.prior.guidance) if model.prior is not None else None,
+        detail=None if model.detail is None else DetailCard(steps=recipe.detail.steps, scale=model.detail.spread),
         split=Split(validation_share=data.validation_share, test_share=data.test_share, group_by=data.group_by),
         recipe=origin.recipe_path.name,
         recipe_sha256=file_sha256(origin.recipe_path),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from safelight.ladder.critic import Critic
+from safelight.ladder.detail import DetailFlow
 from safelight.ladder.image_vae import ImageVae, VaeOutput, importance_weighted_nats
 from safelight.ladder.prior import LatentPrior
 from safelight.learn.device import autocast
@@ -24,7 +25,7 @@ from safelight.learn.task import Group, Logged, Moment, averaged, part_of
 
 
 class Trainee(nn.Module):
-    """The VAE, its critic or a classifier if a stage has one, and its prior if one is learned."""
+    """The VAE, and what its stages ask for: a critic, a classifier, a learned prior, a flow of the detail."""
 
     def __init__(
         self,
@@ -32,9 +33,11 @@ class Trainee(nn.Module):
         critic: Critic | None = None,
         classifier: Classifier | None = None,
         prior: LatentPrior | None = None,
+        detail: DetailFlow | None = None,
     ) -> None:
         super().__init__()
-        self.vae, self.critic, self.classifier, self.prior = vae, critic, classifier, prior
+        self.vae, self.critic, self.classifier = vae, critic, classifier
+        self.prior, self.detail = prior, detail
 
 
 class ImageObjective(nn.Module):

@@ -1,7 +1,7 @@
 """A recipe for a set of pictures, such as `recipes/dataset.toml`. An unknown key is an error."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -71,12 +71,24 @@ class PriorSettings(Settings):
     """How many training pictures are shown without their class."""
 
 
+class DetailSettings(Settings):
+    """The flow of what a decoder leaves out (`ladder.detail`), which a stage with `trains = "detail"` trains."""
+
+    width: Positive = 32
+    """Channels at half the size of the pictures; twice as many at a quarter."""
+    steps: Positive = 4
+    """Of the midpoint rule from noise to detail; each asks the network twice."""
+
+
+Trained = Literal["vae", "decoder", "detail", "prior"]
+"""What a stage trains, in this order. decoder: only what stands after the last latents, which keep their meaning. For
+detail and prior the VAE is frozen."""
+
+
 class StageSettings(Schedule):
     """One stage; what stands here chooses the objective (`objectives.image_objective`)."""
 
-    trains: Literal["vae", "decoder", "prior"] = "vae"
-    """decoder: only what stands after the last latents, which keep their meaning. prior: a learned prior, while the VAE
-    is frozen."""
+    trains: Trained = "vae"
     beta: float = Field(1.0, ge=0)
     """Weight of the KL; 0 is a plain autoencoder, without noise."""
     free_nats_of_coarser: float = Field(0.1, ge=0)
@@ -98,8 +110,8 @@ class StageSettings(Schedule):
     def _check(self) -> "StageSettings":
         if self.importance_samples > 1 and (self.beta != 1 or self.free_nats):
             raise ValueError("importance_samples is a bound of its own; leave beta at 1 and free_nats out")
-        if self.trains == "prior" and (self.adversarial or self.perceptual):
-            raise ValueError("a stage that trains the prior decodes nothing; leave adversarial and perceptual out")
+        if self.trains in ("detail", "prior") and (self.adversarial or self.perceptual):
+            raise ValueError("adversarial and perceptual are for stages that train the VAE or its decoder")
         return self
 
 
@@ -109,6 +121,7 @@ class ImagesRecipe(Recipe):
     task: Literal["images"]
     data: DataSettings = Field(default_factory=lambda: DataSettings.model_validate({}))
     model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    detail: DetailSettings = Field(default_factory=lambda: DetailSettings.model_validate({}))
     prior: PriorSettings = Field(default_factory=lambda: PriorSettings.model_validate({}))
     stages: tuple[StageSettings, ...] = Field(min_length=1)
     validate_every: Positive = 500
@@ -121,8 +134,10 @@ class ImagesRecipe(Recipe):
         if self.model.likelihood == "bernoulli" and self.data.binarise_seed is None:
             raise ValueError("likelihood 'bernoulli' is of black and white pictures; give data.binarise_seed, too")
         kinds = [stage.trains for stage in self.stages]
-        if kinds != sorted(kinds, key=["vae", "decoder", "prior"].index) or kinds[0] != "vae":
-            raise ValueError("stages come in this order: those that train the VAE, its decoder, the prior")
+        if kinds != sorted(kinds, key=get_args(Trained).index) or kinds[0] != "vae":
+            raise ValueError("stages come in this order: those that train the VAE, its decoder, its detail, the prior")
+        if self.model.likelihood == "bernoulli" and "detail" in kinds:
+            raise ValueError("black and white pictures have no detail to learn; leave out the stage that trains it")
         return self
 
     @property
@@ -130,7 +145,6 @@ class ImagesRecipe(Recipe):
         """The last one that trains the VAE."""
         return [stage for stage in self.stages if stage.trains == "vae"][-1]
 
-    @property
-    def has_prior(self) -> bool:
-        """Whether a prior is learned."""
-        return self.stages[-1].trains == "prior"
+    def learns(self, part: Trained) -> bool:
+        """Whether a stage trains it."""
+        return any(stage.trains == part for stage in self.stages)

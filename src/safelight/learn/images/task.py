@@ -8,15 +8,22 @@ from torch import nn
 
 from safelight.errors import RecipeError
 from safelight.ladder.critic import Critic
+from safelight.ladder.detail import DetailFlow
 from safelight.ladder.image_vae import ImageVae
 from safelight.learn.images.classify import Classifier, train_classifier
 from safelight.learn.images.data import Order, ahead
+from safelight.learn.images.detail import DetailObjective, detail_of, fit_scale, validate_detail
 from safelight.learn.images.objectives import ImageObjective, Trainee
 from safelight.learn.images.prior import PriorObjective, fit_units, prior_of, validate_prior
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
 from safelight.learn.images.sizes import build_prior
 from safelight.learn.images.training_set import TrainingSet
-from safelight.learn.images.validate import validate_images, write_preview, write_prior_preview
+from safelight.learn.images.validate import (
+    validate_images,
+    write_detail_preview,
+    write_preview,
+    write_prior_preview,
+)
 from safelight.learn.seeds import torch_generator
 from safelight.learn.task import Fetched, Group, check_shared, timed
 
@@ -42,22 +49,27 @@ class ImageTask:
 
     def trained(self, stage: int) -> list[nn.Parameter]:
         self.model.requires_grad_(False)
-        if self._is_of_prior(stage):
+        trains = self.stages[stage].trains
+        if trains == "prior":
             prior_of(self.model).learn()
+        elif trains == "detail":
+            detail_of(self.model).learn()
         else:
-            of_decoder = self.stages[stage].trains == "decoder"
-            for module in self.model.vae.after_latents if of_decoder else [self.model.vae]:
+            for module in self.model.vae.after_latents if trains == "decoder" else [self.model.vae]:
                 module.requires_grad_(True)
             if self.model.critic is not None:
                 self.model.critic.requires_grad_(self.stages[stage].adversarial > 0)
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def begin(self, stage: int) -> None:
-        """The prior takes its units from latents. Collapsed rungs are initialised from the first pictures; see
-        `Rung.initialise_from_data`. The classifier is trained before the first stage that asks it.
+        """The prior takes its units from latents, the detail's flow its scale from pictures. Collapsed rungs are
+        initialised from the first pictures; see `Rung.initialise_from_data`. The classifier is trained before the first
+        stage that asks it.
         """
-        if self._is_of_prior(stage):
-            fit_units(self.model, self.train, self.seed, self._is_noisy)
+        trains = self.stages[stage].trains
+        if trains in ("detail", "prior"):
+            fit = fit_units if trains == "prior" else fit_scale
+            fit(self.model, self.train, self.seed, self._is_noisy)
             return
         asks = [k for k, settings in enumerate(self.stages) if settings.perceptual]
         if asks and stage == asks[0] and self.model.classifier is not None:
@@ -69,31 +81,35 @@ class ImageTask:
 
     def objective(self, stage: int, group: Group) -> nn.Module:
         settings = self.stages[stage]
-        if self._is_of_prior(stage):
-            return PriorObjective(self.model, self.recipe, settings, group)
+        if settings.trains in ("detail", "prior"):
+            of_flow = PriorObjective if settings.trains == "prior" else DetailObjective
+            return of_flow(self.model, self.recipe, settings, group)
         return ImageObjective(self.model, settings, self.seed, group)
 
     def batches(self, stage: int, start: int, group: Group) -> Iterator[Fetched]:
         """Raises UsageError for a batch that the processes cannot share."""
         batch = self.stages[stage].batch
         check_shared(batch, group)
-        subset = replace(self.train, labels=self.labels) if self._is_of_prior(stage) else self.train
+        subset = replace(self.train, labels=self.labels) if self.stages[stage].trains == "prior" else self.train
         return ahead(timed(subset.stream(Order(self.seed, stage, batch), self.recipe.data, start, group)))
 
     def judged_by(self, stage: int) -> str | None:
         """Of looks no number on held-out pictures is known."""
-        if self._is_of_prior(stage):
-            return "val_flow_loss"
-        return "val_loss" if self.stages[stage].is_judged else None
+        of_flow = {"prior": "val_flow_loss", "detail": "val_detail_loss"}
+        vae = "val_loss" if self.stages[stage].is_judged else None
+        return of_flow.get(self.stages[stage].trains, vae)
 
     def validate(self, stage: int) -> dict[str, float]:
-        if self._is_of_prior(stage):
+        trains = self.stages[stage].trains
+        if trains == "prior":
             labelled = replace(self.validation, labels=self.labels)
             return validate_prior(self.model, labelled, self.seed, self._is_noisy)
+        if trains == "detail":
+            return validate_detail(self.model, self.validation, self.seed, self._is_noisy)
         return validate_images(self.model.vae, self.validation, self.stages[stage], self.seed)
 
     def complaint(self, stage: int, scores: dict[str, float]) -> str | None:
-        if self._is_of_prior(stage):
+        if self.stages[stage].trains in ("detail", "prior"):
             return None
         if self.stages[stage].beta and not scores["val_active_units"] and scores["val_rate_nats"] < COLLAPSED_NATS:
             return (
@@ -103,13 +119,13 @@ class ImageTask:
         return None
 
     def preview(self, path: Path, stage: int) -> None:
-        if self._is_of_prior(stage):
-            write_prior_preview(self.model.vae, prior_of(self.model), path)
+        trains = self.stages[stage].trains
+        if trains == "prior":
+            write_prior_preview(self.model, path)
+        elif trains == "detail":
+            write_detail_preview(self.model, self.validation, path)
         else:
             write_preview(self.model.vae, self.validation, self.classes, path)
-
-    def _is_of_prior(self, stage: int) -> bool:
-        return self.stages[stage].trains == "prior"
 
     @property
     def _is_noisy(self) -> bool:
@@ -127,5 +143,6 @@ def build_trainee(recipe: ImagesRecipe, vae: ImageVae, pictures: TrainingSet) ->
         vae,
         critic=Critic(form.channels) if any(stage.adversarial for stage in recipe.stages) else None,
         classifier=Classifier(form.channels, classes, min(form.height, form.width)) if asks_classifier else None,
-        prior=build_prior(recipe, vae, classes) if recipe.has_prior else None,
+        prior=build_prior(recipe, vae, classes) if recipe.learns("prior") else None,
+        detail=DetailFlow(form.channels, recipe.detail.width) if recipe.learns("detail") else None,
     )

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from safelight.ladder.image_vae import ImageVae, importance_weighted_nats
 from safelight.ladder.likelihoods import Gaussian
-from safelight.ladder.prior import LatentPrior
 from safelight.learn.images.data import Subset
-from safelight.learn.images.prior import sample_latents
+from safelight.learn.images.detail import detail_of, draw_detail, mean_of
+from safelight.learn.images.objectives import Trainee
+from safelight.learn.images.prior import prior_of, sample_latents
 from safelight.learn.images.recipe import StageSettings
 from safelight.learn.seeds import torch_generator
 from safelight.picture.vips import to_vips
@@ -69,8 +70,17 @@ def write_preview(vae: ImageVae, subset: Subset, classes: int, path: Path) -> No
 
 
 @torch.inference_mode()
-def write_prior_preview(vae: ImageVae, prior: LatentPrior, path: Path) -> None:
+def write_detail_preview(trainee: Trainee, subset: Subset, path: Path) -> None:
+    """Pictures, their means, and the means with a drawn detail."""
+    images, generator = subset.images(np.arange(COLUMNS) % len(subset)), torch_generator(0, "detail preview")
+    mean = mean_of(trainee.vae, images, trainee.vae.draw_noise(COLUMNS, generator), is_noisy=False)
+    to_vips(grid([images.x, mean, draw_detail(detail_of(trainee), mean, generator)])).pngsave(str(path))
+
+
+@torch.inference_mode()
+def write_prior_preview(trainee: Trainee, path: Path) -> None:
     """Rows of samples, one for each class; three of any class if there are none."""
+    vae, prior = trainee.vae, prior_of(trainee)
     classes = range(min(prior.classes, MOST_CLASSES)) if prior.classes else [prior.any_class] * 3
     rows = []
     for row, label in enumerate(classes):
@@ -78,7 +88,8 @@ def write_prior_preview(vae: ImageVae, prior: LatentPrior, path: Path) -> None:
         start = [n for n in vae.draw_noise(COLUMNS, generator) if n.shape[1]]
         latents = iter(sample_latents(prior, start, of_class, PREVIEW_STEPS))
         whole = [next(latents) if shape[0] else torch.zeros(COLUMNS, *shape) for shape in vae.noise_shapes]
-        rows.append(vae.sample(whole, of_class if vae.context.of_class is not None else None).mean)
+        mean = vae.sample(whole, of_class if vae.context.of_class is not None else None).mean
+        rows.append(mean if trainee.detail is None else draw_detail(trainee.detail, mean, generator))
     to_vips(grid(rows)).pngsave(str(path))
 
 

@@ -1,6 +1,5 @@
 """Draw latents from a learned prior: follow its flow from noise to where latents of pictures lie.
 
-    x ← x + h v(x + h/2 v(x, t), t + h/2)            the midpoint rule, with steps of size h from t = 0 to 1
     v = v(x, t, c) + w (v(x, t, c) - v(x, t, any))   guidance of weight w (Ho & Salimans, 2021), where a class is asked
 
 The model is explained in `ladder.prior`.
@@ -8,6 +7,7 @@ The model is explained in `ladder.prior`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,8 @@ from safelight.bundle import VaeCard, names
 from safelight.bundle import images as files
 from safelight.bundle.images import PriorUnits
 from safelight.runtime.graphs import Graphs
+from safelight.runtime.images.flow import AT_ONCE, follow
 from safelight.runtime.images.ways import Array, Rungs
-
-AT_ONCE = 64
-"""Samples that go through the graph together."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +31,17 @@ class FlowPrior:
 
     def draw(self, noise: Rungs, labels: Sequence[int] | None) -> Rungs:
         """Latents (N, channels, h, w) of each rung, from N(0, 1) of those shapes. `labels` None: of any class."""
+        assert self.card.prior is not None
         any_class = len(self.card.classes) if len(self.card.classes) > 1 else 0
         classes = np.full(len(noise[0]), any_class) if labels is None else np.asarray(labels, np.int64)
         ends = []
         for start in range(0, len(classes), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            ends.append(self._followed([rung[part] for rung in noise], classes[part], any_class))
+            velocity = partial(self._velocity, classes[part], any_class)
+            ends.append(follow([rung[part] for rung in noise], self.card.prior.steps, velocity))
         return self._in_units([np.concatenate(rung) for rung in zip(*ends, strict=True)])
 
-    def _followed(self, x: list[Array], classes: NDArray[np.int64], any_class: int) -> list[Array]:
-        """From noise to the end of the flow."""
-        assert self.card.prior is not None
-        size = np.float32(1 / self.card.prior.steps)
-        for k in range(self.card.prior.steps):
-            first = self._velocity(x, k * size, classes, any_class)
-            half = [a + size / 2 * v for a, v in zip(x, first, strict=True)]
-            second = self._velocity(half, (k + np.float32(0.5)) * size, classes, any_class)
-            x = [a + size * v for a, v in zip(x, second, strict=True)]
-        return x
-
-    def _velocity(self, x: list[Array], time: np.float32, classes: NDArray[np.int64], any_class: int) -> list[Array]:
+    def _velocity(self, classes: NDArray[np.int64], any_class: int, x: list[Array], time: np.float32) -> list[Array]:
         assert self.card.prior is not None
         weight = np.float32(self.card.prior.guidance)
         if not weight or (classes == any_class).all():

@@ -29,6 +29,8 @@ from safelight.errors import BundleError, UsageError
 from safelight.picture import Picture
 from safelight.runtime.graphs import Graphs
 from safelight.runtime.images.aggregate import draw_from_aggregate
+from safelight.runtime.images.detail import Detail
+from safelight.runtime.images.inputs import as_rungs, check_labels, planar_pictures
 from safelight.runtime.images.prior import FlowPrior
 from safelight.runtime.images.score import Score
 from safelight.runtime.images.ways import Rungs, between
@@ -87,17 +89,17 @@ class Vae:
 
         `noise`, an array (N, channels, h, w) for each rung, stands in for what temperature and seed would draw.
         """
-        x, of_class = self._checked(x, labels)
+        x, of_class = planar_pictures(self.card, x), self._classes(len(x), labels)
         if noise is None:
             noise = tuple(np.float32(temperature) * n for n in self._noise("encode", seed, len(x)))
-        noise = self._as_rungs(noise, "noise", len(x))
+        noise = as_rungs(self.card, noise, "noise", len(x))
         outputs = [names.latent(k) for k in names.scales(len(self.card.latents))]
         feeds = {names.PIXELS: x, **_named(names.noise, noise), **of_class}
         return tuple(self._run(files.ENCODE_GRAPH, outputs, feeds))
 
     def decode(self, latents: Sequence[NDArray[Any]], labels: Sequence[int] | None = None) -> Array:
-        """(N, H, W, C) in [0, 1]: the mean of p(x | z). Raises UsageError for latents of other shapes."""
-        latents = self._as_rungs(latents, "latents")
+        """(N, H, W, C) in [0, 1]: the mean of p(x | z), without detail. Raises UsageError for other shapes."""
+        latents = as_rungs(self.card, latents, "latents")
         feeds = {**_named(names.latent, latents), **self._classes(len(latents[0]), labels)}
         return _last(self._run(files.DECODE_GRAPH, [names.MEAN], feeds)[0])
 
@@ -121,11 +123,25 @@ class Vae:
     ) -> Array:
         """New pictures (N, H, W, C), by a sampler. Raises UsageError.
 
-        What comes back are means of p(x | z), as of `decode`. A model that is not conditional has no classes in
-        N(0, 1).
+        A model that is not conditional has no classes in N(0, 1). What comes back has detail, if the model draws any.
         """
         latents = self.draw_latents(count, labels, temperature, seed, sampler=sampler)
-        return self.decode(latents, labels if self.card.conditional else None)
+        means = self.decode(latents, labels if self.card.conditional else None)
+        return self.with_detail(means, temperature, seed)
+
+    def with_detail(self, means: NDArray[Any], temperature: float = 1.0, seed: int = 0, is_way: bool = False) -> Array:
+        """(N, H, W, C) from `decode` → pictures with the detail that means lack: grain, edges, hairs.
+
+        Drawn by a flow (`ladder.detail`), from the same noise for all pictures of a way. The means come back from a
+        model without a flow, or whose samples are better without (`card.detail.is_best`). Raises UsageError for other
+        shapes.
+        """
+        planar = planar_pictures(self.card, means)
+        if self.card.detail is None or not self.card.detail.is_best:
+            return _last(planar)
+        streams = [randomness.generator(seed, "detail", 0 if is_way else k) for k in range(len(planar))]
+        noise = np.stack([rng.standard_normal(planar.shape[1:], dtype=np.float32) for rng in streams])
+        return _last(Detail(self._graphs, self.card).added(planar, np.float32(temperature) * noise))
 
     def draw_latents(
         self,
@@ -144,7 +160,7 @@ class Vae:
         sampler = self.chosen(sampler)
         noise = tuple(np.float32(temperature) * n for n in self._noise("sample", seed, count))
         if labels is not None:
-            self._check_labels(count, labels)
+            check_labels(self.card, count, labels)
         if sampler == "prior":
             if labels is not None and not self.card.conditional:
                 raise UsageError(f"{self.card.name}: N(0, 1) knows no classes; use the sampler '{self.samplers[0]}'")
@@ -177,7 +193,7 @@ class Vae:
         """`draws` from the posterior of each picture, and what each says of it. Raises UsageError."""
         if draws < 1:
             raise UsageError(f"{draws} draws; take 1 or more")
-        x, of_class = self._checked(x, labels)
+        x, of_class = planar_pictures(self.card, x), self._classes(len(x), labels)
         rungs = [names.rate(k) for k in names.scales(len(self.card.latents))]
         outputs, scores = [names.LOG_PROB, *rungs, names.LOG_WEIGHT], []
         for draw in range(draws):
@@ -198,8 +214,8 @@ class Vae:
         """
         if not self.has_classifier:
             raise UsageError(f"{self.card.name}: its set has no classes, so no classifier was trained on them")
-        x, _ = self._checked(x, None, classes=False)
-        features, logits = self._run(files.FEATURES_GRAPH, [names.FEATURES, names.LOGITS], {names.PIXELS: x})
+        feeds = {names.PIXELS: planar_pictures(self.card, x)}
+        features, logits = self._run(files.FEATURES_GRAPH, [names.FEATURES, names.LOGITS], feeds)
         return features, logits
 
     @property
@@ -230,35 +246,12 @@ class Vae:
         """The learned prior, of a card that has one. Raises BundleError."""
         return FlowPrior(self._graphs, self.card, PriorUnits.load(self.bundle.path(files.PRIOR_UNITS)))
 
-    def _as_rungs(self, arrays: Sequence[NDArray[Any]], what: str, count: int | None = None) -> Rungs:
-        """One for each rung, all of as many pictures. Raises UsageError for other shapes."""
-        rungs = tuple(np.asarray(array, dtype=np.float32) for array in arrays)
-        shapes, wanted = [rung.shape for rung in rungs], list(self.card.latents)
-        if [shape[1:] for shape in shapes] != wanted or {s[0] for s in shapes} != {
-            shapes[0][0] if count is None else count
-        }:
-            raise UsageError(f"{what} have shapes {shapes}; give (N, channels, h, w) for each of {wanted}")
-        return rungs
-
     def _noise(self, stream: str, seed: int, count: int) -> Rungs:
         """N(0, 1) for every rung, picture by picture."""
         streams = [randomness.generator(seed, stream, k) for k in range(count)]
         return tuple(
             np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams]) for shape in self.card.latents
         )
-
-    def _checked(
-        self, x: NDArray[Any], labels: Sequence[int] | None, classes: bool = True
-    ) -> tuple[Array, dict[str, NDArray[np.int64]]]:
-        """As the graphs take them. Raises UsageError."""
-        x = np.asarray(x)
-        wanted = (self.card.height, self.card.width, self.card.channels)
-        if x.ndim != 4 or x.shape[1:] != wanted or not len(x):
-            raise UsageError(f"pictures have shape {x.shape}; this model takes (N, {', '.join(map(str, wanted))})")
-        scaled = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x.astype(np.float32)
-        if not (scaled.min() >= 0 and scaled.max() <= 1):  # a NaN is neither
-            raise UsageError(f"pictures have values from {scaled.min():g} to {scaled.max():g}; scale them to [0, 1]")
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)), self._classes(len(x), labels) if classes else {}
 
     def _classes(self, count: int, labels: Sequence[int] | None) -> dict[str, NDArray[np.int64]]:
         """What a conditional model is fed of classes. Raises UsageError."""
@@ -268,14 +261,8 @@ class Vae:
             return {}
         if labels is None:
             raise UsageError(f"{self.card.name} is conditional on a class; give one of: {', '.join(self.card.classes)}")
-        self._check_labels(count, labels)
+        check_labels(self.card, count, labels)
         return {names.LABEL: np.asarray(labels, dtype=np.int64)}
-
-    def _check_labels(self, count: int, labels: Sequence[int]) -> None:
-        """Raises UsageError."""
-        known = len(self.card.classes)
-        if len(labels) != count or not all(0 <= label < known for label in labels):
-            raise UsageError(f"labels must be one of 0 to {known - 1} for each of {count} pictures")
 
     def _run(self, file: str, outputs: list[str], feeds: dict[str, Any]) -> list[Array]:
         """In batches, so that memory does not grow with the number of pictures."""
