@@ -4,9 +4,10 @@
 
 NAME is what the result is called in benchmarks/results/samples.json; SET is what the bundle was trained on. What is
 measured stands in samples_measures.py. The Fréchet distance of samples stands beside that of as many training
-pictures, which is what perfect samples would reach. Four pictures go to docs/images: samples, samples beside the
-training pictures that are nearest to them, reconstructions, and a way from one picture to another. docs/vae-gallery.md
-shows them all: python benchmarks/vae_gallery.py --page. Needs the `dev` extra. Some minutes on two cores.
+pictures, which is what perfect samples would reach. Where a model has learned detail, samples with detail and samples
+without are measured. Four pictures go to docs/images: samples, samples beside the training pictures that are nearest to
+them, reconstructions, and a way from one picture to another. docs/vae-gallery.md shows them all: python
+benchmarks/vae_gallery.py --page. Needs the `dev` extra. Some minutes on two cores.
 """
 
 import argparse
@@ -72,6 +73,14 @@ def measure(measures: Measures, count: int) -> dict[str, Any]:
         drawn = vae.sample(count, None if asked is None else asked.tolist(), seed=SEED, sampler=sampler)
         found[sampler] = measures.of_samples(drawn, asked) | {f"seconds_for_{TIMED}": seconds_for(vae, sampler)}
         print(sampler, json.dumps(found[sampler]), flush=True)
+        if sampler == "flow" and vae.card.detail is not None:
+            labels = asked.tolist()
+            means = vae.decode(
+                vae.draw_latents(count, labels, seed=SEED, sampler=sampler), labels if vae.card.conditional else None
+            )
+            is_drawn = vae.card.draws_detail
+            other = means if is_drawn else vae.with_detail(means, SEED)
+            found["flow_without_detail" if is_drawn else "flow_with_detail"] = measures.of_samples(other, asked)
     return found
 
 
@@ -96,7 +105,8 @@ def draw(measures: Measures, name: str) -> None:
     known = labels[:COLUMNS].tolist() if vae.card.conditional else None
     save(f"samples-{name}-reconstructions", [pictures[:COLUMNS], vae.reconstruct(pictures[:COLUMNS], known)])
     first, last = (pictures[labels == k][:1] for k in (0, 1))
-    save(f"samples-{name}-way", [vae.decode(vae.interpolate(vae.encode(first), vae.encode(last), COLUMNS))])
+    way = vae.decode(vae.interpolate(vae.encode(first), vae.encode(last), COLUMNS))
+    save(f"samples-{name}-way", [vae.finished(way, is_way=True)])
 
 
 def save(name: str, rows: list[np.ndarray]) -> None:

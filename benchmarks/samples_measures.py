@@ -50,7 +50,7 @@ class Measures:
             "class_agreement_of_held_out": self._agreement(held_out, features, self.labels["held_out"]),
             "frechet_distance_of_training_pictures": self.floor,
             "nearest_training_rms_of_held_out": self.nearest_training(held_out),
-            "nearest_training_rms_of_reconstructions": self.nearest_training(reconstructed),
+            "nearest_training_rms_of_reconstructions": self.nearest_training(self.vae.finished(reconstructed)),
         }
 
     def of_samples(self, drawn: np.ndarray, asked: np.ndarray | None) -> dict[str, Any]:

@@ -9,15 +9,15 @@ HEAD = """# VAEs of sets of pictures: what they look like, and their numbers
 
 Made by `python benchmarks/vae_gallery.py`; do not edit by hand.
 
-This page shows what `safelight train recipes/dataset.toml` makes of sets of pictures: a VAE, a sharper decoder, and a
-learned prior, from which new pictures are drawn. No picture on this page was picked. Every number is of held-out
-pictures, which no model has seen. The numbers stand below the pictures."""
+This page shows what `safelight train recipes/dataset.toml` makes of sets of pictures: a VAE, a sharper decoder, the
+detail that decoded pictures lack, and a learned prior, from which new pictures are drawn. No picture on this page was
+picked. Every number is of held-out pictures, which no model has seen. The numbers stand below the pictures."""
 SETS = {
-    "mnist": ("Digits, MNIST, 28 px", "The recipe as it is."),
+    "mnist": ("Digits, MNIST, 28 px", "The recipe as it is, but without the stage of the detail."),
     "steel": ("Steel surfaces, NEU, 64 px", "The recipe with `flip = true`. The set has 1,800 pictures."),
     "flowers": (
         "Flowers, 64 px",
-        "The recipe with `size_px = 64`, `flip = true` and `beta = 4`. The set has 4,317 photographs of five kinds.",
+        "The recipe with `size_px = 64`, `flip = true` and `beta = 4`, without the stage of the detail. 4,317 photos.",
     ),
     "flowers-128": (
         "Flowers, 128 px",
@@ -37,13 +37,13 @@ the classifier of the set's own labels. The other is EfficientNet-Lite0, which w
 nothing of the set. The numbers of two sets cannot be compared. *Real pictures* are training pictures, at most 2,000.
 The *density of latents* is a Gaussian mixture of what the encoder makes of the training pictures."""
 QUALITY = """The next table has precision, recall and classes. Precision is the share of samples that lie among the
-pictures.
-Recall is the share of pictures that lie among the samples. Both are in the features of EfficientNet-Lite0. The class of
-a sample is seen by a small network that had no part in the model. The last column has the time for 64 samples."""
+pictures. Recall is the share of pictures that lie among the samples. Both are in the features of EfficientNet-Lite0.
+The class of a sample is seen by a small network that had no part in the model. The last column has the time for 64
+samples."""
 MEMORY = """The next table shows whether a model repeats training pictures. It has the distance to the nearest training
 picture: the root mean square of pixel differences, where white is 1. If samples are much nearer than reconstructions
-of held-out pictures, which are as smooth, the model repeats training pictures. The numbers in brackets are of the
-nearest 5 %."""
+of held-out pictures, the model repeats training pictures. Reconstructions are as smooth as samples, or have a drawn
+detail as samples do. The numbers in brackets are of the nearest 5 %."""
 PEER = """## Beside pythae
 
 [pythae](https://github.com/clementchadebec/benchmark_VAE) (Chadebec et al., NeurIPS Datasets and Benchmarks 2022) is a

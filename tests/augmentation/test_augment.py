@@ -97,6 +97,9 @@ class OneRung:
         values = (latents[0] + 1) / 2
         return values.repeat(4, axis=2).repeat(4, axis=3).transpose(0, 2, 3, 1).clip(0, 1)
 
+    def finished(self, means, seed):
+        return means + np.float32(seed % 7 / 700)
+
 
 @pytest.mark.parametrize("op", ["latent_noise", "latent_mix", "latent_blend", "latent_sample", "geometric"])
 def test_latent_operations_do_not_depend_on_company(space, bank, op):

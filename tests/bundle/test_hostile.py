@@ -128,6 +128,18 @@ def test_numbers_of_cards(tmp_path, place, value):
         ("restore", array_with("familiar.npz", "reference", lambda a: a[:, :1])),
         ("restore", array_with("familiar.npz", "error", lambda a: a[:0])),
         ("restore", array_with("familiar.npz", "centre", lambda a: np.full_like(a, np.nan))),
+        *(
+            ("images", json_with("card.json", "detail", {"steps": steps, "scale": scale, "is_drawn": True}))
+            for steps, scale in (
+                (2, [0.1]),  # there is no graph
+                (2, [0.1, 0.1]),
+                (2, []),
+                (2, [float("nan")]),
+                (2, [1e9]),
+                (0, [0.1]),
+                (10**9, [0.1]),
+            )
+        ),
         ("images", array_with("latents.npz", "weights", lambda a: a * 0)),
         ("images", array_with("latents.npz", "means", lambda a: a[:, :3])),
         ("images", array_with("latents.npz", "factors", lambda a: np.full_like(a, np.inf))),

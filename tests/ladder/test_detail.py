@@ -13,9 +13,13 @@ from safelight.learn.images.detail import detail_loss, draw_detail  # noqa: E402
 def test_a_new_flow_moves_nothing_in_pictures_of_any_size(size):
     torch.manual_seed(0)
     flow = DetailFlow(channels=3, width=8)
-    mean = torch.rand(2, 3, *size)
-    velocity = flow(torch.randn(mean.shape), mean, torch.rand(2))
+    x, mean, time = torch.randn(2, 3, *size), torch.rand(2, 3, *size), torch.rand(2)
+    velocity = flow(x, mean, time)
     assert velocity.shape == mean.shape and not velocity.any()
+    torch.nn.init.normal_(flow.tail.weight)
+    frame = (0, -size[1] % 4, 0, -size[0] % 4)
+    framed = [torch.nn.functional.pad(one, frame, value=fill) for one, fill in ((x, 0), (mean, 0.5))]
+    torch.testing.assert_close(flow(x, mean, time), flow(*framed, time)[:, :, : size[0], : size[1]])
 
 
 def test_the_scale_is_that_of_the_detail():
@@ -23,7 +27,7 @@ def test_the_scale_is_that_of_the_detail():
     spread = torch.tensor([0.02, 0.05])[None, :, None, None]
     mean = torch.rand(200, 2, 8, 8)
     x = mean + spread * torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
-    flow.fit_scale(x - mean)
+    flow.fit_scale((x - mean).square().mean(dim=(0, 2, 3)))
     assert flow.spread == pytest.approx((0.02, 0.05), rel=0.05)
     units = flow.to_units(x, mean)
     assert units.std().item() == pytest.approx(1, abs=0.01)

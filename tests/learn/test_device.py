@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from safelight.errors import DeviceError, UsageError
+from safelight.ladder.detail import DetailFlow
 from safelight.ladder.image_vae import Sizes, build_image_vae
 from safelight.ladder.prior import LatentPrior, PriorSize, PriorSpec
 from safelight.ladder.restorer import build_restorer
 from safelight.learn import device
-from safelight.learn.images import objectives, prior
+from safelight.learn.images import detail, objectives, prior
 from safelight.learn.images.data import Images
+from safelight.learn.images.detail import DetailObjective
 from safelight.learn.images.objectives import ImageObjective, Trainee
 from safelight.learn.images.prior import PriorObjective
 from safelight.learn.images.recipe import ImagesRecipe
@@ -66,7 +68,7 @@ def test_several_processes_take_a_gpu_each_or_the_processor():
 @pytest.fixture
 def elsewhere(monkeypatch):
     """Tensors without values on a device of their own: a tensor of the processor beside them is an error."""
-    for module in (objectives, prior):
+    for module in (objectives, detail, prior):
         monkeypatch.setattr(module, "torch_generator", lambda *identity: None)
     with device.training_on(ELSEWHERE):
         with pytest.raises(RuntimeError, match="device"):
@@ -79,7 +81,7 @@ RECIPE = ImagesRecipe.model_validate(
         "task": "images",
         "name": "x",
         "card": {"summary": "x", "data_licences": "x"},
-        "stages": [{"steps": 10, "batch": 4}, {"steps": 10, "batch": 4, "trains": "prior"}],
+        "stages": [{"steps": 10, "batch": 4, "trains": part} for part in ("vae", "detail", "prior")],
     }
 )
 
@@ -96,21 +98,21 @@ def learn(loss, parameters, stage):
     assert all(part.device == ELSEWHERE for state in optimiser.state.values() for part in state.values() if part.ndim)
 
 
-def test_a_vae_and_its_prior_learn_on_another_device(elsewhere):
+def test_a_vae_its_detail_and_its_prior_learn_on_another_device(elsewhere):
     vae = build_image_vae(3, (16, 16), Sizes((16, 16), (0, 2), (1, 1)), "gaussian", classes=0)
     flow = LatentPrior([PriorSpec(2, (4, 4), 2)], PriorSize((2, 2), width=64, depth=1), classes=3)
-    trainee = Trainee(vae, prior=flow)
+    grain = DetailFlow(3, 8)
+    trainee = Trainee(vae, prior=flow, detail=grain)
     images = Images(torch.rand(4, 3, 16, 16), torch.arange(4) % 3)
     assert images.x.device == ELSEWHERE
-    for stage, objective in zip(RECIPE.stages, (ImageObjective, PriorObjective), strict=True):
-        made = (
-            objective(trainee, stage, 1, Group())
-            if objective is ImageObjective
-            else objective(trainee, RECIPE, stage, Group())
-        )
-        loss, _ = made(images._replace(labels=None) if objective is ImageObjective else images, Moment(0, 0, 0.5))
-        parameters = [*(vae if objective is ImageObjective else flow).parameters()]
-        learn(loss, [p for p in parameters if p.requires_grad], stage)
+    of_vae, of_detail, of_prior = RECIPE.stages
+    for objective, learner, given in (
+        (ImageObjective(trainee, of_vae, 1, Group()), vae, images._replace(labels=None)),
+        (DetailObjective(trainee, RECIPE, of_detail, Group()), grain, images._replace(labels=None)),
+        (PriorObjective(trainee, RECIPE, of_prior, Group()), flow, images),
+    ):
+        loss, _ = objective(given, Moment(0, 0, 0.5))
+        learn(loss, [p for p in learner.parameters() if p.requires_grad], objective.stage)
 
 
 def test_a_restorer_learns_on_another_device(elsewhere):

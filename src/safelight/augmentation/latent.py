@@ -24,6 +24,7 @@ from safelight.runtime.images.ways import Rungs, between
 Batch = NDArray[np.uint8]
 """(B, H, W, C), as the model takes it."""
 MOST_CENTROIDS = 2000
+SEEDS = 1 << 62
 
 
 class LatentInput(NamedTuple):
@@ -92,7 +93,7 @@ def latent_noise(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInp
     noise = (*(fine * rung for rung in noise[:-1]), noise[-1])
     latents = space.vae.encode(pictures, of_class, noise=tuple(temperature * rung for rung in noise))
     moved = space.vae.decode([z + spread * rung for z, rung in zip(latents, noise, strict=True)], of_class)
-    return _with_detail(space, pictures, inputs, moved, means=None if temperature.any() else latents)
+    return _with_own_detail(space, pictures, inputs, moved, means=None if temperature.any() else latents)
 
 
 def latent_mix(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
@@ -109,23 +110,25 @@ def latent_blend(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInp
 
 def latent_sample(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
     """Replaced by a new picture of the class; the temperature is that of the noise which it is made of."""
-    temperatures = [one.numbers["temperature"] for one in inputs]
-    seeds = [int(one.rng.integers(1 << 62)) for one in inputs]
+    seeds = [int(one.rng.integers(SEEDS)) for one in inputs]
     drawn = [
-        space.vae.draw_latents(1, [space.class_of(one.label)], temperature=temperature, seed=seed)
-        for one, temperature, seed in zip(inputs, temperatures, seeds, strict=True)
+        space.vae.draw_latents(1, [space.class_of(one.label)], temperature=one.numbers["temperature"], seed=seed)
+        for one, seed in zip(inputs, seeds, strict=True)
     ]
-    latents = [np.concatenate(rung) for rung in zip(*drawn, strict=True)]
-    means = space.vae.decode(latents, space.classes([one.label for one in inputs]))
-    each = zip(means, temperatures, seeds, strict=True)
-    return np.concatenate([space.vae.with_detail(mean[None], temperature, seed) for mean, temperature, seed in each])
+    return _finished(space, inputs, [np.concatenate(rung) for rung in zip(*drawn, strict=True)], seeds)
 
 
 def geometric(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
     """Replaced by a new picture of the class, drawn along the metric of the set's own posteriors."""
     drawn = [space.sampler(one.label).draw(one.rng, round(one.numbers["moves"])) for one in inputs]
     latents = np.stack(drawn).reshape(len(inputs), *space.vae.card.latents[0])
-    return space.vae.decode([latents], space.classes([one.label for one in inputs]))
+    return _finished(space, inputs, [latents], [int(one.rng.integers(SEEDS)) for one in inputs])
+
+
+def _finished(space: LatentSpace, inputs: Sequence[LatentInput], latents: list[Array], seeds: Sequence[int]) -> Array:
+    """New pictures, each of which depends on its own seed alone."""
+    means = space.vae.decode(latents, space.classes([one.label for one in inputs]))
+    return np.concatenate([space.vae.finished(mean[None], seed) for mean, seed in zip(means, seeds, strict=True)])
 
 
 def _mixed(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -> Array:
@@ -142,10 +145,10 @@ def _mixed(space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput]) -
         here, there = [rung[k : k + 1] for rung in own], [rung[k : k + 1] for rung in others]
         mixed.append(between(here, there, one.numbers["share"]))
     moved = vae.decode([np.concatenate(rung) for rung in zip(*mixed, strict=True)], of_class)
-    return _with_detail(space, pictures, inputs, moved, means=own)
+    return _with_own_detail(space, pictures, inputs, moved, means=own)
 
 
-def _with_detail(
+def _with_own_detail(
     space: LatentSpace, pictures: Batch, inputs: Sequence[LatentInput], moved: Array, *, means: Rungs | None
 ) -> Array:
     """`moved`, with the pictures' own detail where it is asked for. `means`: of their posteriors, if at hand."""

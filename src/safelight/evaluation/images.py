@@ -170,7 +170,7 @@ def _notes(vae: Vae, pixels: NDArray[np.uint8], held_out: HeldOut) -> tuple[str,
     notes = [
         likelihoods[vae.card.likelihood],
         distances if vae.knows_classes or not vae.has_classifier else UNRELIABLE,
-        "Samples are means of p(x | z).",
+        "Samples have a detail that is drawn." if vae.card.draws_detail else "Samples are means of p(x | z).",
         "Nearest neighbours are by the root mean square of pixel differences.",
         *vae.card.limits,
     ]

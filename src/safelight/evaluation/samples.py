@@ -88,13 +88,13 @@ def missed_classes(vae: Vae, held_out: HeldOut, samples: Samples) -> list[str]:
 def nearest_training(vae: Vae, held_out: HeldOut, samples: Samples) -> tuple[dict[str, float], Array]:
     """How near samples come to training pictures, and held-out pictures and their reconstructions for comparison.
 
-    Reconstructions are as smooth as samples, so the comparison with them is the fair one. Also a grid of samples and
-    the training pictures nearest to them.
+    Reconstructions are as smooth as samples, or get a detail as samples do: the comparison with them is the fair one.
+    Also a grid of samples and the training pictures nearest to them.
     """
     assert held_out.training is not None
     pixels = held_out.pixels[:NEAREST_OF]
     labels = held_out.labels_for(vae)
-    reconstructed = vae.reconstruct(pixels, None if labels is None else labels[:NEAREST_OF].tolist())
+    reconstructed = vae.finished(vae.reconstruct(pixels, None if labels is None else labels[:NEAREST_OF].tolist()))
     numbers: dict[str, float] = {}
     rows = np.zeros(0, np.intp)
     compared = {"held_out": pixels, "reconstructions": np.rint(255 * reconstructed)}

@@ -3,7 +3,7 @@
     x = m + s x_1                       x: a picture; m: the mean of p(x | z); s: the spread of each channel's detail
     x_t = (1 - t) x_0 + t x_1           x_0 ~ N(0, I), one number for each value of the picture
     v(x_t, m, t)                        is trained to be x_1 - x_0: the mean of ‖v - (x_1 - x_0)‖² is minimised
-    dx/dt = v(x, m, t)                  from t = 0 to t = 1 leads from noise to a detail that fits to m
+    dx/dt = v(x, m, t)                  from t = 0 to t = 1 leads from noise to a detail that fits m
 
 The network is small, of convolutions at two scales, since detail is a matter of neighbours:
 
@@ -57,9 +57,9 @@ class DetailFlow(nn.Module):
         self.scale.requires_grad_(False)
 
     @torch.no_grad()
-    def fit_scale(self, detail: Tensor) -> None:
-        """Take the spread of each channel from the detail of many pictures, (N, C, H, W)."""
-        self.scale.copy_(detail.std((0, 2, 3), keepdim=True).clamp(min=SMALLEST_SCALE))
+    def fit_scale(self, squared: Tensor) -> None:
+        """Take the mean squared detail of each channel, (C,), for its scale."""
+        self.scale.copy_(squared.sqrt().clamp(min=SMALLEST_SCALE).view(1, -1, 1, 1))
 
     def to_units(self, x: Tensor, mean: Tensor) -> Tensor:
         """Pictures and their means, (B, C, H, W) in [0, 1] → what the flow ends at."""

@@ -17,7 +17,16 @@ from safelight.work import json_sha256, write_whole
 DEEPEST, MOST_FOUND = 4, 200
 SET_FILES = frozenset({".npz", ".csv", ".jsonl"})
 MOST_CURVE_POINTS = 4000
-CURVES = ("loss", "val_loss", "val_neg_elbo_nats", "val_mse", "val_rate_nats", "val_flow_loss", "val_psnr_db")
+CURVES = (
+    "loss",
+    "val_loss",
+    "val_neg_elbo_nats",
+    "val_mse",
+    "val_rate_nats",
+    "val_detail_loss",
+    "val_flow_loss",
+    "val_psnr_db",
+)
 """Of metrics.jsonl, those that the page draws."""
 
 

@@ -81,14 +81,16 @@ class Explorer:
             raise UsageError(f"there are {len(directions)} directions; give at most so many numbers")
         point = centre + np.asarray(places, np.float32) @ directions[: len(places)]
         still = tuple(np.zeros((1, *shape), np.float32) for shape in self.vae.card.latents)
-        return png_of(self.vae.decode(in_place_of(point[None], still), self._labels(label, 1))[0])
+        mean = self.vae.decode(in_place_of(point[None], still), self._labels(label, 1))
+        return png_of(self.vae.finished(mean, is_way=True)[0])
 
     def between(self, first: Picture, last: Picture, steps: int, label: int | None) -> bytes:
         """A row of pictures from one to the other. Raises UsageError."""
         x = self.vae.prepare([first, last])
         latents = self.vae.encode(x, self._labels(label, 2))
         ends = [[rung[k : k + 1] for rung in latents] for k in (0, 1)]
-        row = self.vae.decode(self.vae.interpolate(ends[0], ends[1], steps), self._labels(label, steps))
+        means = self.vae.decode(self.vae.interpolate(ends[0], ends[1], steps), self._labels(label, steps))
+        row = self.vae.finished(means, is_way=True)
         return png_of(grid_picture(row[None]).astype(np.float32) / 255)
 
     def reconstruction(self, picture: Picture, label: int | None) -> bytes:

@@ -35,5 +35,5 @@ def recipe_text() -> str:
 @pytest.fixture
 def unfinished(monkeypatch) -> None:
     """The run is what is tested, not its bundle."""
-    nothing = SimpleNamespace(folder="nowhere", card=SimpleNamespace(measured={}))
+    nothing = SimpleNamespace(folder="nowhere", card=SimpleNamespace(measured={}, detail=None))
     monkeypatch.setattr("safelight.learn.images.train.finish", lambda *_, **__: nothing)

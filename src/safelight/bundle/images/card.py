@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from safelight.bundle.card import Card, CardPart
 from safelight.bundle.images.detail import DetailCard
@@ -54,13 +54,18 @@ class VaeCard(Card):
     """If the model draws the detail that a decoded mean lacks."""
     split: Split
 
-    @model_validator(mode="after")
-    def _check(self) -> "VaeCard":
-        if self.detail is not None and len(self.detail.scale) != self.channels:
-            raise ValueError(
-                f"detail.scale has {len(self.detail.scale)} numbers, and pictures {self.channels} channels"
-            )
-        return self
+    @field_validator("detail")
+    @classmethod
+    def _check_detail(cls, detail: DetailCard | None, known: ValidationInfo) -> DetailCard | None:
+        channels = known.data.get("channels")
+        if detail is not None and len(detail.scale) != channels:
+            raise ValueError(f"its scale has {len(detail.scale)} numbers, and pictures have {channels} channels")
+        return detail
+
+    @property
+    def draws_detail(self) -> bool:
+        """Whether samples get detail."""
+        return self.detail is not None and self.detail.is_drawn
 
     @property
     def tells_classes_apart(self) -> bool:

@@ -14,5 +14,5 @@ class DetailCard(CardPart):
     """Of the midpoint rule from noise to detail."""
     scale: tuple[Annotated[FiniteFloat, Field(gt=0, le=1)], ...] = Field(min_length=1, max_length=3)
     """The spread of the detail of each channel, where white is 1."""
-    is_best: bool = True
-    """False if samples were measured to be hardly nearer to held-out pictures with detail than without."""
+    is_drawn: bool = False
+    """Whether samples get detail: they were measured to be much nearer to held-out pictures with it."""

@@ -34,7 +34,7 @@ def generate(settings: GenerateSettings, on_progress: OnProgress = silent) -> Ge
     drawn = draw(vae, settings, labels)
     on_progress(Progress(0, settings.count, "decoding"))
     means = vae.decode(drawn.latents, labels if vae.card.conditional else None)
-    pictures = vae.with_detail(means, settings.temperature, settings.seed, is_way=settings.is_way)
+    pictures = vae.finished(means, settings.seed, is_way=settings.is_way)
     facts = {"model": vae.bundle.sha256, **drawn.facts}
     if settings.is_grid:
         _save(_grid(pictures), settings.output, facts)

@@ -55,7 +55,7 @@ def draw(vae: Vae, settings: GenerateSettings, labels: list[int] | None) -> Draw
 def _interpolation(vae: Vae, settings: GenerateSettings, ends: tuple[Path, Path], labels: list[int] | None) -> Drawn:
     first, last = (vae.encode(vae.prepare([read(path)]), labels and labels[:1]) for path in ends)
     way = "linear" if settings.linear else "spherical"
-    facts = {"from": str(ends[0]), "to": str(ends[1]), "steps": settings.count, "way": way}
+    facts = {"from": str(ends[0]), "to": str(ends[1]), "steps": settings.count, "way": way, "seed": settings.seed}
     return Drawn(vae.interpolate(first, last, settings.count, spherical=not settings.linear), facts)
 
 

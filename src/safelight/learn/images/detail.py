@@ -10,6 +10,7 @@ from safelight.ladder.image_vae import ImageVae, VaeOutput
 from safelight.ladder.prior import flow_time, on_the_path
 from safelight.learn.device import autocast
 from safelight.learn.images.data import Images, Subset
+from safelight.learn.images.flow import follow
 from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
 from safelight.learn.seeds import torch_generator
@@ -37,8 +38,8 @@ class DetailObjective(nn.Module):
         start = part_of(torch.randn(batch, *images.x.shape[1:], generator=generator), self.group)
         time = part_of(flow_time(batch, generator), self.group)
         rows, columns = (_stretch(side, generator) for side in images.x.shape[2:])
+        mean = mean_of(vae, images, noise, is_noisy=self.recipe.vae_stage.beta > 0)  # in float32, as samples' are
         with autocast(self.stage.precision):
-            mean = mean_of(vae, images, noise, is_noisy=self.recipe.vae_stage.beta > 0)
             x, mean, start = (whole[:, :, rows, columns] for whole in (images.x, mean, start))
             loss = detail_loss(detail_of(self.trainee), x, mean, start=start, time=time)
         return loss, {"detail_loss": loss}
@@ -68,11 +69,11 @@ def detail_loss(flow: DetailFlow, x: Tensor, mean: Tensor, *, start: Tensor, tim
 @torch.inference_mode()
 def fit_scale(trainee: Trainee, subset: Subset, seed: int, is_noisy: bool) -> None:
     """Give the flow the spread of each channel of the detail of training pictures."""
-    generator, found = torch_generator(seed, "detail scale"), []
+    generator, squares = torch_generator(seed, "detail scale"), []
     for images in subset.in_order(MOST_FOR_SCALE):
         mean = mean_of(trainee.vae, images, trainee.vae.draw_noise(len(images.x), generator), is_noisy)
-        found.append(images.x - mean)
-    detail_of(trainee).fit_scale(torch.cat(found))
+        squares.append((images.x - mean).square().mean(dim=(2, 3)))
+    detail_of(trainee).fit_scale(torch.cat(squares).mean(dim=0))
 
 
 @torch.inference_mode()
@@ -93,17 +94,16 @@ def validate_detail(trainee: Trainee, subset: Subset, seed: int, is_noisy: bool)
 
 @torch.inference_mode()
 def draw_detail(flow: DetailFlow, mean: Tensor, generator: torch.Generator) -> Tensor:
-    """Means (B, C, H, W) with a detail, for previews: the midpoint rule from noise."""
-    mean, size = mean.clamp(0, 1), 1 / PREVIEW_STEPS
-    x = torch.randn(mean.shape, generator=generator)
-    for k in range(PREVIEW_STEPS):
-        time = torch.full((len(mean),), k * size)
-        half = x + 0.5 * size * flow(x, mean, time)
-        x = x + size * flow(half, mean, time + 0.5 * size)
-    return flow.added(mean, x)
+    """Means (B, C, H, W) with a detail, for previews."""
+    mean = mean.clamp(0, 1)
+    start = torch.randn(mean.shape, generator=generator)
+    [detail] = follow([start], PREVIEW_STEPS, lambda x, time: [flow(x[0], mean, time)])
+    return flow.added(mean, detail)
 
 
 def _stretch(side: int, generator: torch.Generator) -> slice:
     """Where a patch lies along one side."""
-    first = int(torch.randint(max(0, side - PATCH_PX) + 1, (1,), generator=generator))
+    if side <= PATCH_PX:
+        return slice(None)
+    first = int(torch.randint(side - PATCH_PX + 1, (1,), generator=generator))
     return slice(first, first + PATCH_PX)

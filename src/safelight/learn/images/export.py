@@ -157,7 +157,7 @@ def _prior_example(prior: LatentPrior, batch: int) -> tuple[Any, ...]:
 
 @torch.no_grad()
 def _halved(flow: nn.Module | None) -> dict[str, Tensor]:
-    """Its weights in float16; the module gets the same numbers. None without a module."""
+    """Its weights in float16; the module gets the same numbers. Empty without a module."""
     if flow is None:
         return {}
     flow.eval().requires_grad_(False)

@@ -35,14 +35,17 @@ from safelight.learn.images.training_set import TrainingSet
 from safelight.learn.images.validate import validate_images
 from safelight.learn.run import RunFolder
 from safelight.metrics import frechet_distance
-from safelight.runtime.images.vae import Sampler, Vae
+from safelight.runtime.images.vae import Array, Sampler, Vae
 from safelight.work import file_sha256
 
 SMALLEST_SET, MOST_COMPARED = 20, 500
 """Held-out pictures that samples are compared with."""
 DETAIL_WORTH = 0.8
-"""Detail must make the distance so many times as large to be drawn: it costs time, and small gains in the features of
-the set's own classifier were losses in those of an independent one (docs/lab-notebook.md)."""
+"""Samples get detail if their distance with it is at most this share of the distance without: it costs time, and small
+gains in the features of the set's own classifier were losses in those of an independent one (docs/lab-notebook.md)."""
+FLOW_DISTANCE, AGGREGATE_DISTANCE, DETAIL_DISTANCE = (
+    f"val_{name}_frechet_distance" for name in ("flow", "aggregate", "detail")
+)
 AUTOENCODER = "Trained without noise in the latents: do not sample with --sampler prior; the ELBO says nothing."
 
 
@@ -94,8 +97,8 @@ def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Train
 def with_best_samples(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> Bundle[VaeCard]:
     """Say on the card which samples are nearest to held-out pictures: of which sampler, with detail or without.
 
-    By the Fréchet distance in the features of the classifier. Without one that tells classes apart, they are those of
-    the learned prior, with detail.
+    By the Fréchet distance in the features of the classifier. Without one that tells classes apart, they are means of
+    the learned prior.
     """
     vae = Vae(bundle, threads=torch.get_num_threads())
     if not vae.knows_classes or vae.card.prior is None or len(held_out) < SMALLEST_SET:
@@ -103,21 +106,34 @@ def with_best_samples(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> B
     pixels, rows = held_out.pixels(np.arange(min(len(held_out), MOST_COMPARED)))
     assert held_out.labels is not None
     classes, known = held_out.labels[rows].tolist(), vae.features(pixels)[0]
-    samplers: tuple[Sampler, ...] = ("flow", "aggregate")
-    given = classes if vae.card.conditional else None
-    means = [
-        vae.decode(vae.draw_latents(len(pixels), classes, seed=seed, sampler=sampler), given) for sampler in samplers
-    ]
-    flow, aggregate = (frechet_distance(known, vae.features(drawn)[0]) for drawn in means)
-    distances = {"val_flow_frechet_distance": flow, "val_aggregate_frechet_distance": aggregate}
-    prior, detail = vae.card.prior.model_copy(update={"is_best": flow <= aggregate}), vae.card.detail
+
+    def drawn(sampler: Sampler) -> Array:
+        latents = vae.draw_latents(len(pixels), classes, seed=seed, sampler=sampler)
+        return vae.decode(latents, classes if vae.card.conditional else None)
+
+    def distance(pictures: Array) -> float:
+        return frechet_distance(known, vae.features(pictures)[0])
+
+    measured = {FLOW_DISTANCE: distance(drawn("flow")), AGGREGATE_DISTANCE: distance(drawn("aggregate"))}
+    is_best = measured[FLOW_DISTANCE] <= measured[AGGREGATE_DISTANCE]
+    prior, detail = vae.card.prior.model_copy(update={"is_best": is_best}), vae.card.detail
     if detail is not None:
-        best = vae.with_detail(means[0] if prior.is_best else means[1], seed=seed)
-        distances["val_detail_frechet_distance"] = frechet_distance(known, vae.features(best)[0])
-        worth = DETAIL_WORTH * min(flow, aggregate)
-        detail = detail.model_copy(update={"is_best": distances["val_detail_frechet_distance"] <= worth})
-    changed = {"prior": prior, "detail": detail, "measured": vae.card.measured | finite(distances)}
+        without = min(measured.values())
+        measured[DETAIL_DISTANCE] = distance(vae.with_detail(drawn("flow" if is_best else "aggregate"), seed))
+        detail = detail.model_copy(update={"is_drawn": measured[DETAIL_DISTANCE] <= DETAIL_WORTH * without})
+    changed = {"prior": prior, "detail": detail, "measured": vae.card.measured | finite(measured)}
     return seal(bundle.folder, vae.card.model_copy(update=changed))
+
+
+def detail_in_words(card: VaeCard) -> str | None:
+    """Whether samples get detail, and why; None for a model that has learned none."""
+    if card.detail is None:
+        return None
+    if DETAIL_DISTANCE not in card.measured:
+        return "samples get no detail: without classes, or with few pictures, nothing can say whether it helps"
+    without = min(card.measured[FLOW_DISTANCE], card.measured[AGGREGATE_DISTANCE])
+    told = f"with it their distance to held-out pictures is {card.measured[DETAIL_DISTANCE]:.3g}, without {without:.3g}"
+    return f"samples get {'detail' if card.draws_detail else 'no detail'}: {told}"
 
 
 def _weights(run: RunFolder, judged: bool) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from safelight.ladder.image_vae import ImageVae
 from safelight.ladder.prior import LatentPrior, flow_time, on_the_path
 from safelight.learn.device import autocast
 from safelight.learn.images.data import Images, Subset
+from safelight.learn.images.flow import follow
 from safelight.learn.images.objectives import Trainee
 from safelight.learn.images.recipe import ImagesRecipe, StageSettings
 from safelight.learn.seeds import torch_generator
@@ -109,10 +110,5 @@ def validate_prior(trainee: Trainee, subset: Subset, seed: int, is_noisy: bool) 
 
 @torch.inference_mode()
 def sample_latents(prior: LatentPrior, start: Sequence[Tensor], label: Tensor, steps: int) -> list[Tensor]:
-    """Latents of new pictures, for previews: the midpoint rule from noise, without guidance."""
-    x, size = list(start), 1 / steps
-    for k in range(steps):
-        time = torch.full((len(label),), k * size)
-        half = [a + 0.5 * size * v for a, v in zip(x, prior(x, time, label), strict=True)]
-        x = [a + size * v for a, v in zip(x, prior(half, time + 0.5 * size, label), strict=True)]
-    return prior.from_units(x)
+    """Latents of new pictures, for previews, without guidance."""
+    return prior.from_units(follow(start, steps, lambda x, time: prior(x, time, label)))

@@ -63,9 +63,9 @@ class PriorSettings(Settings):
     """Blocks of attention and layers."""
     repeats: Positive = 2
     """Places on the path that are learned from each picture of a batch: encoding it costs time, too."""
-    guidance: float = Field(0.5, ge=0)
+    guidance: float = Field(0.5, ge=0, le=100)
     """How far samples of a class are moved away from those of any class. 0: honest samples; more: more typical ones."""
-    steps: Positive = 8
+    steps: Annotated[int, Field(gt=0, le=1000)] = 8
     """Of the midpoint rule from noise to latents; each asks the network twice."""
     drop_class_share: float = Field(0.1, ge=0, lt=1)
     """How many training pictures are shown without their class."""
@@ -76,7 +76,7 @@ class DetailSettings(Settings):
 
     width: Positive = 32
     """Channels at half the size of the pictures; twice as many at a quarter."""
-    steps: Positive = 4
+    steps: Annotated[int, Field(gt=0, le=1000)] = 4
     """Of the midpoint rule from noise to detail; each asks the network twice."""
 
 
@@ -136,7 +136,7 @@ class ImagesRecipe(Recipe):
         kinds = [stage.trains for stage in self.stages]
         if kinds != sorted(kinds, key=get_args(Trained).index) or kinds[0] != "vae":
             raise ValueError("stages come in this order: those that train the VAE, its decoder, its detail, the prior")
-        if self.model.likelihood == "bernoulli" and "detail" in kinds:
+        if self.data.binarise_seed is not None and "detail" in kinds:
             raise ValueError("black and white pictures have no detail to learn; leave out the stage that trains it")
         return self
 

@@ -10,7 +10,7 @@ from safelight.dataset import grouped, open_set
 from safelight.dataset.split import UNREADABLE
 from safelight.errors import UsageError, shown
 from safelight.ladder.image_vae import ImageVae
-from safelight.learn.images.finish import finish
+from safelight.learn.images.finish import detail_in_words, finish
 from safelight.learn.images.recipe import ImagesRecipe
 from safelight.learn.images.sizes import build_model
 from safelight.learn.images.task import ImageTask, build_trainee
@@ -58,6 +58,8 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
         return TrainReport(run.folder, run.bundle, {})
     part = "test" if len(pictures.parts["test"]) else "val"
     bundle = finish(recipe, pictures, model, run, recipe_path=job.settings.recipe)
+    if told := detail_in_words(bundle.card):
+        job.tell(told)
     return job.finished(run, bundle, tuple(f"{part}_{name}" for name in SUMMARY))
 
 

@@ -74,7 +74,8 @@ class Codec:
         """The picture of a file, or a region of it.
 
         A whole picture is compared with the CRC of its pixels. With `salvage` damaged tiles become grey, and a warning
-        names each. Raises PictureError for a damaged file, and RefusedError for one of another model.
+        names each. Raises PictureError for a damaged file, with `salvage` if none of its tiles is whole, and
+        RefusedError for one of another model.
         """
         header = self.header(data, max_megapixels)
         grid = grid_of(header.width, header.height)
@@ -83,6 +84,7 @@ class Codec:
         wanted = _rectangle(region, header)
         wide = wanted.with_halo(self.core.synthesis_halo, grid)
         latents, is_whole = np.zeros((self.core.coder.passes[-1].channels.stop, *grid), np.int32), region is None
+        saved = 0
         for number, (tile, stream) in enumerate(zip(cut, header.tiles, strict=True)):
             if not tile.touches(wide):
                 continue
@@ -96,12 +98,15 @@ class Codec:
                 if np.abs(fresh).max() > LARGEST_LATENT:
                     raise PictureError("is damaged (a latent is too large)")
                 latents[:, *tile.slices()] = fresh
+                saved += 1
             except PictureError as error:
                 line = f"tile {number + 1} of {len(cut)} ({_where(tile, header)}) {error}"
                 if not salvage:
                     raise PictureError(f"{line}; copy the file again, or save the rest with --salvage") from None
                 lost.append(f"{line}; it is grey, and pixels near it may be wrong")
                 is_whole = False
+        if not saved:
+            raise PictureError("is damaged, and nothing of it can be saved; copy the file again")
         parts = [tile for tile in cut if tile.touches(wanted)]
         decoded = self.core.decoded(latents, parts, header, on_progress)
         if is_whole and crc_of(decoded) != header.pixels_crc:

@@ -123,25 +123,27 @@ class Vae:
     ) -> Array:
         """New pictures (N, H, W, C), by a sampler. Raises UsageError.
 
-        A model that is not conditional has no classes in N(0, 1). What comes back has detail, if the model draws any.
+        A model that is not conditional has no classes in N(0, 1). Samples are means of p(x | z), as of `decode`; those
+        of a model that draws detail have it (`card.draws_detail`).
         """
         latents = self.draw_latents(count, labels, temperature, seed, sampler=sampler)
         means = self.decode(latents, labels if self.card.conditional else None)
-        return self.with_detail(means, temperature, seed)
+        return self.finished(means, seed)
 
-    def with_detail(self, means: NDArray[Any], temperature: float = 1.0, seed: int = 0, is_way: bool = False) -> Array:
+    def with_detail(self, means: NDArray[Any], seed: int = 0, is_way: bool = False) -> Array:
         """(N, H, W, C) from `decode` → pictures with the detail that means lack: grain, edges, hairs.
 
-        Drawn by a flow (`ladder.detail`), from the same noise for all pictures of a way. The means come back from a
-        model without a flow, or whose samples are better without (`card.detail.is_best`). Raises UsageError for other
-        shapes.
+        Drawn by a flow (`ladder.detail`), from the same noise for all pictures of a way from one to another. A model
+        without a flow gives the means back. Raises UsageError for other shapes.
         """
         planar = planar_pictures(self.card, means)
-        if self.card.detail is None or not self.card.detail.is_best:
-            return _last(planar)
-        streams = [randomness.generator(seed, "detail", 0 if is_way else k) for k in range(len(planar))]
-        noise = np.stack([rng.standard_normal(planar.shape[1:], dtype=np.float32) for rng in streams])
-        return _last(Detail(self._graphs, self.card).added(planar, np.float32(temperature) * noise))
+        return _last(planar if self.card.detail is None else self._detail.added(planar, seed, is_way))
+
+    def finished(self, means: Array, seed: int = 0, is_way: bool = False) -> Array:
+        """(N, H, W, C) from `decode` → as `sample` returns them: with detail if samples of this model get it."""
+        if not self.card.draws_detail:
+            return means
+        return _last(self._detail.added(np.ascontiguousarray(means.transpose(0, 3, 1, 2)), seed, is_way))
 
     def draw_latents(
         self,
@@ -240,6 +242,10 @@ class Vae:
         if len(density.activity) != sum(math.prod(shape) for shape in self.card.latents):
             raise BundleError(f"{self.bundle.folder}: its latents and its card do not fit; export the bundle again")
         return density
+
+    @cached_property
+    def _detail(self) -> Detail:
+        return Detail(self._graphs, self.card)
 
     @cached_property
     def flow_prior(self) -> FlowPrior:

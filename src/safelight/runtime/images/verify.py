@@ -10,7 +10,7 @@ def run_every_graph(bundle: Bundle[VaeCard]) -> None:
     labels = [0] if vae.card.conditional else None
     for sampler in vae.samplers:
         x = vae.sample(1, labels, sampler=sampler).round()
-    vae.reconstruct(x, labels)
+    vae.with_detail(vae.reconstruct(x, labels))
     vae.score(x, labels)
     if vae.has_classifier:
         vae.features(x)

@@ -4,7 +4,7 @@ import { getJson, onJobs, post, query } from "./api.js";
 import { choice, guarded, make, mark, number } from "./dom.js";
 import { jobList } from "./jobs.js";
 
-const NAMES = { loss: "Loss of this stage, while training", val_loss: "Loss of this stage, held-out pictures", val_neg_elbo_nats: "Negative ELBO of held-out pictures, nats", val_mse: "Squared error of held-out pictures", val_rate_nats: "Rate of held-out pictures, nats", val_flow_loss: "Loss of the prior on held-out pictures", val_psnr_db: "PSNR of held-out pictures, dB" };
+const NAMES = { loss: "Loss of this stage, while training", val_loss: "Loss of this stage, held-out pictures", val_neg_elbo_nats: "Negative ELBO of held-out pictures, nats", val_mse: "Squared error of held-out pictures", val_rate_nats: "Rate of held-out pictures, nats", val_detail_loss: "Loss of the detail on held-out pictures", val_flow_loss: "Loss of the prior on held-out pictures", val_psnr_db: "PSNR of held-out pictures, dB" };
 const svg = (name, attributes, ...children) => { const element = document.createElementNS("http://www.w3.org/2000/svg", name); for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value)); element.append(...children); return element; };
 
 // One number of one run or of two: a list of [name of the run, its points].
