@@ -124,11 +124,10 @@ def test_detail_is_drawn_where_it_makes_samples_much_nearer(with_prior, tmp_path
     monkeypatch.setattr(finish, "DETAIL_WORTH", worth)
     monkeypatch.setattr(card, "WELL_ABOVE_CHANCE", 0)
     bundle = find_bundle(tmp_path / "bundle", VaeCard)
-    held_out = FewPictures(24)
-    known = finish.with_best_samples(bundle, held_out, seed=1).card
+    known = finish.with_best_samples(bundle, FewPictures(24), "train", seed=1).card
     assert known.draws_detail == is_drawn
     flow, aggregate, detail = (
-        known.measured[f"val_{name}_frechet_distance"] for name in ("flow", "aggregate", "detail")
+        known.measured[f"train_{name}_frechet_distance"] for name in ("flow", "aggregate", "detail")
     )
     assert detail not in (flow, aggregate)
     words = finish.detail_in_words(known)

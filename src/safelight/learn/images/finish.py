@@ -39,13 +39,10 @@ from safelight.runtime.images.vae import Array, Sampler, Vae
 from safelight.work import file_sha256
 
 SMALLEST_SET, MOST_COMPARED = 20, 500
-"""Held-out pictures that samples are compared with."""
+"""Held-out pictures that samples are compared with; if there are fewer, training pictures stand in."""
 DETAIL_WORTH = 0.8
 """Samples get detail if their distance with it is at most this share of the distance without: it costs time, and small
 gains in the features of the set's own classifier were losses in those of an independent one (docs/lab-notebook.md)."""
-FLOW_DISTANCE, AGGREGATE_DISTANCE, DETAIL_DISTANCE = (
-    f"val_{name}_frechet_distance" for name in ("flow", "aggregate", "detail")
-)
 AUTOENCODER = "Trained without noise in the latents: do not sample with --sampler prior; the ELBO says nothing."
 
 
@@ -77,7 +74,9 @@ def finish(
             measured |= {name.replace("val_", prefix, 1): value for name, value in scores.items()}
     origin = _Origin(recipe_path, run.minutes, run.trained_with, finite(measured))
     bundle = seal(folder, _card(recipe, pictures, model, origin))
-    return with_best_samples(bundle, held_out, recipe.seed) if model.prior is not None else bundle
+    if len(held_out) < SMALLEST_SET:
+        return with_best_samples(bundle, replace(train, labels=labels), "train", recipe.seed)
+    return with_best_samples(bundle, held_out, "val", recipe.seed)
 
 
 def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Trainee, folder: Path) -> dict[str, float]:
@@ -94,18 +93,18 @@ def _finish_classifier(recipe: ImagesRecipe, pictures: TrainingSet, model: Train
     return {CLASSIFIER_ACCURACY: accuracy_of(classifier, held_out)}
 
 
-def with_best_samples(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> Bundle[VaeCard]:
-    """Say on the card which samples are nearest to held-out pictures: of which sampler, with detail or without.
+def with_best_samples(bundle: Bundle[VaeCard], subset: Subset, part: str, seed: int) -> Bundle[VaeCard]:
+    """Say on the card which samples are nearest to pictures of a part: of which sampler, with detail or without.
 
     By the Fréchet distance in the features of the classifier. Without one that tells classes apart, they are means of
     the learned prior.
     """
     vae = Vae(bundle, threads=torch.get_num_threads())
-    if not vae.knows_classes or vae.card.prior is None or len(held_out) < SMALLEST_SET:
+    if not vae.knows_classes or vae.card.prior is None or len(subset) < SMALLEST_SET:
         return bundle
-    pixels, rows = held_out.pixels(np.arange(min(len(held_out), MOST_COMPARED)))
-    assert held_out.labels is not None
-    classes, known = held_out.labels[rows].tolist(), vae.features(pixels)[0]
+    pixels, rows = subset.pixels(np.arange(min(len(subset), MOST_COMPARED)))
+    assert subset.labels is not None
+    classes, known = subset.labels[rows].tolist(), vae.features(pixels)[0]
 
     def drawn(sampler: Sampler) -> Array:
         latents = vae.draw_latents(len(pixels), classes, seed=seed, sampler=sampler)
@@ -114,13 +113,13 @@ def with_best_samples(bundle: Bundle[VaeCard], held_out: Subset, seed: int) -> B
     def distance(pictures: Array) -> float:
         return frechet_distance(known, vae.features(pictures)[0])
 
-    measured = {FLOW_DISTANCE: distance(drawn("flow")), AGGREGATE_DISTANCE: distance(drawn("aggregate"))}
-    is_best = measured[FLOW_DISTANCE] <= measured[AGGREGATE_DISTANCE]
-    prior, detail = vae.card.prior.model_copy(update={"is_best": is_best}), vae.card.detail
+    flow, aggregate = distance(drawn("flow")), distance(drawn("aggregate"))
+    measured = {f"{part}_flow_frechet_distance": flow, f"{part}_aggregate_frechet_distance": aggregate}
+    prior, detail = vae.card.prior.model_copy(update={"is_best": flow <= aggregate}), vae.card.detail
     if detail is not None:
-        without = min(measured.values())
-        measured[DETAIL_DISTANCE] = distance(vae.with_detail(drawn("flow" if is_best else "aggregate"), seed))
-        detail = detail.model_copy(update={"is_drawn": measured[DETAIL_DISTANCE] <= DETAIL_WORTH * without})
+        with_it = distance(vae.with_detail(drawn("flow" if flow <= aggregate else "aggregate"), seed))
+        measured[f"{part}_detail_frechet_distance"] = with_it
+        detail = detail.model_copy(update={"is_drawn": with_it <= DETAIL_WORTH * min(flow, aggregate)})
     changed = {"prior": prior, "detail": detail, "measured": vae.card.measured | finite(measured)}
     return seal(bundle.folder, vae.card.model_copy(update=changed))
 
@@ -129,10 +128,14 @@ def detail_in_words(card: VaeCard) -> str | None:
     """Whether samples get detail, and why; None for a model that has learned none."""
     if card.detail is None:
         return None
-    if DETAIL_DISTANCE not in card.measured:
-        return "samples get no detail: without classes, or with few pictures, nothing can say whether it helps"
-    without = min(card.measured[FLOW_DISTANCE], card.measured[AGGREGATE_DISTANCE])
-    told = f"with it their distance to held-out pictures is {card.measured[DETAIL_DISTANCE]:.3g}, without {without:.3g}"
+    parts = {"val": "held-out", "train": "training"}
+    part = next((part for part in parts if f"{part}_detail_frechet_distance" in card.measured), None)
+    if part is None:
+        return "samples get no detail: without classes that can be told apart, nothing says whether it helps"
+    flow, aggregate, with_it = (
+        card.measured[f"{part}_{name}_frechet_distance"] for name in ("flow", "aggregate", "detail")
+    )
+    told = f"with it their distance to {parts[part]} pictures is {with_it:.3g}, without {min(flow, aggregate):.3g}"
     return f"samples get {'detail' if card.draws_detail else 'no detail'}: {told}"
 
 
