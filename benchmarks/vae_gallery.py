@@ -15,10 +15,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from samples import RESULTS as SAMPLES
 from samples import save
@@ -30,7 +26,7 @@ from safelight.dataset import PixelTable, identities, open_set, split
 from safelight.runtime.machine import cores
 
 RESULTS = ROOT / "benchmarks" / "results" / "vae_gallery.json"
-PAGE, IMAGES = ROOT / "docs" / "vae-gallery.md", ROOT / "docs" / "images"
+PAGE = ROOT / "docs" / "vae-gallery.md"
 RUNS, CACHE = ROOT / "runs" / "gallery", ROOT / ".cache" / "pixels"
 COLUMNS = 12
 RECIPE = """
@@ -112,26 +108,6 @@ def show(run: Run, bundle: Path, data: Path) -> None:
     )
 
 
-def curves() -> None:
-    """Error of held-out pictures over minutes of training, for all runs."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    for run in ALL:
-        lines = [json.loads(line) for line in (RUNS / run.name / "metrics.jsonl").read_text().splitlines()]
-        seconds, minutes, errors, rates = 0.0, [], [], []
-        for line in lines:
-            seconds = line.get("seconds", seconds)
-            if "val_mse" in line:
-                minutes.append(seconds / 60)
-                errors.append(line["val_mse"])
-                rates.append(line["val_rate_nats"])
-        left.plot(minutes, errors, label=run.title)
-        right.plot(minutes, rates, label=run.title)
-    left.set(xlabel="minutes of training", ylabel="squared error of held-out pictures", yscale="log")
-    right.set(xlabel="minutes of training", ylabel="rate of held-out pictures, nats", yscale="symlog")
-    left.legend(fontsize=7, frameon=False)
-    figure.savefig(IMAGES / "vae-curves.png", dpi=110)
-
-
 def main() -> None:
     """All runs, or one of them, or the page alone."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -149,8 +125,6 @@ def main() -> None:
             results["machine"] = card.trained_with
             show(run, bundle, ask.data)
             RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if not ask.page and results.keys() >= {run.name for run in ALL}:
-        curves()
     PAGE.write_text(
         page(results, {run.name: run.title for run in ALL}, json.loads(SAMPLES.read_text())), encoding="utf-8"
     )

@@ -70,10 +70,6 @@ SHORT_PICTURES = {
     "reconstructions": "Top row: held-out pictures. Bottom row: their reconstructions.",
     "samples": "Top row: samples from the prior, N(0, 1). Bottom row: samples from the density of latents.",
 }
-CURVES = """The diagram has the error and the rate of held-out pictures over the training time.
-
-![Error and rate over minutes](images/vae-curves.png)
-"""
 
 
 def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
@@ -97,7 +93,7 @@ def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
     lines += ["", *SHORT.format(machine=results["machine"]).splitlines(), "", *_short(results, titles)]
     for name, title in titles.items():
         lines += ["", f"### {title}", *_pictures(f"vae-{name}", {f"-{k}": v for k, v in SHORT_PICTURES.items()})]
-    return "\n".join([*lines, "", CURVES])
+    return "\n".join([*lines, ""])
 
 
 def _pictures(name: str, words: Mapping[str, str]) -> list[str]:
