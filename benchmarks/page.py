@@ -169,7 +169,7 @@ def _resources(results: Results) -> list[str]:
                 words: {"s": speed[f"{work}_s_per_mpx"], "ratio": speed.get(f"{work}_to_ffdnet", 1.0)}
                 for work, words in WORK.items()
             }
-            lines += ["", f"A processor {kind}:", "", *table("work", columns, rows, "g"), ""]
+            lines += ["", f"{speed['processor']}, a processor {kind}:", "", *table("work", columns, rows, "g"), ""]
     if {"Memory", "Start-up"} <= results.keys():
         peak, start = results["Memory"]["peak_gb_48_mpx"], results["Start-up"]["help_s"]
         lines += ["## Memory and start", ""]
@@ -222,10 +222,8 @@ def speed_table(results: Results) -> str:
     """Time and memory of the whole command."""
     speeds, memory = results["Speed"], results["Memory"]["peak_gb_48_mpx"]
     threads = next(iter(speeds.values()))["threads"]
-    kinds = "".join(f" processor {kind} |" for kind in speeds)
-    rows = [
-        f"| seconds per megapixel of a 12-megapixel JPEG, {results['measuring']['cpu']}, {threads} threads |{kinds}"
-    ]
+    kinds = "".join(f" {speed['processor']}, {kind} |" for kind, speed in speeds.items())
+    rows = [f"| seconds per megapixel of a 12-megapixel JPEG, {threads} threads |{kinds}"]
     rows.append("|---|" + "---|" * len(speeds))
     for name, key in (
         ("`safelight enhance`, int8", "ours_int8_call"),

@@ -139,8 +139,8 @@ def measure_speed(data: Path, peers: Path, repeats: int = 5) -> dict[str, dict[s
     for name, some in times.items():
         if name.startswith("ours"):
             numbers[f"{name}_to_ffdnet"] = statistics.median(a / b for a, b in zip(some, theirs, strict=True))
-    speeds = {name: round(number, 3) for name, number in numbers.items()} | {"threads": cores()}
-    return {"Speed": {kind_of_processor(): speeds}}
+    speeds = {name: round(number, 3) for name, number in numbers.items()}
+    return {"Speed": {kind_of_processor(): speeds | {"processor": processor(), "threads": cores()}}}
 
 
 def network_seconds(graph: Any, side: int = 1024) -> float:
@@ -251,15 +251,20 @@ def measure_quality(data: Path, peers: Path | None, ask_peers: list[str]) -> dic
 
 
 def keep(measured: dict[str, dict[str, float]]) -> None:
-    """Add to what earlier runs measured of the same bundle on such a machine, and write the pages anew."""
+    """Add to what earlier runs measured of the same bundle on such a machine, and write the pages anew.
+
+    Speed alone may be of another machine: it is told by kind of processor.
+    """
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     measuring = {
         "model": f"photo {find_bundle('photo', RestorerCard).sha256[:12]}",
         "cpu": processor(),
         "threads": cores(),
     }
-    known = results if results.get("measuring") == measuring else {"measuring": measuring}
-    if "Speed" in measured:  # of other kinds of processors it stays
+    before = results.get("measuring", {})
+    fits = before == measuring or (measured.keys() == {"Speed"} and before.get("model") == measuring["model"])
+    known = results if fits else {"measuring": measuring}
+    if "Speed" in measured:
         measured = {"Speed": known.get("Speed", {}) | measured["Speed"]}
     results = known | measured
     RESULTS.parent.mkdir(exist_ok=True)

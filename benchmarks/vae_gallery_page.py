@@ -35,7 +35,8 @@ DISTANCES = """## Samples in numbers
 The Fréchet distance compares 2,000 samples with held-out pictures. Lower is better. Two feature spaces are used. One is
 the classifier of the set's own labels. The other is EfficientNet-Lite0, which was trained on photographs, and knows
 nothing of the set. The numbers of two sets cannot be compared. *Real pictures* are training pictures, at most 2,000.
-The *density of latents* is a Gaussian mixture of what the encoder makes of the training pictures."""
+The *density of latents* is a Gaussian mixture of what the encoder makes of the training pictures. All samples of a
+model that draws [detail](model.md#detail) have it, but those of the second column."""
 QUALITY = """The next table has precision, recall and classes. Precision is the share of samples that lie among the
 pictures. Recall is the share of pictures that lie among the samples. Both are in the features of EfficientNet-Lite0.
 The class of a sample is seen by a small network that had no part in the model. The last column has the time for 64
@@ -101,13 +102,16 @@ def _pictures(name: str, words: Mapping[str, str]) -> list[str]:
 
 
 def _distances(of_sets: Mapping[str, Found]) -> list[str]:
-    columns = ("learned prior", "density of latents", "N(0, 1)", "real pictures")
+    columns = ("learned prior", "the same without detail", "density of latents", "N(0, 1)", "real pictures")
     rows = []
     for title, found in of_sets.items():
         for space, words in (("own", "own classifier"), (SPACE, "EfficientNet-Lite0")):
-            drawn = [found[sampler]["frechet_distance"][space] for sampler in ("flow", "aggregate", "prior")]
+            drawn = [
+                f"{found[name]['frechet_distance'][space]:.3g}" if name in found else ""
+                for name in ("flow", "flow_without_detail", "aggregate", "prior")
+            ]
             real = found["frechet_distance_of_training_pictures"][space]
-            rows.append([f"{title}; {words}", *(f"{value:.3g}" for value in (*drawn, real))])
+            rows.append([f"{title}; {words}", *drawn, f"{real:.3g}"])
     return table(["set and features", *columns], rows)
 
 
