@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
+TOGETHER := tests/learn/test_processes.py# processes that wait for each other at every step: beside other tests they take five times as long
 TWO_AT_A_TIME := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
@@ -24,7 +25,7 @@ screenshots: $(VENV)/dev ## Take the pictures of docs/studio.md again
 	$(BIN)/python -m tools.screenshots
 
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
-	@time ($(TWO_AT_A_TIME) lint types core && $(MAKE) --no-print-directory unit ONLY=--not-again)
+	@time ($(TWO_AT_A_TIME) lint types core && $(MAKE) --no-print-directory unit)
 
 quick: $(VENV)/dev ## The fast tests, on two cores in less than a minute
 	@time $(TWO_AT_A_TIME) core learning
@@ -40,7 +41,8 @@ types: $(VENV)/dev ## mypy --strict on src and tools
 	$(BIN)/mypy -p tools
 
 unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ONLY) # many wait: for a browser, a server, a cluster
+	$(BIN)/python -m pytest $(TOGETHER)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TOGETHER:%=--ignore=%) # many wait: for a browser, a server, a cluster
 
 core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
 	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch

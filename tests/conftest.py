@@ -1,6 +1,5 @@
 """What many tests share. Tests that need the project's data find it by SAFELIGHT_DATA and say when it is missing."""
 
-import json
 import os
 import shutil
 import time
@@ -13,7 +12,7 @@ from hypothesis import settings
 from PIL import Image
 
 from safelight.bundle import Bundle, CodecCard, RestorerCard, VaeCard, find_bundle, open_bundle
-from tests.support import BUNDLES, CHROMIUM, DATA, PASSED_WITHOUT_TORCH, ROOT
+from tests.support import BUNDLES, CHROMIUM, DATA, ROOT
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other when networks are this small
 settings.register_profile("shared machine", deadline=None)  # tests are not timed: CI's machine is noisy
@@ -28,7 +27,6 @@ LONG = pytest.StashKey[dict[str, float]]()
 
 SLOWEST = (
     "interrupted/test_trouble.py",
-    "learn/test_processes.py",
     "studio/test_in_a_browser.py",
     "jobs/test_remote.py",
     "cli/test_tutorial.py",
@@ -44,15 +42,7 @@ SLOWEST = (
 """Files that come first, so that no process works on one of them alone at the end."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--not-again", action="store_true", help="leave out what has just passed without torch")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--not-again"):
-        passed = {*json.loads(PASSED_WITHOUT_TORCH.read_text())}
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
-        items[:] = [item for item in items if item.nodeid not in passed]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {TESTS / name: place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 

@@ -21,8 +21,6 @@ from safelight.cli import main
 ROOT = Path(__file__).parent.parent
 BUNDLES = ROOT / "tests" / "bundles"
 """Small bundles, which tests/make_bundles.py makes."""
-PASSED_WITHOUT_TORCH = ROOT / ".cache" / "passed_without_torch.json"
-"""What `tests/without_torch.py` leaves for `pytest --not-again`."""
 DATA = Path(os.environ.get("SAFELIGHT_DATA", ROOT.parent / "shared" / "data"))
 CASES = DATA.parent / "cases"
 """Files and sets that broke other programs."""

@@ -1,24 +1,15 @@
 """A plugin: `python -m pytest -p tests.without_torch` runs the tests of all that works without the extra `train`.
 
-No package of that extra can be imported then, and the tests of the learning side are left out. What passes is written
-down, so that `pytest --not-again` can leave it out.
+No package of that extra can be imported then, and the tests of the learning side are left out.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
-import pytest
-
-from tests.support import PASSED_WITHOUT_TORCH
-
 LEARNING_SIDE = ("ladder", "learn", "downstream")
 REFUSED = ("torch", "accelerate", "safetensors", "onnx", "onnxscript")
-
-
-passed: list[str] = []
 
 
 class _Refuse(MetaPathFinder):
@@ -37,13 +28,3 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 def pytest_report_header() -> str:
     return f"cannot be imported: {', '.join(REFUSED)}; left out: {', '.join(LEARNING_SIDE)}"
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.when == "call" and report.passed:
-        passed.append(report.nodeid)
-
-
-def pytest_sessionfinish() -> None:
-    PASSED_WITHOUT_TORCH.parent.mkdir(exist_ok=True)
-    PASSED_WITHOUT_TORCH.write_text(json.dumps(passed))

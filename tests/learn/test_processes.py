@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 
@@ -20,7 +21,7 @@ from tests.learn.training import metrics
 pytestmark = pytest.mark.slow
 
 
-STEPS = 240
+BEGUN, STEPS = 100, 240
 """Of a run that a test disturbs, and of the one that it is compared with."""
 
 
@@ -51,9 +52,12 @@ def two_nodes():
 
 @pytest.fixture(scope="module")
 def undisturbed(home):
-    """Weights after `STEPS` steps in two processes."""
-    train(settings_in(home, home / "undisturbed", stop_at=STEPS, processes=2))
-    return weights(home / "undisturbed")
+    """Weights after `STEPS` steps in two processes; the run folder after the first `BEGUN` is kept beside it."""
+    run, begun = home / "undisturbed", home / "begun"
+    train(settings_in(home, run, stop_at=BEGUN, processes=2))
+    shutil.copytree(run, begun)
+    train(settings_in(home, run, stop_at=STEPS, processes=2, resume=True))
+    return weights(run)
 
 
 def losses(run):
@@ -81,15 +85,13 @@ def test_a_whole_run_ends_with_a_bundle(asked):
     assert report.bundle is not None and (report.bundle / "card.json").is_file() and report.measured
 
 
-def test_a_run_goes_on_with_either_engine_as_if_undisturbed(two_nodes, asked, tmp_path, undisturbed):
-    train(asked("a", stop_at=100, processes=2, engine="ray"))
-    train(asked("a", stop_at=STEPS, processes=2, resume=True))
-    train(asked("b", stop_at=100, processes=2))
-    train(asked("b", stop_at=STEPS, processes=2, resume=True, engine="ray"))
+def test_a_run_goes_on_with_either_engine_as_if_undisturbed(two_nodes, asked, home, tmp_path, undisturbed):
+    shutil.copytree(home / "begun", tmp_path / "run")
+    train(asked("run", stop_at=170, processes=2, resume=True, engine="ray"))
+    train(asked("run", stop_at=STEPS, processes=2, resume=True))
     with pytest.raises(UsageError, match="holds a run already"):
-        train(asked("b", processes=2, engine="ray"))
-    for run in ("a", "b"):
-        assert equal(weights(tmp_path / run), undisturbed)
+        train(asked("run", processes=2, engine="ray"))
+    assert equal(weights(tmp_path / "run"), undisturbed)
 
 
 def test_a_lost_worker_of_a_cluster_costs_the_steps_since_the_checkpoint(two_nodes, asked, tmp_path, undisturbed):
