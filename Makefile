@@ -3,7 +3,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests tools examples benchmarks
 SHELL := /bin/bash
-TOGETHER := tests/learn/test_processes.py# processes that wait for each other at every step: beside other tests they take five times as long
 TWO_AT_A_TIME := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export TIMEFORMAT := took %0R s, %0U s of processor time
 
@@ -41,8 +40,7 @@ types: $(VENV)/dev ## mypy --strict on src and tools
 	$(BIN)/mypy -p tools
 
 unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) also those on real data
-	$(BIN)/python -m pytest $(TOGETHER)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TOGETHER:%=--ignore=%) # many wait: for a browser, a server, a cluster
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder # many wait: for a browser, a server, a cluster
 
 core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
 	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch

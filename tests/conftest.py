@@ -27,6 +27,7 @@ LONG = pytest.StashKey[dict[str, float]]()
 
 SLOWEST = (
     "interrupted/test_trouble.py",
+    "learn/test_processes.py",
     "studio/test_in_a_browser.py",
     "jobs/test_remote.py",
     "cli/test_tutorial.py",
