@@ -30,18 +30,20 @@ def s3(refused_share: float = 0.0, seed: int = 0) -> Iterator[list[str]]:
     server = make_server("127.0.0.1", 0, at_times, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                patch.setenv(name, "testing")
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            fsspec.filesystem("s3").clear_instance_cache()
+            share, refused_share = refused_share, 0.0
+            address = f"http://127.0.0.1:{server.server_port}/moto-api/reset"
+            urllib.request.urlopen(urllib.request.Request(address, method="POST")).close()
+            fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
+            refused_share = share
+            yield refused
+    finally:
         fsspec.filesystem("s3").clear_instance_cache()
-        share, refused_share = refused_share, 0.0
-        address = f"http://127.0.0.1:{server.server_port}/moto-api/reset"
-        urllib.request.urlopen(urllib.request.Request(address, method="POST")).close()
-        fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
-        refused_share = share
-        yield refused
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.shutdown()
-    thread.join()
+        server.shutdown()
+        thread.join()

@@ -23,6 +23,14 @@ _SCHEME = re.compile(r"(s3a?|gs|gcs|az|abfss?|https?|s?ftp|hdfs):/{1,2}(?=[^/])"
 """How a URL of storage begins; pathlib takes one of its slashes away. Other words before a colon are folders."""
 
 
+_shown_as: dict[str, str] = {}
+
+
+def show_as(prefix: str, words: str) -> None:
+    """From now on, errors say `words` where a path begins with `prefix`: a copy has the name of what it is of."""
+    _shown_as[prefix] = words
+
+
 def shown(path: Path | str) -> str:
     """A path, or words that begin with one, for people and files; names that are no UTF-8 get question marks.
 
@@ -52,6 +60,11 @@ class SafelightError(Exception):
     """Root of the tree; shown to people as one line, never as a traceback."""
 
     exit_code = 1
+
+    def __init__(self, words: str = "", *more: object) -> None:
+        for prefix, instead in _shown_as.items():
+            words = str(words).replace(prefix, instead)
+        super().__init__(words, *more)
 
 
 class PictureError(SafelightError):

@@ -24,7 +24,6 @@ from safelight.errors import OutputError, RefusedError, UsageError, is_stored
 from safelight.jobs.augment.settings import AugmentSettings
 from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.generate.settings import GenerateSettings
-from safelight.jobs.inspect import InspectSettings
 from safelight.learn.settings import TrainSettings
 from tests.clusters import cluster_of
 from tests.storage_server import s3
@@ -103,7 +102,6 @@ def test_single_files_go_there_and_come_back(pictures):
 def test_what_needs_a_file_system_says_so(pictures):
     for settings, name in (
         (AugmentSettings, "output"),
-        (InspectSettings, "dataset"),
         (GenerateSettings, "output"),
         (TrainSettings, "run"),
     ):

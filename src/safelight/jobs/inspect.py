@@ -5,15 +5,17 @@ from pathlib import Path
 
 from safelight.dataset import ImageSet, InspectReport, compared, grouped, inspect_set, look, open_set
 from safelight.dataset.report import Seen
-from safelight.errors import RefusedError
+from safelight.errors import RefusedError, shown
 from safelight.runtime.machine import cores
-from safelight.settings import AnyPath, Settings, argument, option
+from safelight.settings import AnyPath, VerbSettings, argument, option
 from safelight.work import OnProgress, Ray, silent
 from safelight.work.nodes import ENGINE_HELP, Driver, cluster_address
 
 
-class InspectSettings(Settings):
+class InspectSettings(VerbSettings):
     """Which set."""
+
+    may_be_stored = frozenset({"dataset"})
 
     dataset: AnyPath = argument("A folder (sub-folders are classes), an .npz, a .csv or a .jsonl.", "DATASET")
     group_by: str | None = option(
@@ -25,9 +27,9 @@ class InspectSettings(Settings):
 def inspect(settings: InspectSettings, on_progress: OnProgress = silent) -> InspectReport:
     """Counts, sizes, duplicates, leaks between parts, broken files.
 
-    Raises UsageError for what is no set; on a cluster RefusedError and DeviceError, too.
+    Raises UsageError for what is no set, and what `mirrored` raises; on a cluster RefusedError and DeviceError.
     """
-    images = grouped(open_set(settings.dataset), settings.group_by)
+    images = grouped(open_set(settings.dataset, on_progress), settings.group_by)
     address = cluster_address(settings.engine)
     if address is None:
         return inspect_set(images, cores(), on_progress)
@@ -49,7 +51,8 @@ def _open_on_node(dataset: Path, count: int, driver: Driver) -> None:
     driver.enter()
     images = open_set(dataset)
     if len(images) != count:
-        raise RefusedError(f"{dataset}: has {len(images)} pictures on a node, and {count} for the driver; share it")
+        counts = f"has {len(images)} pictures on a node, and {count} for the driver"
+        raise RefusedError(f"{shown(dataset)}: {counts}; share it")
     _set[:] = [images]
 
 

@@ -6,6 +6,7 @@ from safelight.work.files import clear_leftovers, read_small, replacing, unpacke
 from safelight.work.hashes import file_sha256, json_sha256
 from safelight.work.manifest import MANIFEST, Line, Manifest, header
 from safelight.work.memory import memory_bytes
+from safelight.work.mirror import mirrored
 from safelight.work.progress import Cancelled, OnProgress, Progress, silent
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "header",
     "json_sha256",
     "memory_bytes",
+    "mirrored",
     "read_small",
     "replacing",
     "silent",

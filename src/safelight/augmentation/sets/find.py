@@ -9,6 +9,7 @@ from safelight.augmentation.sets.masks import MASKS, MaskSet
 from safelight.augmentation.sets.yolo import LABELS, YoloSet
 from safelight.dataset import ImageSet, open_set
 from safelight.errors import UsageError, shown
+from safelight.work import mirrored
 
 BESIDE, BY_NAME, TABLES = (".txt",), (".xml", ".json"), (".csv", ".tsv", ".jsonl", ".json")
 """Ends of files that say what is in pictures: beside a picture (Darknet), by its name anywhere (Pascal VOC, LabelMe),
@@ -57,8 +58,9 @@ def open_augmentable(path: Path, soft_labels: bool = False, strict: bool = False
     """COCO's .json; YOLO's images/ and labels/; images/ and masks/; or whatever `dataset.open_set` reads.
 
     `soft_labels` need a list, which folders are not. `strict` refuses a set with an odd object, which is dropped
-    otherwise. Raises UsageError for what does not fit together.
+    otherwise. Raises UsageError for what does not fit together, and what `mirrored` raises.
     """
+    path = mirrored(path)
     if path.suffix.lower() == ".json" and path.is_file():
         return CocoSet.of(path, strict)
     if path.is_dir():

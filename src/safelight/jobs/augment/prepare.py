@@ -11,7 +11,7 @@ from safelight.augmentation.latent import LatentSpace
 from safelight.augmentation.sets import AugmentableSet, SetPicture, open_augmentable
 from safelight.dataset import Form, choose_form
 from safelight.dataset.form import fitted
-from safelight.errors import PictureError, UsageError
+from safelight.errors import PictureError, UsageError, shown
 from safelight.jobs.augment.request import Request
 from safelight.runtime.images.vae import Vae
 
@@ -66,7 +66,7 @@ def _check_labels(request: Request, pictures: AugmentableSet) -> None:
     needs += ["size_px"] if recipe.size_px else []
     if pictures.images is None and needs:
         raise UsageError(
-            f"{request.dataset}: {needs[0]} is for sets with one label for each picture, and boxes or masks "
+            f"{shown(request.dataset)}: {needs[0]} is for sets with one label for each picture, and boxes or masks "
             "cannot follow; take it out, or cut the objects out first"
         )
 
@@ -127,6 +127,6 @@ def _bank(request: Request, pictures: AugmentableSet, form: Form | None, vae: Va
             continue  # the report names it, when its variants are made
         sound.append((name, str(pictures.label(number)), fitted(in_bytes(image), vae.form)))
     if not sound:
-        raise UsageError(f"{request.dataset}: none of its pictures can be read; look at it: safelight data")
+        raise UsageError(f"{shown(request.dataset)}: none of its pictures can be read; look at it: safelight data")
     names, labels, pixels = zip(*sound, strict=True)
     return Bank(names, labels, np.stack(pixels))

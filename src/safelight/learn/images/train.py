@@ -33,7 +33,8 @@ def train_task(job: TrainJob, recipe: ImagesRecipe) -> TrainReport:
         raise UsageError("--start is for restoration recipes in this version")
     if source is None:
         raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data")
-    images = grouped(open_set(source), recipe.data.group_by)
+    with job.first_alone():
+        images = grouped(open_set(source, job.on_progress), recipe.data.group_by)
     if recipe.data.ignore_labels:
         images = replace(images, items=tuple(replace(item, label=None) for item in images.items))
     with job.first_alone():
@@ -92,3 +93,8 @@ def _tell_sizes(job: TrainJob, run: RunFolder, pictures: TrainingSet, vae: Image
         f"{sum(p.numel() for p in vae.parameters()) / 1e6:.2f} M parameters, "
         f"{sum(np.prod(shape) for shape in vae.noise_shapes)} latents; run in {run.folder}"
     )
+    for part, subset in pictures.parts.items():
+        missed = pictures.missed_classes(part) if len(subset) else []
+        if missed:
+            named = ", ".join(missed[:LISTED])
+            job.tell(f"warning: part '{part}' has no picture of {named}; see 'Parts' in docs/data-sets.md")
