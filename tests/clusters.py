@@ -20,9 +20,11 @@ def cluster_of(*cores: int) -> Iterator[Any]:
         patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         head, *others = cores
         one = Cluster(initialize_head=True, head_node_args={"num_cpus": head, "include_dashboard": False})
-        for count in others:
-            one.add_node(num_cpus=count)
-        ray.init(one.address, log_to_driver=False, logging_level="CRITICAL")
-        yield one
-        ray.shutdown()
-        one.shutdown()
+        try:
+            for count in others:
+                one.add_node(num_cpus=count)
+            ray.init(one.address, log_to_driver=False, logging_level="CRITICAL")
+            yield one
+        finally:
+            ray.shutdown()
+            one.shutdown()

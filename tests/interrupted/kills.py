@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,7 +98,8 @@ def faults(verb: str, moments: int, home: Path, seed: int = 0) -> Iterator[Fault
     for number in range(moments):
         folder = _fresh(home / f"{verb}-{number}", asked)
         moment_s = draw.uniform(0.1, 1.0) * length_s
-        process = subprocess.Popen(_command(asked), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(_command(asked), cwd=folder, start_new_session=True, **quiet)
         time.sleep(moment_s)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -113,6 +115,8 @@ def faults(verb: str, moments: int, home: Path, seed: int = 0) -> Iterator[Fault
             and _without_times(json.loads(again.stdout)) != _without_times(json.loads(whole.stdout))
         ):
             what = "says something else"
+        if what is None and (left := _processes_of(process.pid)):
+            what = f"its processes go on: {left}"
         if what is not None:
             yield Fault(verb, round(moment_s, 2), what)
         shutil.rmtree(folder)
@@ -130,6 +134,16 @@ def _command(asked: Verb, *more: str) -> list[str]:
 
 def _run(asked: Verb, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(_command(asked, *more), cwd=folder, capture_output=True, text=True, check=False)
+
+
+def _processes_of(session: int) -> list[int]:
+    """Those of a session that have not ended, where the system tells."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, of = path.read_text().rpartition(") ")[2].split()[:4]
+            found += [int(path.parent.name)] if int(of) == session and state != "Z" else []
+    return found
 
 
 def _files(folder: Path) -> set[str]:

@@ -17,6 +17,22 @@ def prepare(word: str) -> None:
     PREPARED.append(word)
 
 
+def prepare_first_without_room(folder: str) -> None:
+    """The worker that begins first has a full disk; others begin later."""
+    try:
+        (Path(folder) / "first").touch(exist_ok=False)
+        PREPARED.append("full")
+    except FileExistsError:
+        time.sleep(2)
+        PREPARED.append("empty")
+
+
+def with_room(number: int) -> int:
+    if PREPARED[0] == "full":
+        raise UnfitNodeError("no room on this disk")
+    return number
+
+
 def double(number: int) -> tuple[int, str]:
     if number == 13:
         os._exit(1)  # a file that ends its process

@@ -7,7 +7,7 @@ pytest.importorskip("ray", reason="Ray is not installed")
 from safelight.errors import DeviceError, UsageError
 from safelight.work import Ray
 from tests.clusters import cluster_of
-from tests.work.cluster_tasks import double, fail, note, prepare, unfit
+from tests.work.cluster_tasks import double, fail, note, prepare, prepare_first_without_room, unfit, with_room
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +48,11 @@ def test_what_no_node_is_fit_for_is_given_up_and_the_rest_is_done(cluster):
 
     found = list(Ray("ray", prepare, ("ready",), on_lost).map(unfit, range(9)))
     assert found == [("lost", k) if k % 2 else k for k in range(9)] and set(told) == {"no room on this disk"}
+
+
+def test_what_the_first_node_is_not_fit_for_waits_for_nodes_that_begin(cluster, tmp_path):
+    engine = Ray("ray", prepare_first_without_room, (str(tmp_path),), lost)
+    assert list(engine.map(with_room, range(9))) == list(range(9))
 
 
 def test_workers_that_cannot_begin_end_the_work(cluster):

@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from safelight.errors import OutputError
 from safelight.work import Engine, Processes, Threads
+from tests.support import ROOT
 
 
 @pytest.fixture(params=[Threads, Processes], ids=["threads", "processes"])
@@ -77,3 +80,26 @@ def test_processes_are_prepared(tmp_path):
 def test_a_process_that_dies_is_told_in_a_line():
     with pytest.raises(OutputError, match="a worker died, perhaps for want of memory; go on with fewer --workers"):
         list(Processes(1).map(os._exit, [9]))
+
+
+def test_processes_end_when_their_driver_is_killed():
+    """As by SIGKILL: nobody tells them, and each may hold a model in memory."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.work.driver"], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as driver:
+        assert driver.stdout is not None
+        workers = [int(driver.stdout.readline()) for _ in range(2)]
+        assert all(map(is_alive, workers))
+        driver.kill()
+    deadline = time.monotonic() + 20
+    while any(map(is_alive, workers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(process: int) -> bool:
+    """A zombie has ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False

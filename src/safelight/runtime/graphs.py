@@ -142,8 +142,8 @@ def open_graph(path: Path, device: str, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # errors are raised, and need not be printed as well
-    # Each graph has threads of its own, and they would wait for work busily while another graph needs the cores.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Threads would wait for work busily, while another graph or another program needs the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not multiplies_int8_fast():  # there products overflow 16 bits without it; elsewhere it would halve the speed
         options.add_session_config_entry("session.x64quantprecision", "1")
     options.enable_mem_pattern = False  # a planned block would come on top of what the first run took

@@ -154,9 +154,9 @@ class _Run:
                 self._welcome(reference, self.pool.beginning.pop(reference))
 
     def _give_up_what_fits_nowhere(self) -> None:
-        """When the only nodes that are left were not fit for it."""
+        """When the only nodes that are left were not fit for it, and no other begins."""
         nodes = {worker.node for worker in self.pool.workers}
-        if not nodes or self.pool.beginning:
+        if not nodes or self.pool.may_grow():
             return
         for chunk in [chunk for chunk in self.again if nodes == {chunk.avoids}]:
             self.again.remove(chunk)
@@ -199,10 +199,10 @@ class _Run:
         self.chunk_size = max(1, min(MOST_IN_CHUNK, fits, 2 * self.chunk_size))
 
     def _elsewhere(self, one: tuple[int, Any], chunk: Chunk, worker: Worker, why: Exception) -> None:
-        """On another node, if there is one and it was not tried."""
+        """On another node, if it was not tried on two."""
         number, task = one
-        deaths, is_alone = chunk.deaths + 1, all(other.node == worker.node for other in self.pool.workers)
-        if deaths >= MOST_DEATHS or is_alone:
+        deaths = chunk.deaths + 1
+        if deaths >= MOST_DEATHS:
             self.done[number] = True, self.engine.on_lost(task, str(why))
         else:
             self.again.append(Chunk([one], deaths, avoids=worker.node, why=str(why)))

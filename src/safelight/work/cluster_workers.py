@@ -13,8 +13,10 @@ from typing import Any
 from safelight.errors import DeviceError, RefusedError, UsageError
 
 CLIENT = "ray://"
-ANSWERS_S, LOOKED_S = 10, 2.0
-"""How long a head may take to answer, and how often the size of the cluster is looked at."""
+ANSWERS_S, LOOKED_S, BEGINS_S = 10, 2.0, 60
+"""How long a head may take to answer, how often the size of the cluster is looked at, and how long a worker that begins
+is waited for. One that takes longer waits for a place that somebody else has.
+"""
 
 
 _connected: list[str] = []
@@ -97,6 +99,8 @@ class Pool:
     beginning: dict[Any, Worker] = field(default_factory=dict)
     """By the reference that says when it is ready."""
     looked: float = -LOOKED_S
+    began: float = -BEGINS_S
+    """When the last worker was asked for."""
 
     def __post_init__(self) -> None:
         ray = connect(self.address)
@@ -112,6 +116,11 @@ class Pool:
         for _ in range(places - len(self.workers) - len(self.beginning)):
             worker = Worker(self._make.remote(self.prepare, self.arguments))
             self.beginning[worker.actor.begun.remote()] = worker
+            self.began = time.monotonic()
+
+    def may_grow(self) -> bool:
+        """Whether a worker may soon be ready."""
+        return bool(self.beginning) and time.monotonic() - self.began < BEGINS_S
 
     def drop(self, worker: Worker) -> bool:
         """Forget a worker that died. Returns whether its node was lost with it."""

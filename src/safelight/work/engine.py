@@ -6,7 +6,9 @@ and no new task begins.
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -82,11 +84,24 @@ def no_more_of(tasks: Iterable[Any]) -> None:
 
 def _prepare(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     """Ctrl-C in a terminal, its end, and a stopped service reach every process; the driver alone decides what to do."""
+    end_with_driver()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if prepare is not None:
         prepare(*arguments)
+
+
+def end_with_driver() -> None:
+    """From now on, this process ends at once when the one that started it has ended: no queue would tell it."""
+    driver = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if driver is not None:
+            driver.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _bounded(

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from safelight.augmentation import Bank
-from safelight.errors import RefusedError
+from safelight.errors import RefusedError, shown
 from safelight.jobs.augment.make import Variant, make_variants
 from safelight.jobs.augment.plan import VariantTask
 from safelight.jobs.augment.prepare import Prepared, prepare
@@ -79,7 +79,8 @@ def _open_on_node(request: Request, bank: Bank | None, folder: Path, driver: Dri
     names, model = _identity(_worker[0][0])
     check_model(model, identity[1])
     if names != identity[0]:
-        raise RefusedError(f"{request.dataset}: has other pictures or labels on a node; use one folder for all nodes")
+        name = shown(request.dataset)
+        raise RefusedError(f"{name}: has other pictures or labels on a node; use one folder for all nodes")
     if not folder.is_dir():
         raise RefusedError(f"{folder}: is not there on a node; use a folder that all nodes share")
 
