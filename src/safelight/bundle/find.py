@@ -29,6 +29,8 @@ def find_bundle(model: str | Path, card: type[CardT]) -> Bundle[CardT]:
     names = available()
     path = names.get(str(model), Path(model))
     if str(model) not in names and not os.path.exists(path):
+        if len(Path(model).parts) > 1:
+            raise BundleError(f"{model}: does not exist; name the folder of a bundle, such as runs/NAME/bundle")
         known = [name for name, place in names.items() if _may_be(place, card)]
         none = "" if known else f" ({card.mend})"
         raise BundleError(

@@ -89,7 +89,10 @@ def gaussian_noise(pixels: Pixels, rng: Rng, *, sigma_255: float) -> Pixels:
 
 
 def jpeg(pixels: Pixels, rng: Rng, *, quality: float) -> Pixels:
-    """Through JPEG and back. Raises UsageError for pictures that JPEG cannot hold."""
+    """Through JPEG and back.
+
+    Raises UsageError for pictures that JPEG cannot hold.
+    """
     if max(pixels.shape[:2]) > JPEG_MOST_PX:
         raise UsageError(f"JPEG holds {JPEG_MOST_PX} px a side, and the picture is larger; take the step out")
     return like(codec.jpeg(to_float(pixels), rng, quality=quality), pixels)

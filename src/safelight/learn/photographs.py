@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from safelight.errors import UsageError
+from safelight.errors import UsageError, shown
 from safelight.learn.job import TrainJob
 from safelight.learn.store import PixelStore, build_store
+from safelight.work import mirrored
 
 
 class PhotographSettings(Protocol):
@@ -26,13 +27,13 @@ def open_photographs(job: TrainJob, data: PhotographSettings, smallest_px: int) 
     if folder is None:
         raise UsageError(f"{job.settings.recipe}: names no data.folder; give --data FOLDER")
     with job.first_alone():
-        store, left_out = build_store(folder, job.settings.cache, data.scales, smallest_px)
+        store, left_out = build_store(mirrored(folder, job.on_progress), job.settings.cache, data.scales, smallest_px)
     for line in left_out:
         job.tell(f"left out: {line}")
     counts = part_sizes(store, data)
     if 0 in counts:
         raise UsageError(
-            f"{folder}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
+            f"{shown(folder)}: {counts[0]} pictures to train on, {counts[1]} to calibrate, {counts[2]} to measure; "
             "each needs one, and equal pictures are in one part: add pictures or change data.validation_share"
         )
     return store

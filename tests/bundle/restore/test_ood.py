@@ -1,5 +1,7 @@
 """The out-of-distribution reference: distances to training patches, the best expert, and the scale's correction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,9 @@ def test_scores_are_distances_over_the_limit():
     assert embedding == pytest.approx([6])
     assert reference.ood_score(embedding) == pytest.approx((6 + 5 + 4) / 3 / 4)
     assert reference.ood_score(embedding / 2) < 1
+    assert reference.ood_score(0 * embedding, drawn=0.0) == 1 and 1.9 < reference.ood_score(0 * embedding, drawn=9) < 2
+    of_drawings = replace(reference, drawn_limit=np.float32(9))
+    assert of_drawings.ood_score(0 * embedding, drawn=9) == 1 > of_drawings.ood_score(0 * embedding, drawn=5)
     for wrong in (np.nan, np.inf, -np.inf, 1e300):
         assert np.abs(reference.embed(np.array([wrong]))) == pytest.approx(FARTHEST), "as far away as possible"
 

@@ -3,7 +3,8 @@
 A picture's statistics (`runtime.restore.look`) are projected to an embedding of a few dimensions. The bundle carries
 the embeddings of training patches, degraded as in training.
 
-    OOD score     mean distance to the 3 nearest patches / the distance that 1 in 50 held-out patches exceeds
+    OOD score     mean distance to the 3 nearest patches / the distance that 1 in 50 held-out patches exceeds;
+                  or what says that the picture is drawn (`runtime.restore.drawings`), if that is more
     expert        the one with the smallest mean error on the 8 nearest patches
     correction    what the predicted scale must be multiplied by, averaged over the 8 nearest patches
 
@@ -12,7 +13,7 @@ makes the scale a standard deviation of the error, one makes it the unit of inte
 deviation of draws. The first two differ where errors are mostly small and rarely large, as after strong compression.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,8 @@ class OodReference:
     """(N, E), logs of the mean squared error that each expert leaves in each patch."""
     correction: Array
     """(N, E, 3), logs of the `Correction` that each patch needs of each expert."""
+    drawn_limit: Array = field(default_factory=lambda: np.zeros((), np.float32))
+    """(), the score of drawings beyond which a picture is out of distribution: more than 0 for a model of drawings."""
 
     def __post_init__(self) -> None:
         shapes = {name: array.shape for name, array in vars(self).items()}
@@ -65,6 +68,7 @@ class OodReference:
             "reference": (patches, size),
             "correction": (patches, experts, 3),
             "limit": (),
+            "drawn_limit": (),
         }
         if any(shapes[name] != shape for name, shape in wanted.items()) or patches < 1 or not self.limit > 0:
             raise ValueError(f"its arrays do not fit: {shapes}")
@@ -76,17 +80,20 @@ class OodReference:
         bounded: Array = np.clip(finite, -FARTHEST, FARTHEST).astype(np.float32)
         return bounded
 
-    def ood_score(self, embedding: Array) -> float:
-        """0 in the middle of the training pictures, 1 at their limit."""
+    def ood_score(self, embedding: Array, drawn: float = -np.inf) -> float:
+        """0 in the middle of the training pictures, 1 at their limit. `drawn` is the score of drawings, in log-odds;
+        alone it makes at most 2.
+        """
         distances = np.sort(self._distances(embedding))
-        return float(distances[:FOR_SCORE].mean() / self.limit)
+        beyond = 2 / (1 + np.exp(float(self.drawn_limit) - drawn))
+        return max(float(distances[:FOR_SCORE].mean() / self.limit), float(beyond))
 
     def best_expert(self, embedding: Array) -> int:
         """Which one restores pictures like this best."""
         return int(np.argmin(self.error[self._nearest(embedding)].mean(axis=0)))
 
     def correction_at(self, embedding: Array, expert: int) -> Correction:
-        """For one picture. Out of distribution, where training pictures say little, it is never below 1."""
+        """For one picture. Far from the training pictures, which then say little, it is never below 1."""
         std, interval, draw_std = self._averaged(self._nearest(embedding), expert)
         if self.ood_score(embedding) > 1:
             std, interval = max(std, 1.0), max(interval, 1.0)

@@ -1,7 +1,8 @@
 """Fit the out-of-distribution reference of a restorer (`bundle.restore.ood`).
 
 Training pictures, degraded as in training, are the reference. They also show what the predicted scale is worth for
-each kind of picture. Held-out pictures say how far from the training pictures a picture of the same kind may lie.
+each kind of picture. Held-out pictures say how far from the training pictures a picture of the same kind may lie, and
+how much it may look like a drawing.
 """
 
 import math
@@ -20,6 +21,7 @@ from safelight.learn.restore.data import Pair, RestorationPairs, training_pairs
 from safelight.learn.restore.objectives import draw_noise
 from safelight.learn.restore.recipe import RestoreRecipe
 from safelight.learn.store import PixelStore
+from safelight.runtime.restore.drawings import drawn_score
 from safelight.runtime.restore.look import OF_PATTERNS, OF_REMOVED, WINDOW_PX, corners, statistics
 
 REFERENCES, HELD_OUT = 1024, 384
@@ -72,18 +74,32 @@ def fit_ood_reference(model: Experts, training: RestorationPairs, held_out: Rest
     logs = np.log(np.maximum(errors, LEAST**2)), np.log(np.maximum(needed, LEAST))
     arrays = (centre, projection, (all_statistics - centre) @ projection, np.array(1.0), *logs)
     unlimited = OodReference(*(array.astype(np.float32) for array in arrays))
-    embeddings = (unlimited.embed(statistics_of(model.first, held_out[index])) for index in range(HELD_OUT))
-    distances = [unlimited.ood_score(embedding) for embedding in embeddings]
-    return replace(unlimited, limit=np.array(np.quantile(distances, 1 - BEYOND_SHARE), dtype=np.float32))
+    looks = [_windows(model.first, held_out[index]) for index in range(HELD_OUT)]
+    distances = [unlimited.ood_score(unlimited.embed(statistics(*windows))) for windows in looks]
+    drawn = [drawn_score(windows.degraded, windows.mean) for windows in looks]
+    limits = [np.array(np.quantile(values, 1 - BEYOND_SHARE), np.float32) for values in (distances, drawn)]
+    return replace(unlimited, limit=limits[0], drawn_limit=np.maximum(limits[1], 0))
+
+
+class _Windows(NamedTuple):
+    """Of a patch, as the runtime would look at it."""
+
+    degraded: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    coarsest: NDArray[np.float32]
 
 
 @torch.inference_mode()
-def statistics_of(model: RestorerNet, pair: Pair) -> Vector:
-    """The statistics of a patch's windows, as the runtime would look at it."""
+def _windows(model: RestorerNet, pair: Pair) -> _Windows:
     places = corners(*pair.clean.shape[1:])
     degraded = torch.stack([pair.degraded[:, r : r + WINDOW_PX, c : c + WINDOW_PX] for r, c in places])
     mean, features = model.trunk(degraded, torch.full((len(degraded),), SIGMA_UNKNOWN))
-    return statistics(degraded.numpy(), mean.numpy(), features[-1].numpy())
+    return _Windows(degraded.numpy(), mean.numpy(), features[-1].numpy())
+
+
+def statistics_of(model: RestorerNet, pair: Pair) -> Vector:
+    """The statistics of a patch's windows."""
+    return statistics(*_windows(model, pair))
 
 
 class Evidence(NamedTuple):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from safelight.bundle import Correction
 from safelight.runtime.restore.canvas import Canvas
+from safelight.runtime.restore.drawings import drawn_score
 from safelight.runtime.restore.networks import RestorerNetworks
 
 Array = NDArray[np.float32]
@@ -49,12 +50,14 @@ def look(networks: RestorerNetworks, canvas: Canvas) -> Look:
     places = corners(max(height, WINDOW_PX), max(width, WINDOW_PX))
     batch = np.stack([canvas.take((row, row + WINDOW_PX), (column, column + WINDOW_PX)) for row, column in places])
     reference = networks.ood_reference
-    embedding = reference.embed(statistics(batch, *networks.mean_and_coarsest(batch)))
+    mean, coarsest = networks.mean_and_coarsest(batch)
+    embedding = reference.embed(statistics(batch, mean, coarsest))
     expert = reference.best_expert(embedding)
     name = networks.bundle.card.experts[expert]
     if small:
         return Look(None, name, reference.average_correction(expert))
-    return Look(reference.ood_score(embedding), name, reference.correction_at(embedding, expert))
+    score = reference.ood_score(embedding, drawn_score(batch, mean))
+    return Look(score, name, reference.correction_at(embedding, expert))
 
 
 def corners(height: int, width: int) -> list[tuple[int, int]]:

@@ -86,7 +86,10 @@ class Restorer:
         range, and PictureError for a picture without values.
         """
         if not isinstance(picture, Picture):
-            raise UsageError(f"enhance takes a Picture, not {type(picture).__name__}; use safelight.read(path) first")
+            name = type(picture).__name__
+            raise UsageError(
+                f"enhance takes a Picture, not {name}; use safelight.read(path) or safelight.Picture(array)"
+            )
         request = Request(samples, seed, strength, temperature, sigma_01=sigma_01, uncertainty=uncertainty, scale=scale)
         check(request)
         if strength == 0 and not uncertainty:
