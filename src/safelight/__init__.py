@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from safelight.jobs.inspect import InspectSettings, inspect
     from safelight.learn.settings import TrainReport, TrainSettings
     from safelight.learn.train import train
-    from safelight.picture import Picture, read, write
+    from safelight.picture import Picture, read, read_pages, write
     from safelight.runtime.codec import Codec
     from safelight.runtime.images import Vae
     from safelight.runtime.restore import Restored, Restorer
@@ -89,6 +89,7 @@ _HOMES = {
     "generate": "safelight.jobs.generate.generate",
     "inspect": "safelight.jobs.inspect",
     "read": "safelight.picture",
+    "read_pages": "safelight.picture",
     "train": "safelight.learn.train",
     "verdict": "safelight.downstream.verdict",
     "write": "safelight.picture",
@@ -132,6 +133,7 @@ __all__ = [
     "generate",
     "inspect",
     "read",
+    "read_pages",
     "train",
     "verdict",
     "write",

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from safelight.evaluation.uncertainty_view import BRIGHTEST, TICKS_255, glow, scale_colours, with_scale
+from safelight.evaluation.uncertainty_view import (
+    BRIGHTEST,
+    TICKS_255,
+    glow,
+    legend_of_measurements,
+    scale_colours,
+    with_scale,
+)
 
 
 def test_brightness_rises_with_the_deviation():
@@ -27,6 +34,28 @@ def test_the_scale_has_the_colours_of_its_ticks(size):
     (inked,) = np.nonzero((row != 255).any(axis=1))
     place = inked[0] + round((page.shape[1] - 1 - 2 * inked[0]) * TICKS_255.index(8) / (len(TICKS_255) - 1))
     assert np.abs(row[place] - page[0, 0]).max() <= 4, "half way along the scale is 8/255"
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"),
+    [
+        (7.7, ("0", "2", "4", "6", "8")),
+        (31.0, ("0", "10", "20", "30", "40")),
+        (100.0, ("0", "25", "50", "75", "100")),
+        (0.013, ("0", "0.005", "0.01", "0.015", "0.02")),
+        (9.1e-7, ("0", "2.5e-07", "5e-07", "7.5e-07", "1e-06")),
+        (9e9, ("0", "2.5e+09", "5e+09", "7.5e+09", "1e+10")),
+        (0.0, ("0", "0.25", "0.5", "0.75", "1")),
+    ],
+)
+def test_a_measurement_has_a_scale_of_equal_steps_in_its_own_numbers(highest, ticks):
+    std = np.full((60, 400, 1), highest, np.float32)
+    std[:30] /= 2
+    legend = legend_of_measurements(std)
+    assert legend.ticks == ticks and legend.brightest == pytest.approx(float(ticks[-1]))
+    page = with_scale(std, legend)
+    level = 255 * min(1.0, 2 * highest / 2 / legend.brightest)
+    assert abs(int(page[0, 0, 0]) - level) <= 1, "half of the highest is half as far along the scale"
 
 
 def test_ticks_stand_in_equal_steps():

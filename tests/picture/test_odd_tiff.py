@@ -49,7 +49,7 @@ def test_imagej_files_keep_their_calibration_and_count_their_pages(tmp_path, rng
     stack = rng.integers(0, 60000, (3, 48, 64), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(15.4, 15.4), metadata={"unit": "um"})
     out, warnings = rewritten(tmp_path / "a.tif")
-    assert warnings == ["has 3 pages; the first is used"]
+    assert warnings == ["has 3 pages; the first is used (enhance --pages all uses all)"]
     with tifffile.TiffFile(out) as file:
         assert file.imagej_metadata["unit"] == "um" and file.imagej_metadata["images"] == 1
         np.testing.assert_array_equal(file.asarray(), stack[0])

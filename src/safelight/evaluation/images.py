@@ -1,6 +1,6 @@
 """A VAE of a set of pictures, measured in the field's own units.
 
-ELBO            average over pictures of a lower bound of log p(x), one draw each
+negative ELBO   average over pictures of an upper bound of -log p(x), one draw each: distortion and rates
 log-likelihood  the importance-weighted bound of K draws (Burda et al., ICLR 2016)
 bits per dim    the negative ELBO, or log-likelihood, over the number of values and ln 2
 
@@ -20,6 +20,7 @@ from safelight.evaluation.held_out import HeldOut
 from safelight.evaluation.samples import (
     AT_ONCE,
     SHOWN,
+    SMALLEST_SET,
     draw_samples,
     missed_classes,
     nearest_training,
@@ -76,7 +77,7 @@ def evaluate_images(
     on_progress(Progress(1, total, f"log-likelihood, {settings.draws} draws"))
     numbers |= _log_likelihood(vae, pixels, labels, settings)
     values = math.prod(pixels.shape[1:])
-    numbers["bits_per_dim"] = -numbers["elbo_nats"] / (values * math.log(2))
+    numbers["bits_per_dim"] = numbers["neg_elbo_nats"] / (values * math.log(2))
     numbers["bits_per_dim_by_log_likelihood"] = -numbers["log_likelihood_nats"] / (values * math.log(2))
     shown = pixels[:SHOWN] / np.float32(255)
     grids = {"Pictures above, reconstructions below": np.stack([shown, vae.reconstruct(shown, _first(labels, SHOWN))])}
@@ -123,7 +124,7 @@ def _reconstructions(
         "mse": float(error.mean()),
         "psnr_db": float((-10 * np.log10(np.maximum(error, 1e-10))).mean()),
         "ssim": float(np.mean(structure)),
-        "elbo_nats": float(np.concatenate(elbos).mean()),
+        "neg_elbo_nats": -float(np.concatenate(elbos).mean()),
         "distortion_nats": float(np.concatenate(distortions).mean()),
     }
     scales = [round(math.log2(vae.card.width / shape[2])) for shape in vae.card.latents]
@@ -161,7 +162,7 @@ def _for_likelihood(vae: Vae, pixels: NDArray[np.uint8], seed: int) -> tuple[Arr
 
 def _notes(vae: Vae, pixels: NDArray[np.uint8], held_out: HeldOut) -> tuple[str, ...]:
     likelihoods = {
-        "gaussian": "Likelihoods are of 8-bit values by uniform dequantisation, a lower bound.",
+        "gaussian": "Likelihoods are of 8-bit values, and a lower bound (uniform dequantisation).",
         "bernoulli": "Likelihoods are of binary pixels; there is no dequantisation.",
         "logistic_mixture": "Likelihoods are of 8-bit values, exactly; there is no dequantisation.",
     }
@@ -170,10 +171,16 @@ def _notes(vae: Vae, pixels: NDArray[np.uint8], held_out: HeldOut) -> tuple[str,
     notes = [
         likelihoods[vae.card.likelihood],
         distances if vae.knows_classes or not vae.has_classifier else UNRELIABLE,
-        "Samples have a detail that is drawn." if vae.card.draws_detail else "Samples are means of p(x | z).",
+        "Samples have a drawn detail."
+        if vae.card.draws_detail
+        else "Samples have no drawn detail, so they are smooth.",
         "Nearest neighbours are by the root mean square of pixel differences.",
         *vae.card.limits,
     ]
+    if len(pixels) < SMALLEST_SET:
+        notes.append(
+            f"Samples are not compared with pictures: that needs {SMALLEST_SET} pictures, and these are fewer."
+        )
     if held_out.trained_on:
         notes.append(f"{held_out.trained_on} of these {len(pixels)} pictures were trained on.")
     return tuple(notes)

@@ -129,7 +129,7 @@ def _collect_tiff(page: Page, found: Collected, tags: exif.Exif | None) -> exif.
     if resources:
         found.warnings.append("Photoshop's resources were left out, but for IPTC")
     if lost := exif.left_out_tags(page):
-        found.warnings.append(f"TIFF tags were left out: {', '.join(map(str, lost))}")
+        found.warnings.append(f"TIFF tags were left out: {', '.join(lost)}")
     found.missing = _missing(page)
     return _of_inverted(page, found, tags) if page.number(tiff.PHOTOMETRIC, 1) == WHITE_IS_ZERO else tags
 

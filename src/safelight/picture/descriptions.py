@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from safelight.picture.exif import parse, serialise
-from safelight.picture.tiff import DESCRIPTION, Page, Value
+from safelight.picture.exif import Exif, parse, serialise
+from safelight.picture.tiff import DESCRIPTION, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Page, Value
 
 _METAMORPH_STACK = 33629
 """MetaMorph's tag of a stack: it has an item for each plane, and all planes stand behind one directory."""
@@ -17,6 +17,18 @@ def planes_told(page: Page) -> int:
         return stack.number
     found = re.match(rb"ImageJ=[^\n]*\nimages=(\d{1,9})", description.data) if description else None
     return int(found[1]) if found else 0
+
+
+def axes_alone(block: bytes) -> bytes:
+    """A block with the density, and with ImageJ's description of axes: what holds for other numbers of the pixels."""
+    whole = parse(block).main
+    main = {tag: whole[tag] for tag in (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT) if tag in whole}
+    description = whole.get(DESCRIPTION)
+    if description is not None and description.data.startswith(b"ImageJ="):
+        lines = description.data.rstrip(b"\0").split(b"\n")
+        text = b"\n".join(line for line in lines if not line.startswith((b"min=", b"max="))) + b"\0"
+        main[DESCRIPTION] = Value(2, len(text), text)
+    return serialise(Exif(main=main))
 
 
 def of_one_page(block: bytes) -> tuple[bytes, bool]:

@@ -57,6 +57,8 @@ NO_UNIT = 1
 """The unit of a density that is none: of counts for each pixel, as ImageJ has them."""
 
 
+NAMES_OF_OTHERS = {50838: "labels and overlays of ImageJ", 50839: "labels and overlays of ImageJ"}
+"""Tags of other programs that many files have."""
 ONE = Value(5, 1, struct.pack("<II", 1, 1))
 """The rational number 1."""
 
@@ -149,9 +151,20 @@ def not_in_tiff(exif: Exif) -> list[int]:
     return sorted(exif.main.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, ORIENTATION})
 
 
-def left_out_tags(page: Page) -> list[int]:
-    """Tags of a TIFF's page that a result does not have."""
-    return sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP})
+def says_more(block: bytes | None, than: bytes | None) -> bool:
+    """Whether a block has a tag that another lacks, or has with another value."""
+    if block is None or block == than:
+        return False
+    if than is None:
+        return True
+    pairs = zip(vars(parse(block)).values(), vars(parse(than)).values(), strict=True)
+    return any(isinstance(own, dict) and not own.items() <= other.items() for own, other in pairs)
+
+
+def left_out_tags(page: Page) -> list[str]:
+    """Tags of a TIFF's page that a result does not have, by their names, or by their numbers."""
+    lost = sorted(page.ifd.keys() - STRUCTURE - DESCRIPTIVE_TAGS - MEASURING_TAGS - {IPTC, PHOTOSHOP})
+    return list(dict.fromkeys(NAMES_OF_OTHERS.get(tag, str(tag)) for tag in lost))
 
 
 def set_tiff_density(file: BinaryIO, exif: Exif) -> None:

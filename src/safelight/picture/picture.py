@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import PictureError
-from safelight.picture.descriptions import of_one_page
+from safelight.picture.descriptions import axes_alone, of_one_page
 
 OVERSHOOT = 1.5
 """Float values up to here are white and a little more; beyond it they are on another scale than [0, 1]."""
@@ -45,7 +45,7 @@ class Picture:
     """
 
     pixels: NDArray[Any]
-    """(H, W, 1) grey or (H, W, 3) RGB; uint8, uint16 or float32 (float: 1.0 is white)."""
+    """(H, W, 1) grey or (H, W, 3) RGB; uint8, uint16 or float32 (float: 1.0 is white). (H, W) becomes (H, W, 1)."""
     alpha: NDArray[Any] | None = None
     """(H, W, 1) in the same number format, straight (not premultiplied), or None."""
     metadata: Metadata = field(default_factory=Metadata)
@@ -63,6 +63,8 @@ class Picture:
     def __post_init__(self) -> None:
         if self.pixels.dtype.name not in FULL_SCALE:
             raise PictureError(f"pixels are {self.pixels.dtype}; convert them to uint8, uint16 or float32")
+        if self.pixels.ndim == 2:
+            object.__setattr__(self, "pixels", self.pixels[..., None])
         if self.pixels.ndim != 3 or self.pixels.shape[2] not in (1, 3) or 0 in self.pixels.shape:
             raise PictureError(f"pixels have shape {self.pixels.shape}; reshape them to (H, W, 1) or (H, W, 3)")
         if not self.bits:
@@ -101,6 +103,12 @@ class Picture:
     def with_(self, **changes: Any) -> Self:
         """The same picture with some fields replaced."""
         return replace(self, **changes)
+
+    def with_map(self, values: NDArray[np.float32]) -> Self:
+        """Numbers for each pixel of the picture, (H, W, 1), as a float picture with its density and ImageJ's axes."""
+        exif = None if self.metadata.exif is None else axes_alone(self.metadata.exif)
+        metadata = Metadata(exif=exif, dpi=self.metadata.dpi)
+        return replace(self, pixels=values, alpha=None, metadata=metadata, bits=32, missing=None)
 
     def with_depth(self, bits: int) -> Self:
         """The same picture in 8 or 16 bits (rounded and clipped) or 32 (float); alpha follows."""

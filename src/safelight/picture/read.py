@@ -36,7 +36,7 @@ def read(source: Source, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     picture = _read_page(source, pages[0], max_megapixels)
     told = _hidden_planes(pages)
     if container == "tiff" and len(pages) > 1:
-        told.append(f"has {len(pages)} pages; the first is used")
+        told.append(f"has {len(pages)} pages; the first is used (enhance --pages all uses all)")
     elif container != "tiff" and image.get_typeof("n-pages") and int(image.get("n-pages")) > 1:
         told.append(f"is animated ({image.get('n-pages')} frames); the first frame is used")
     if container == "tiff" and told:

@@ -117,11 +117,14 @@ def _check_pages(pages: Sequence[Picture], path: Path, container: str) -> None:
 
 
 def _pages_of_their_own(pages: Sequence[Picture]) -> str:
-    """The numbers of pages whose metadata is not that of the first one, at most the first few."""
+    """The numbers of pages whose metadata says what that of the first one does not, at most the first few."""
     first = pages[0].metadata
-    same = {first.icc, first.exif, first.xmp, first.iptc, first.dpi, None}
-    told = [{of.icc, of.exif, of.xmp, of.iptc, of.dpi} for of in (page.metadata for page in pages)]
-    own = [number for number, blocks in enumerate(told, 1) if not blocks <= same]
+    same = {first.icc, first.xmp, first.iptc, first.dpi, None}
+    own = [
+        number
+        for number, of in enumerate((page.metadata for page in pages), 1)
+        if not {of.icc, of.xmp, of.iptc, of.dpi} <= same or exif.says_more(of.exif, than=first.exif)
+    ]
     return ", ".join(map(str, own[:_NAMED_PAGES])) + (" and more" if len(own) > _NAMED_PAGES else "")
 
 

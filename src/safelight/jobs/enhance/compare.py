@@ -49,7 +49,7 @@ def _compared(outcome: EnhanceOutcome, name: str) -> Compared:
         if beside == "_std":
             if Path(output).suffix == ".png":
                 continue  # the same, to look at
-            layers["uncertainty"] = glow(read(output).as_float() * before.full_scale / scale.width)
+            layers["uncertainty"] = glow(read(output).pixels / np.float32(scale.width))
         else:
             label = "sample " + beside.removeprefix("_sample") if beside else "restored"
             layers[label] = _seen(read(output), before, scale)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import PictureError, shown
-from safelight.evaluation.uncertainty_view import with_scale
+from safelight.evaluation.uncertainty_view import legend_of_measurements, with_scale
 from safelight.jobs.batch.plan import FileTask
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION
 from safelight.jobs.enhance.outcome import EnhanceOutcome
@@ -113,6 +113,7 @@ class Steps:
         began = time.perf_counter()
         task.target.parent.mkdir(parents=True, exist_ok=True)
         warnings = [*self._read_warnings(task, pages), *self._write_all(task, pages)]
+        scales = [page.after.scale for page in pages]
         score = max((page.after.ood_score for page in pages if page.after.ood_score is not None), default=None)
         if any(page.after.out_of_distribution for page in pages):
             warnings.append(OUT_OF_DISTRIBUTION.format(score=score))
@@ -126,6 +127,7 @@ class Steps:
             expert=pages[0].after.expert,
             precision=pages[0].after.precision,
             scale=pages[0].after.scale,
+            scales=scales if len({*scales}) > 1 else None,
             warnings=warnings,
         )
 
@@ -142,6 +144,7 @@ class Steps:
             "expert": outcome.expert,
             "precision": outcome.precision,
             "scale": outcome.scale,
+            **({} if outcome.scales is None else {"scales": outcome.scales}),
             "warnings": outcome.warnings,
         }
 
@@ -188,12 +191,18 @@ class Steps:
         return warnings
 
     def _write_uncertainty(self, pages: Sequence[Page], numbers: Path, view: Path) -> None:
-        """The numbers of all pages, and the first one as a picture with its scale. Raises OutputError."""
-        deviations = [_rms(page.after.std) for page in pages if page.after.std is not None]
-        write([Picture(std) for std in deviations], numbers)
-        first = pages[0]
-        of_white = 1.0 if first.after.scale is None else first.before.full_scale / first.after.scale.width
-        write(Picture(with_scale(deviations[0] * np.float32(of_white))), view)
+        """All pages in the input's own numbers, and the first one as a picture with its scale. Raises OutputError."""
+        maps = [
+            page.before.with_map(_rms(page.after.std) * np.float32(page.before.full_scale))
+            for page in pages
+            if page.after.std is not None
+        ]
+        write(maps, numbers)
+        first, white = maps[0].pixels, pages[0].before.full_scale
+        if pages[0].after.scale == (0.0, white):
+            write(Picture(with_scale(first / np.float32(white))), view)
+        else:
+            write(Picture(with_scale(first, legend_of_measurements(first))), view)
 
     def _provenance(self, is_drawn: bool) -> Provenance | None:
         """What the XMP says; nothing if nothing was done."""

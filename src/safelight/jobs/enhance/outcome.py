@@ -1,6 +1,6 @@
 """What became of each file, and of the whole batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from safelight.jobs.batch.outcome import Status, count
@@ -23,6 +23,8 @@ class EnhanceOutcome:
     """What the mean was computed in."""
     scale: tuple[float, float] | None = None
     """The numbers that were black and white for the model, in the first page."""
+    scales: Sequence[tuple[float, float] | None] | None = None
+    """The same of every page, where they differ."""
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
 

@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 
 from safelight.errors import is_stored
 from safelight.runtime.machine import Device, Precision
-from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, container_by_ending, option
+from safelight.settings import OptionalPath, Paths, Positive, VerbSettings, argument, container_by_ending, option
 from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 Depth = Literal["same", "8", "10", "12", "16", "float"]
@@ -20,7 +20,7 @@ _NOT_OF_THE_PIXELS = frozenset(
 RESULTS, FILES, MACHINE = "How results are written", "Which files, and what if", "The machine"
 
 
-class EnhanceSettings(Settings):
+class EnhanceSettings(VerbSettings):
     """Which pictures are restored, how, and how the results are written."""
 
     may_be_stored = BATCH_PATHS
@@ -50,7 +50,7 @@ class EnhanceSettings(Settings):
     seed: int = option(0, "Equal seeds draw equal samples.")
     uncertainty: bool = option(
         False,
-        "Write the standard deviation of each pixel: NAME_std.tif, float, white = 1, and NAME_std.png, to see.",
+        "Write the standard deviation of each pixel: NAME_std.tif in the input's numbers, and NAME_std.png, to see.",
         "--uncertainty",
     )
     sigma: float | None = option(
@@ -116,7 +116,8 @@ class EnhanceSettings(Settings):
     def parameters(self) -> dict[str, object]:
         """What the pixels of a result depend on, beside the input and the model."""
         unused = [*([] if self.operations else ["operations"]), *(["scale"] if self.scale == "auto" else [])]
-        return self.model_dump(exclude={*_NOT_OF_THE_PIXELS, *unused})
+        units = {"uncertainty_unit": "number of the picture"} if self.uncertainty else {}
+        return self.model_dump(exclude={*_NOT_OF_THE_PIXELS, *unused}) | units
 
     @property
     def scale_choice(self) -> tuple[float, float] | Literal["auto", "full"]:
