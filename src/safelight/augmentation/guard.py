@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from safelight.augmentation.bank import Bank
 from safelight.augmentation.recipe import Guard
+from safelight.bundle.images import CLASSIFIER_ACCURACY
 from safelight.errors import UsageError
 from safelight.runtime.images.vae import Array, Vae
 
+SURE = 0.75
+"""Accuracy of the classifier on held-out pictures below which it refuses too many good variants."""
 FEWEST = 20
 """Pictures of a class that give it a radius."""
 
@@ -49,6 +52,17 @@ class LabelGuard:
             away = np.linalg.norm(features - centres[label], axis=1)
             radii[label] = float(np.quantile(away, settings.radius or 1.0)) if len(away) >= FEWEST else np.inf
         return LabelGuard(vae, settings, centres, radii)
+
+    @property
+    def warning(self) -> str | None:
+        """What a person must know of the classifier; None for a good one, or if the card does not tell."""
+        accuracy = self.vae.card.measured.get(CLASSIFIER_ACCURACY, 1.0)
+        if accuracy >= SURE or not self.settings.keeps_label:
+            return None
+        return (
+            f"the guard's classifier is right of {accuracy:.0%} of held-out pictures, so it refuses good variants and "
+            "passes bad ones; take [guard] out, or train on more pictures"
+        )
 
     def refusals(self, pictures: NDArray[np.uint8], labels: Sequence[str]) -> list[str | None]:
         """Why each of (B, H, W, C) is refused; None for what passes."""

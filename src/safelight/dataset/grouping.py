@@ -1,12 +1,17 @@
-"""Pictures that belong together, such as the frames of one film or the views of one patient: one part has them all."""
+"""Pictures that belong together, such as frames of one film, or variants of one picture: one part has them all."""
 
+import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
-from safelight.dataset.images import ImageSet
-from safelight.errors import UsageError
+from safelight.dataset.images import ImageSet, Item
+from safelight.errors import OutputError, UsageError
+from safelight.work import MANIFEST, Manifest
 
 GROUP = "{group}"
+HIGHEST = 2
+"""Folders above a set in which its manifest is looked for."""
 MEND = "write the names with {group} for what is common, and * for the rest, such as '{group}_*' or '*/{group}/*'"
 
 
@@ -32,6 +37,40 @@ def grouped(images: ImageSet, pattern: str | None) -> ImageSet:
     if len(groups) == 1:
         raise UsageError(f"group_by '{pattern}': all pictures are of one group, '{items[0].group}'; {MEND}")
     return replace(images, items=items)
+
+
+def with_variants(folder: Path, items: list[Item]) -> list[Item]:
+    """The same items, where `safelight augment` has written the folder or one above it: variants know their picture.
+
+    They stay together with it, so that none is tested on what another was trained on.
+    """
+    home = next((place for place in (folder, *folder.parents[:HIGHEST]) if (place / MANIFEST).is_file()), None)
+    sources = {} if home is None else _sources_of_variants(home)
+    if home is None or not sources:
+        return items
+    start = os.path.relpath(folder, home)
+
+    def source_of(item: Item) -> str | None:
+        source = sources.get(os.path.normpath(f"{start}/{item.name}"))
+        return None if source is None else os.path.relpath(source, start)
+
+    return [replace(item, variant_of=source_of(item)) for item in items]
+
+
+def _sources_of_variants(folder: Path) -> dict[str, str]:
+    """Name of a variant → name of its picture, both below the folder."""
+    try:
+        manifest = Manifest(folder)
+    except OutputError:  # somebody else's file
+        return {}
+    if manifest.header is None or manifest.header.get("verb") != "augment":
+        return {}
+    return {
+        os.path.normpath(name): os.path.normpath(str(line["source"]))
+        for line in manifest.lines
+        if "copy" in line and "source" in line
+        for name in line["outputs"]
+    }
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -31,6 +31,8 @@ class Item:
     """What the set itself says it is for; None if it does not say."""
     group: str | None = None
     """Pictures of one group, such as the frames of a film, are in one part; None for a picture by itself."""
+    variant_of: str | None = None
+    """Name of the picture that it was made of by `safelight augment`."""
 
 
 class Loaded(NamedTuple):

@@ -27,6 +27,8 @@ class InspectReport:
     """What the set itself says they are for → pictures."""
     groups: int = 0
     """Of pictures that stay together, each in one part."""
+    variants: int = 0
+    """Pictures that `safelight augment` has made of others of the set; each stays with its own."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Width x height → pictures, the most frequent first."""
     grey: int = 0
@@ -63,8 +65,8 @@ class InspectReport:
                 f"groups of the same picture in several parts, tested on what was trained on: {len(self.leaks)}",
             ),
             (
-                self.alike and not self.parts and not self.groups,
-                f"groups of nearly the same picture, in several parts if no --group-by keeps them: {len(self.alike)}",
+                self.alike and not (self.parts or self.groups or self.variants),
+                f"groups of nearly the same picture: {len(self.alike)}; --group-by can keep each in one part",
             ),
             (self.unreadable, f"pictures that cannot be read: {len(self.unreadable)}"),
             (self.doubtful, f"pictures that can be read, but not as a whole: {len(self.doubtful)}"),
@@ -122,6 +124,7 @@ def compared(images: ImageSet, all_seen: Iterable[Seen | str], on_progress: OnPr
     report.sizes = dict(sizes.most_common())
     report.classes = {label: labels[label] for label in images.classes}
     report.parts = dict(Counter(str(part) for index in readable if (part := images.items[index].part) is not None))
+    report.variants = sum(images.items[index].variant_of is not None for index in readable)
     report.groups = len({images.items[index].group for index in readable} - {None})
     same = [group for group in of_content.values() if len(group) > 1]
     firsts = list(sketches)

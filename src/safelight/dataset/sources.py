@@ -22,20 +22,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.dataset.grouping import with_variants
 from safelight.dataset.images import ImageSet, Item, Loaded, Part, Pixels, check_range, content_hash, eight_bits
 from safelight.dataset.levels import check_levels, refuse_dark
 from safelight.dataset.parts import part_of
 from safelight.errors import PictureError, UsageError, shown
 from safelight.picture import READABLE, convert, read
 from safelight.settings import read_text
-from safelight.work import file_sha256, memory_bytes, unpacked_bytes
+from safelight.work import MANIFEST, OnProgress, file_sha256, memory_bytes, mirrored, silent, unpacked_bytes
 
 
-def open_set(path: Path) -> ImageSet:
-    """The pictures of a folder, an .npz or a list; nothing but arrays is read yet.
+def open_set(path: Path, on_progress: OnProgress = silent) -> ImageSet:
+    """The pictures of a folder, an .npz or a list; nothing but arrays is read yet. Of object storage, from a copy.
 
-    Raises UsageError for what is no set, or is an empty or contradictory one.
+    Raises UsageError for what is no set, or is an empty or contradictory one, and what `mirrored` raises.
     """
+    path = mirrored(path, on_progress)
     if path.is_dir():
         return _folder(path)
     readers = {".npz": _arrays, ".csv": _csv, ".jsonl": _jsonl}
@@ -103,7 +105,7 @@ def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:
             suffix = Path(name).suffix.lower()
             if suffix in READABLE:
                 files.append((Path(place) / name).relative_to(folder))
-            else:
+            elif name != MANIFEST:
                 others[suffix] += 1
     return sorted(files), others
 
@@ -119,7 +121,7 @@ def _item(path: Path, level: int | None, is_wrapped: bool) -> Item:
 
 
 def _of_files(folder: Path, items: Iterable[Item], others: Mapping[str, int] = MappingProxyType({})) -> ImageSet:
-    items = tuple(items)
+    items = tuple(with_variants(folder, [*items]))
     check_levels(folder, [item.name for item in items])
 
     def load(index: int) -> Loaded:

@@ -1,7 +1,8 @@
 """Split a set into parts by a hash of each picture: adding files never moves a picture to another part."""
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from safelight.dataset.images import ImageSet, Part
@@ -38,24 +39,33 @@ def split(
 
     Parts that the set names are kept. A part that it does not name is taken from the pictures to train on: each
     identity is read as a number in [0, 1). Below `test_share` the picture is for the test, from 1 - `validation_share`
-    on it is for validation. For a picture of a group the number is that of the group's name. Equal pictures are in one
-    part, unless the set names other parts or groups for them.
+    on it is for validation. For a picture of a group the number is that of the group's name, and for a variant that
+    of its picture. Equal pictures are in one part, unless the set names other parts or groups for them.
     """
     own = {item.part for item in images.items}
     test_below = 0.0 if "test" in own else test_share
     validation_from = 1.0 if "validation" in own else 1 - validation_share
+    place = {os.path.normpath(item.name): k for k, item in enumerate(images.items)}
     parts: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
     for position in sorted(range(len(images)), key=identities.__getitem__):
         if identities[position] == UNREADABLE:
             continue
         part = images.items[position].part or "train"
         if part == "train":
-            group = images.items[position].group
-            identity = identities[position] if group is None else _sha256(group)
-            number = int(identity[:8], 16) / 2**32
+            number = int(_decisive(images, identities, place, position)[:8], 16) / 2**32
             part = "test" if number < test_below else "validation" if number >= validation_from else "train"
         parts[part].append(position)
     return {part: tuple(positions) for part, positions in parts.items()}
+
+
+def _decisive(images: ImageSet, identities: Sequence[str], place: Mapping[str, int], position: int) -> str:
+    """The hash that decides on a picture's part: its own, that of the picture that it was made of, or its group's."""
+    name = images.items[position].variant_of
+    original = position if name is None else place.get(name)
+    if original is None or identities[original] == UNREADABLE:
+        return _sha256(str(name))
+    group = images.items[original].group
+    return identities[original] if group is None else _sha256(group)
 
 
 def _sha256(group: str) -> str:

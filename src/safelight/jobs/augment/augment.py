@@ -6,7 +6,7 @@ from contextlib import closing
 
 from safelight.errors import UsageError
 from safelight.jobs.augment.plan import VariantTask, make_plan
-from safelight.jobs.augment.prepare import prepare
+from safelight.jobs.augment.prepare import Prepared, prepare
 from safelight.jobs.augment.replay import read_replay
 from safelight.jobs.augment.request import request_of
 from safelight.jobs.augment.results import Results
@@ -20,7 +20,7 @@ from safelight.jobs.augment.workers import (
     written_by_worker,
 )
 from safelight.jobs.augment.write import Written, copy_original, picture_of
-from safelight.work import Line, OnProgress, Processes, Progress, silent
+from safelight.work import Line, OnProgress, Processes, Progress, mirrored, silent
 from safelight.work.nodes import cluster_address
 
 AT_ONCE = 64
@@ -37,6 +37,7 @@ def augment(settings: AugmentSettings, on_progress: OnProgress = silent) -> Augm
     if settings.output is None:
         raise UsageError("a set needs a folder to be written to; give -o, or call preview for a contact sheet")
     replay = None if settings.replay is None else read_replay(settings.replay)
+    mirrored(settings.dataset, on_progress)
     on_progress(Progress(0, 0, "reading the set"))
     prepared = prepare(request_of(settings, replay))
     plan = make_plan(prepared, settings.output, replay)
@@ -91,6 +92,11 @@ def _made(results: Results, tasks: Sequence[VariantTask], workers: int) -> Gener
         yield from engine.map(written_by_worker, in_chunks(tasks, AT_ONCE_BY_WORKER), on_late)
 
 
+def _of_guard(prepared: Prepared) -> list[str]:
+    warning = None if prepared.guard is None else prepared.guard.warning
+    return [] if warning is None else [warning]
+
+
 def _report(lines: Sequence[Line], results: Results, before: int) -> AugmentReport:
     prepared = results.prepared
     variants = [line for line in lines if "copy" in line]
@@ -110,6 +116,12 @@ def _report(lines: Sequence[Line], results: Results, before: int) -> AugmentRepo
         ),
         different=[picture_of(line) for line in variants if line.get("different")],
         warnings=list(
-            dict.fromkeys([*prepared.pictures.remarks, *(w for line in lines for w in line.get("warnings", ()))])
+            dict.fromkeys(
+                [
+                    *_of_guard(prepared),
+                    *prepared.pictures.remarks,
+                    *(w for line in lines for w in line.get("warnings", ())),
+                ]
+            )
         ),
     )

@@ -61,7 +61,7 @@ def drawn_tasks(prepared: Prepared) -> list[VariantTask]:
     if not request.balance:
         return [VariantTask(VariantKey(k, copy)) for k in numbers for copy in range(1, request.copies + 1)]
     if pictures.images is None:
-        raise UsageError(f"{request.dataset}: --balance is for sets with one label for each picture")
+        raise UsageError(f"{shown(request.dataset)}: --balance is for sets with one label for each picture")
     classes = by_class(prepared)
     target = max(map(len, classes)) * (1 + request.copies)
     keys = []
@@ -84,7 +84,8 @@ def replayed_tasks(prepared: Prepared, replay: Replay) -> list[VariantTask]:
     number = {name: k for k, name in enumerate(prepared.pictures.names)}
     unknown = next((variant.source for variant in replay.variants if variant.source not in number), None)
     if unknown is not None:
-        raise UsageError(f"{prepared.request.dataset}: has no '{unknown}', which the manifest names; give its own set")
+        name = shown(prepared.request.dataset)
+        raise UsageError(f"{name}: has no '{unknown}', which the manifest names; give its own set")
     return [VariantTask(VariantKey(number[one.source], one.copy), one) for one in replay.variants]
 
 

@@ -15,10 +15,11 @@ from safelight.jobs.augment.request import request_of
 from safelight.jobs.augment.settings import AugmentSettings
 from safelight.picture import Picture, write
 from safelight.picture.xmp import Provenance
-from safelight.work import OnProgress, Progress, silent
+from safelight.work import OnProgress, Progress, mirrored, silent
 
 MARK = b"contact sheet of variants"
 ROWS, COLUMNS = 6, 6
+NO_BREAK = "\N{NO-BREAK SPACE}"
 LINE_LENGTH = 28
 """Letters of a line below a cell."""
 
@@ -34,6 +35,7 @@ def preview(settings: AugmentSettings, on_progress: OnProgress = silent) -> int:
     if path.exists() and MARK not in path.read_bytes():
         raise OutputError(f"{path}: is there, and no contact sheet; choose another --preview")
     replay = None if settings.replay is None else read_replay(settings.replay)
+    mirrored(settings.dataset, on_progress)
     on_progress(Progress(0, 0, "reading the set"))
     prepared = prepare(replace(request_of(settings, replay), is_guarded=True))
     rows = {number: list[VariantTask]() for number in _spread(prepared)}
@@ -73,10 +75,13 @@ def _variant_cell(variant: Variant) -> Sheet:
 
 
 def _words(record: VariantRecord, sample: Sample) -> list[str]:
-    """The operations with their numbers, one in a line."""
+    """The operations with their numbers, each in lines of its own; several numbers have names."""
     lines = []
     for step in record.steps:
-        numbers = " ".join(f"{round(value, 2) + 0.0:g}" for value in step.numbers.values())
-        lines.append(f"{step.op} {numbers}".strip())
+        numbers = [f"{round(value, 2) + 0.0:g}" for value in step.numbers.values()]
+        if len(numbers) > 1:
+            numbers = [f"{name}{NO_BREAK}{number}" for name, number in zip(step.numbers, numbers, strict=True)]
+        wrapped = textwrap.wrap(f"{step.op} {', '.join(numbers)}".strip(), LINE_LENGTH, subsequent_indent=" ")
+        lines += [line.replace(NO_BREAK, " ") for line in wrapped]
     lines += [" ".join(f"{name} {share:.2f}" for name, share in sample.soft_label.items())] if sample.soft_label else []
     return lines or ["as it is"]

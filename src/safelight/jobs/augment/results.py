@@ -16,13 +16,13 @@ from typing import Any
 
 from safelight.augmentation.sets import Original
 from safelight.bundle import available
-from safelight.errors import OutputError, UsageError
+from safelight.errors import OutputError, UsageError, shown
 from safelight.jobs.augment.plan import Plan, VariantTask
 from safelight.jobs.augment.prepare import Prepared
 from safelight.jobs.augment.replay import Replay
 from safelight.jobs.augment.request import SUFFIXES
 from safelight.jobs.augment.write import Written, picture_of, written_picture
-from safelight.work import MANIFEST, Line, Manifest, clear_leftovers, file_sha256
+from safelight.work import MANIFEST, Line, Manifest, clear_leftovers, file_sha256, mirrored
 
 VERB = "augment"
 
@@ -118,16 +118,16 @@ def _model(prepared: Prepared, folder: Path) -> dict[str, str]:
 
 def _check_replay(replay: Replay, facts: dict[str, Any], prepared: Prepared) -> None:
     """Raises UsageError. An old manifest may lack the hashes."""
-    before, dataset = replay.header, prepared.request.dataset
+    before, name = replay.header, shown(prepared.request.dataset)
     if before.get("set_sha256") not in (None, facts["set_sha256"]):
-        raise UsageError(f"{dataset}: is not the set of {replay.path}: a picture or a label differs; give its own set")
+        raise UsageError(f"{name}: is not the set of {replay.path}: a picture or a label differs; give its own set")
     if facts["model_sha256"] is not None and before.get("model_sha256") not in (None, facts["model_sha256"]):
         raise UsageError(f"{prepared.request.model}: is not the model of {replay.path}; give that one with --model")
 
 
 def _set_sha256(prepared: Prepared) -> str:
     """Of every picture and every label: a list, an array or COCO's JSON holds what no other file does."""
-    whole, dataset = hashlib.sha256(), prepared.request.dataset
+    whole, dataset = hashlib.sha256(), mirrored(prepared.request.dataset)
     whole.update((file_sha256(dataset) if dataset.is_file() else "").encode())
     for original in prepared.pictures.originals():
         content = None if callable(original.content) else file_sha256(original.content)

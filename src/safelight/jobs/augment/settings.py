@@ -5,17 +5,19 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
-from safelight.settings import AnyPath, OptionalPath, Positive, Settings, argument, option
+from safelight.settings import AnyPath, OptionalPath, Positive, VerbSettings, argument, option
 from safelight.work.nodes import ENGINE_HELP
 
 Format = Literal["png", "jpeg"]
 
 
-class AugmentSettings(Settings):
+class AugmentSettings(VerbSettings):
     """A data set, a recipe or a manifest to replay, and where the result goes.
 
     What is None has its default, or with `replay` what the manifest says.
     """
+
+    may_be_stored = frozenset({"dataset"})
 
     dataset: AnyPath = argument(
         "Class folders, .npz, .csv, .jsonl, COCO's .json, YOLO's folder, or images/ and masks/.", "DATASET"
