@@ -200,7 +200,7 @@ def test_a_page_of_nothing_is_not_written(tmp_path):
 
 
 def test_a_page_never_takes_the_place_of_a_picture(photo):
-    with pytest.raises(ValueError, match=r"name a file that ends in \.html"):
+    with pytest.raises(UsageError, match=r"name a file that ends in \.html"):
         EnhanceSettings(inputs=[photo], compare=photo)
 
 

@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 from safelight.cli.console import progress_bar
 from safelight.cli.options import add_command
 from safelight.cli.output import ReportOutput
-from safelight.errors import UsageError
+from safelight.errors import UsageError, shown
 from safelight.jobs.evaluate import EvaluateReport, EvaluateSettings
 from safelight.jobs.evaluate import evaluate as measure
 from safelight.jobs.evaluate_codec import CodecEvaluateSettings
@@ -57,7 +57,7 @@ def evaluate(settings: EvaluateSettings, output: ReportOutput) -> None:
     """
     with progress_bar() as on_progress:
         report = measure(settings, on_progress)
-    typer.echo(f"{report.pictures} pictures of {settings.data}: {report.part}", err=True)
+    typer.echo(f"{report.pictures} pictures of {shown(settings.data)}: {report.part}", err=True)
     if output.as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
@@ -72,7 +72,7 @@ def evaluate_codec(settings: CodecEvaluateSettings, output: ReportOutput) -> Non
         report = measure_codec(settings, on_progress)
     for line in report.left_out:
         typer.echo(f"left out: {line}", err=True)
-    typer.echo(f"{report.pictures} photographs of {settings.data}", err=True)
+    typer.echo(f"{report.pictures} photographs of {shown(settings.data)}", err=True)
     if output.as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:

@@ -8,15 +8,17 @@ from safelight.evaluation import Evaluation, MeasureSettings, PartChoice, evalua
 from safelight.evaluation.page import html
 from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import Device
-from safelight.settings import AnyPath, Positive, Settings, option
-from safelight.work import OnProgress, Progress, silent, write_whole
+from safelight.settings import AnyPath, Positive, VerbSettings, option
+from safelight.work import OnProgress, Progress, mirrored, silent, write_whole
 
 MOST_TRAINING = 5000
 """Training pictures that samples are compared with."""
 
 
-class EvaluateSettings(Settings):
+class EvaluateSettings(VerbSettings):
     """Which model, on which pictures, and how much is measured."""
+
+    may_be_stored = frozenset({"data"})
 
     model: str | Path = option(..., "A bundle of a set of pictures: its name or path.")
     data: AnyPath = option(..., "A set of pictures: a folder, .npz, .csv or .jsonl.")
@@ -76,7 +78,7 @@ def evaluate(settings: EvaluateSettings, on_progress: OnProgress = silent) -> Ev
     vae = Vae.load(settings.model, settings.device)
     held_out = open_held_out(
         vae,
-        settings.data,
+        mirrored(settings.data, on_progress),
         part=settings.part,
         cache=settings.cache,
         most=settings.most,

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.errors import PictureError, UsageError
+from safelight.errors import PictureError, UsageError, shown
 from safelight.evaluation.codec import RateDistortion, measure_codec
 from safelight.evaluation.codec_page import codec_html
 from safelight.picture import READABLE, read
 from safelight.runtime.codec import Codec
-from safelight.settings import AnyPath, Positive, Settings, option
-from safelight.work import OnProgress, Progress, silent, write_whole
+from safelight.settings import AnyPath, Positive, VerbSettings, option
+from safelight.work import OnProgress, Progress, mirrored, silent, write_whole
 
 
-class CodecEvaluateSettings(Settings):
+class CodecEvaluateSettings(VerbSettings):
     """Which codec, on which photographs."""
+
+    may_be_stored = frozenset({"data"})
 
     codec: str | Path = option(..., "A codec: its name (see 'model list') or its path.")
     data: AnyPath = option(..., "A folder of photographs that the codec was not trained on.")
@@ -64,7 +66,7 @@ def evaluate_codec(settings: CodecEvaluateSettings, on_progress: OnProgress = si
     """
     on_progress(Progress(0, 0, "reading photographs"))
     codec = Codec.load(settings.codec, settings.threads)
-    pictures, left_out = _photographs(settings)
+    pictures, left_out = _photographs(settings, mirrored(settings.data, on_progress))
     name = Path(settings.codec).name
     measured = measure_codec(codec, name, pictures, on_progress)
     return CodecEvaluateReport(f"{name} on {settings.data.name}", len(pictures), measured, tuple(left_out))
@@ -75,11 +77,11 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _photographs(settings: CodecEvaluateSettings) -> tuple[list[NDArray[np.uint8]], list[str]]:
+def _photographs(settings: CodecEvaluateSettings, folder: Path) -> tuple[list[NDArray[np.uint8]], list[str]]:
     """RGB of 8 bits, and a line for each file that is something else. Raises UsageError if nothing is left."""
     pictures: list[NDArray[np.uint8]] = []
     left_out: list[str] = []
-    files = sorted(path for path in settings.data.glob("*") if path.suffix.lower() in READABLE)
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in READABLE)
     for path in files:
         if len(pictures) == settings.most:
             break
@@ -93,5 +95,5 @@ def _photographs(settings: CodecEvaluateSettings) -> tuple[list[NDArray[np.uint8
         else:
             pictures.append(picture.with_depth(8).pixels)
     if not pictures:
-        raise UsageError(f"{settings.data}: holds no colour photographs; name a folder with some")
+        raise UsageError(f"{shown(settings.data)}: holds no colour photographs; name a folder with some")
     return pictures, left_out

@@ -21,6 +21,14 @@ HALF_STEP = 1 / 255
 LOG_SCALE_REACH = 7.0
 
 
+def eight_bit_nats(likelihood: "Likelihood", values: int) -> float:
+    """What makes the negative logarithm of a density that of `values` 8-bit numbers: log 256 for each of them.
+
+    0 for what is a probability already.
+    """
+    return values * math.log(256) if isinstance(likelihood, Gaussian) else 0.0
+
+
 class Bernoulli(NamedTuple):
     """P(x = 1) = 1 / (1 + exp(-logits))."""
 

@@ -6,7 +6,7 @@ optimiser moments and the counters are the whole state, and resuming is bit-iden
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,9 +42,13 @@ class Progress:
     norm_average: float = 0.0
     """Running average of the gradient norm, which says what an outlier is."""
 
+    ended: list[int] = field(default_factory=list)
+    """Steps of the stages before."""
+
     def next_stage(self) -> None:
         """Counters of a stage begin anew."""
-        fresh = Progress(stage=self.stage + 1, rate_factor=self.rate_factor, skipped=self.skipped)
+        ended = [*self.ended, self.step]
+        fresh = Progress(stage=self.stage + 1, rate_factor=self.rate_factor, skipped=self.skipped, ended=ended)
         vars(self).update(vars(fresh))
 
     def judge(self, number: float) -> None:

@@ -4,13 +4,14 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from accelerate import PartialState
 
 from safelight.bundle import Bundle, Card
+from safelight.errors import shown
 from safelight.learn.device import PROCESSOR, found_device
 from safelight.learn.run import RunFolder
 from safelight.learn.settings import CACHE, TrainReport, TrainSettings
@@ -28,6 +29,8 @@ class TrainJob:
 
     settings: TrainSettings
     on_progress: OnProgress
+    last_words: list[str] = field(default_factory=list)
+    """What a person must know when the run is finished."""
 
     @property
     def is_first(self) -> bool:
@@ -62,7 +65,8 @@ class TrainJob:
     def stopped(self, run: RunFolder) -> TrainReport:
         """The report of a run that was interrupted; tells the command that goes on."""
         asked = self.settings
-        options: dict[str, object] = {"--data": asked.data, "--run": asked.run, "--workers": asked.workers}
+        options: dict[str, object] = {"--data": asked.data and shown(asked.data)}
+        options |= {"--run": asked.run, "--workers": asked.workers}
         options |= {"--budget": asked.budget_s and f"{asked.budget_s:g}s"}
         options |= {"--cache": asked.cache if asked.cache != CACHE else None}
         options |= {"--device": asked.device if asked.device != "auto" else None}
@@ -76,4 +80,6 @@ class TrainJob:
         measured = bundle.card.measured
         names = [name for name in (shown or measured) if name in measured]
         self.tell(f"bundle in {bundle.folder}: {', '.join(f'{name} {measured[name]:g}' for name in names)}")
+        for line in self.last_words:
+            self.tell(line)
         return TrainReport(run.folder, bundle.folder, dict(measured))

@@ -22,7 +22,7 @@ from safelight.learn.device import PROCESSOR, found_device, name_of_device, plac
 from safelight.learn.ema import Ema
 from safelight.learn.interrupts import interruptible
 from safelight.learn.job import TrainJob
-from safelight.learn.meter import Clock, Meter, foretold
+from safelight.learn.meter import Clock, Meter, foretold, too_short
 from safelight.learn.optimise import HopelessError, build_optimiser, guarded_step, learning_rate
 from safelight.learn.recipe import Schedule, budget_shares
 from safelight.learn.run import RunFolder
@@ -110,6 +110,7 @@ def _run_stages(task: TrainingTask, run: RunFolder, job: TrainJob) -> bool:
                 return False
             saved = None
             progress.next_stage()
+    job.last_words.extend(too_short(task.stages, progress.ended) if job.settings.budget_s is not None else ())
     job.on_progress(Progress(0, 0, "export and measurements"))
     return True
 
@@ -140,7 +141,7 @@ def _run_stage(training: Training, resume: bool) -> bool:
             share = training.share()
             sound = progress.skipped_in_a_row < SUSPICIOUS
             due = (progress.step % task.validate_every == 0 and sound) or share >= 1
-            for line in foretold(stage, training.stage_budget_s, progress):
+            for line in foretold(task.stages, training.stage_budget_s, progress):
                 training.job.tell(line)
             stopping = interrupted or _total_steps(training) >= (training.job.settings.stop_at or math.inf)
             if progress.step % task.log_every == 0 or share >= 1 or stopping:
@@ -233,8 +234,7 @@ def _save(training: Training, optimiser: Any) -> None:
 def _log(training: Training, log: dict[str, float], meter: Meter) -> str:
     """Write the average over all processes into the metrics; returns the main numbers in words."""
     progress = training.progress
-    numbers = torch.tensor([*log.values()])
-    log = dict(zip(log, training.accelerator.reduce(numbers, "mean").tolist(), strict=True))
+    log = dict(zip(log, training.accelerator.reduce(torch.tensor([*log.values()]), "mean").tolist(), strict=True))
     speed = meter.read()
     if training.accelerator.is_main_process:
         training.run.log(

@@ -1,18 +1,20 @@
 """How fast a run is, whether it waits for data, and how far its budget goes."""
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from safelight.learn.checkpoint import Progress
 from safelight.learn.device import layer_precision
-from safelight.learn.recipe import Schedule
+from safelight.learn.recipe import Schedule, budget_shares
 
 SPEED_KNOWN_AT = 15
 """The step of a stage from which its speed can be told."""
 FEW_STEPS = 300
-"""A stage with fewer learns little."""
+"""A run with fewer learns little; of a stage, its share of them."""
+TOO_FEW = "so few steps teach little; give a longer --budget, smaller pictures or a smaller model"
 STOPPED_S, STOPPED_SHARE = 5.0, 0.02
 """A step that takes longer, and computes for a smaller share of the time, was stopped (SIGSTOP, a sleeping laptop)."""
 
@@ -72,7 +74,16 @@ class Meter:
         self.began, self.wait_s, self.loader_s, self.samples = time.perf_counter(), 0.0, 0.0, 0
 
 
-def foretold(stage: Schedule, budget_s: float | None, progress: Progress) -> list[str]:
+def too_short(stages: Sequence[Schedule], ended: Sequence[int]) -> list[str]:
+    """A line for each stage that ended after so few steps that it has learned little."""
+    return [
+        f"warning: stage {number} had {steps} steps: {TOO_FEW}"
+        for number, (steps, share) in enumerate(zip(ended, budget_shares(stages), strict=True), 1)
+        if steps < FEW_STEPS * share
+    ]
+
+
+def foretold(stages: Sequence[Schedule], budget_s: float | None, progress: Progress) -> list[str]:
     """Lines for people when the speed is known: how many steps fit into a stage's budget, what helps if these are few.
 
     None at other steps, and without a budget.
@@ -80,8 +91,8 @@ def foretold(stage: Schedule, budget_s: float | None, progress: Progress) -> lis
     if budget_s is None or progress.step != SPEED_KNOWN_AT:
         return []
     steps = round(budget_s * progress.step / progress.seconds)
-    computes = str(layer_precision(stage.precision)).removeprefix("torch.")
+    computes = str(layer_precision(stages[progress.stage].precision)).removeprefix("torch.")
     lines = [f"about {steps} steps fit into {budget_s:.0f} s (in {computes}, with {torch.get_num_threads()} threads)"]
-    if steps < FEW_STEPS:
-        lines.append("warning: so few steps teach little; give a longer --budget, smaller pictures or a smaller model")
+    if steps < FEW_STEPS * budget_shares(stages)[progress.stage]:
+        lines.append(f"warning: {TOO_FEW}")
     return lines

@@ -14,7 +14,6 @@ import os
 import queue
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +28,7 @@ from safelight.learn.interrupts import interruptible
 from safelight.learn.settings import TrainReport, TrainSettings
 from safelight.runtime.machine import cores
 from safelight.work import Cancelled, OnProgress, Progress
+from safelight.work.engine import end_with_driver
 
 SAID_S = 0.5
 """How often process 0 says how far it is."""
@@ -170,7 +170,7 @@ def _member(rank: int, size: int, port: int, train: Train, settings: TrainSettin
         os.setpgrp()
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), signal.SIG_IGN if rank else signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_driver()
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
     threads = max(1, cores() // size)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": str(threads)}
@@ -181,13 +181,6 @@ def _member(rank: int, size: int, port: int, train: Train, settings: TrainSettin
         return False
 
     take_part(train, settings, say)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from safelight.settings import AnyPath, NotNegative, OptionalPath, Positive, Settings, argument, option
+from safelight.settings import AnyPath, NotNegative, OptionalPath, Positive, VerbSettings, argument, option
 from safelight.work.nodes import ENGINE_HELP
 
 CACHE = Path(".cache/pixels")
@@ -27,8 +27,10 @@ def _seconds(given: Any) -> Any:
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 
 
-class TrainSettings(Settings):
+class TrainSettings(VerbSettings):
     """One run to begin or to go on with."""
+
+    may_be_stored = frozenset({"data"})
 
     recipe: AnyPath = argument("A training recipe, such as recipes/photo.toml.", "RECIPE")
     data: OptionalPath = option(None, "Photographs, or a set of pictures. Needed if the recipe names none.")

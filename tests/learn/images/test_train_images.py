@@ -1,5 +1,6 @@
 """A VAE of a folder end to end: it learns, resumes exactly, exports, and the export does what the model does."""
 
+import math
 import os
 import subprocess
 import sys
@@ -63,7 +64,8 @@ def test_the_bundle_does_what_the_model_did(finished, folder):
     assert error * 0.99 < calm < wild
     elbo, bound = vae.elbo(x, labels, draws=64), vae.score(x, labels, 64).log_likelihood_nats
     assert (bound > elbo).all() and np.isfinite(bound).all()
-    assert -elbo.mean() == pytest.approx(vae.card.measured["val_neg_elbo_nats"], rel=0.3)
+    as_in_training = 256 * math.log(256) - elbo.mean()  # 16 x 16 values of 8 bits
+    assert as_in_training == pytest.approx(vae.card.measured["val_neg_elbo_nats"], abs=55)
     features, logits = vae.features(x)
     assert features.shape == (20, classify.FEATURES) and logits.shape == (20, 2)
 

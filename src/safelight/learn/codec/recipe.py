@@ -15,6 +15,8 @@ Three = Annotated[tuple[Positive, ...], Field(min_length=3, max_length=3)]
 class DataSettings(Settings):
     """Where pictures come from and how patches are cut."""
 
+    may_be_stored = frozenset({"folder"})
+
     folder: Path | None = None
     validation_share: float = Field(0.08, gt=0, lt=1)
     scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)

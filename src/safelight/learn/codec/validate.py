@@ -12,7 +12,7 @@ from safelight.learn.device import training_device
 from safelight.learn.store import PixelStore
 from safelight.metrics import bd_rate, psnr_db
 from safelight.picture.encode import Format
-from safelight.picture.vips import to_vips
+from safelight.picture.sheet import save_rows
 from safelight.runtime.codec.curves import Curve, Pixels, by_format, rate_curve
 
 PICTURES = 8
@@ -54,13 +54,14 @@ def validate(model: CodecNet, held: Held) -> dict[str, float]:
 
 @torch.inference_mode()
 def write_preview(model: CodecNet, held: Held, path: Path) -> None:
-    """Held-out pictures above what a low level makes of them."""
+    """Held-out pictures beside what a low level makes of them."""
     rows = []
-    for picture in held.pictures[:3]:
+    for number, picture in enumerate(held.pictures[:3]):
         x = _tensor(picture)[..., :256, :256]
-        decoded = model(x, torch.tensor([PREVIEW_LEVEL])).picture.clamp(0, 1)
-        rows.append(torch.cat([x, decoded], dim=2)[0].permute(1, 2, 0))
-    to_vips(np.rint(torch.cat(rows, dim=1).cpu().numpy() * 255).astype(np.uint8)).pngsave(str(path))
+        decoded = model(x, torch.tensor([PREVIEW_LEVEL])).picture
+        pair = torch.cat([x, decoded]).permute(0, 2, 3, 1).cpu().numpy()
+        rows.append(("" if number else f"Held-out pictures, and decoded at level {PREVIEW_LEVEL:g}", pair))
+    save_rows(rows, path)
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from safelight.ladder.critic import Critic
 from safelight.ladder.detail import DetailFlow
 from safelight.ladder.image_vae import ImageVae, VaeOutput, importance_weighted_nats
+from safelight.ladder.likelihoods import eight_bit_nats
 from safelight.ladder.prior import LatentPrior
 from safelight.learn.device import autocast
 from safelight.learn.images.classify import Classifier, perceptual_distance
@@ -76,22 +77,24 @@ class ImageObjective(nn.Module):
 
 
 def image_objective(output: VaeOutput, x: Tensor, stage: StageSettings, share: float, group: Group) -> Logged:
-    """The loss in nats per pixel value, and the numbers to log in nats per picture."""
+    """The loss in nats per pixel value, and the numbers to log in nats per picture of 8-bit values."""
     values = x[0].numel()
+    eight_bit = eight_bit_nats(output.likelihood, values)
     log_prob = output.likelihood.log_prob(x).flatten(1).sum(dim=1).mean()
     rates = [kl.flatten(1).sum(dim=1).mean() for kl in output.kl_nats]
-    log = {"distortion_nats": -log_prob, "rate_nats": torch.stack(rates).sum()}
+    log = {"distortion_nats": eight_bit - log_prob, "rate_nats": torch.stack(rates).sum()}
     log["neg_elbo_nats"] = log["distortion_nats"] + log["rate_nats"]
     log |= {f"rung{k + 1}_rate_nats": rate for k, rate in enumerate(rates) if output.kl_nats[k].numel()}
     if stage.importance_samples > 1:
         weights = output.log_weight_nats(x).view(stage.importance_samples, -1)
-        log["neg_iwae_nats"] = -importance_weighted_nats(weights).mean()
-        return log["neg_iwae_nats"] / values, log
+        bound = importance_weighted_nats(weights).mean()
+        log["neg_iwae_nats"] = eight_bit - bound
+        return -bound / values, log
     free_nats = stage.free_nats or _free_nats_of_coarser(output, stage.free_nats_of_coarser)
     floors = [nats * kl[0].numel() for nats, kl in zip(free_nats, output.kl_nats, strict=True)]
     over = averaged(torch.stack(rates), group) > torch.tensor(floors)
     paid = torch.where(over, torch.stack(rates), torch.tensor(floors)).sum()
-    return (log["distortion_nats"] + stage.beta * stage.kl_warmup(share) * paid) / values, log
+    return (-log_prob + stage.beta * stage.kl_warmup(share) * paid) / values, log
 
 
 def _free_nats_of_coarser(output: VaeOutput, nats: float) -> list[float]:

@@ -13,6 +13,8 @@ from safelight.settings import NotNegative, Positive, Settings
 class DataSettings(Settings):
     """Where pictures come from, and what is done to each."""
 
+    may_be_stored = frozenset({"folder"})
+
     folder: Path | None = None
     """A folder, an .npz, a .csv or a .jsonl; see docs/data-sets.md."""
     size_px: Annotated[int, Field(ge=SMALLEST_PX, le=LARGEST_PX)] | None = None

@@ -37,7 +37,7 @@ class ImageTask:
     """See `learn.task.TrainingTask`."""
 
     def __init__(self, recipe: ImagesRecipe, model: Trainee, pictures: TrainingSet) -> None:
-        self.recipe, self.model, self.classes = recipe, model, len(pictures.classes)
+        self.recipe, self.model, self.names_of_classes = recipe, model, pictures.classes
         self.train, self.validation = pictures.train, pictures.parts["validation"]
         self.labels = pictures.labels
         self.seed, self.patience = recipe.seed, recipe.patience
@@ -73,7 +73,7 @@ class ImageTask:
             return
         asks = [k for k, settings in enumerate(self.stages) if settings.perceptual]
         if asks and stage == asks[0] and self.model.classifier is not None:
-            trained = train_classifier(replace(self.train, labels=self.labels), self.classes, self.seed)
+            trained = train_classifier(replace(self.train, labels=self.labels), len(self.names_of_classes), self.seed)
             self.model.classifier.load_state_dict(trained.state_dict())
         count = min(INITIALISED_FROM, 2 * self.train.at_once, len(self.train))
         images = next(self.train.stream(Order(self.seed, stage, count), self.recipe.data))
@@ -121,11 +121,11 @@ class ImageTask:
     def preview(self, path: Path, stage: int) -> None:
         trains = self.stages[stage].trains
         if trains == "prior":
-            write_prior_preview(self.model, path)
+            write_prior_preview(self.model, self.names_of_classes, path)
         elif trains == "detail":
             write_detail_preview(self.model, self.validation, path)
         else:
-            write_preview(self.model.vae, self.validation, self.classes, path)
+            write_preview(self.model.vae, self.validation, len(self.names_of_classes), path)
 
     @property
     def _is_noisy(self) -> bool:

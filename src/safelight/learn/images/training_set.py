@@ -41,6 +41,13 @@ class TrainingSet(NamedTuple):
         """How many classes there are; 0 if there is one only, or a picture without a label."""
         return len(self.classes) if self.labels is not None and len(self.classes) > 1 else 0
 
+    def missed_classes(self, part: Part) -> list[str]:
+        """Those that a part has no picture of, where all pictures have labels."""
+        if self.labels is None:
+            return []
+        seen = {*self.labels[self.parts[part].positions].tolist()}
+        return [label for number, label in enumerate(self.classes) if number not in seen]
+
     @property
     def train(self) -> Subset:
         """What is trained on."""
