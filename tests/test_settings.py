@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
+import safelight
 from safelight.errors import RecipeError, UsageError
 from safelight.settings import Positive, Settings, argument, checked, flag_of, on_command_line, option, read_toml
 
@@ -46,6 +47,23 @@ def test_python_gets_pydantic_s_own_errors():
         Nap(place="bed", nonsense=1)
     with pytest.raises(ValidationError, match="frozen"):
         Nap(place="bed").hours = 3
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"page": "all"}, "EnhanceSettings has no 'page'; did you mean 'pages'?"),
+        ({"nonsense": 1}, "EnhanceSettings has no 'nonsense'"),
+        ({"samples": -1}, "--samples '-1': must be at least 0; see --help"),
+        ({"scale": "9:1"}, "--scale '9:1': LOW must be less than HIGH, and both finite"),
+    ],
+)
+def test_what_verbs_are_asked_is_refused_by_the_package_s_own_error(values, words):
+    with pytest.raises(UsageError) as caught:
+        safelight.EnhanceSettings(**{"inputs": ("a.png",), **values})
+    assert str(caught.value) == words
+    with pytest.raises(UsageError, match="IN: is missing"):
+        safelight.EnhanceSettings()
 
 
 def test_fields_say_how_the_command_line_shows_them():

@@ -6,6 +6,7 @@ A field that `option` or `argument` makes is also an option of the command line:
 import codecs
 import tomllib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
@@ -63,12 +64,33 @@ class Settings(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            reason = in_plain_words(first["msg"])
-            if not first["loc"]:
-                raise UsageError(reason) from None
-            name = flag_of(str(first["loc"][0]), cls.model_fields[str(first["loc"][0])])
-            raise UsageError(f"{name} '{first['input']}': {reason}; see --help") from None
+            raise _usage_error(cls, error) from None
+
+
+class VerbSettings(Settings):
+    """Base of what a verb is asked to do. Raises UsageError, as all that people do with the package."""
+
+    if not TYPE_CHECKING:  # type checkers know the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise _usage_error(type(self), error) from None
+
+
+def _usage_error(settings: type[BaseModel], error: ValidationError) -> UsageError:
+    first = error.errors()[0]
+    reason = in_plain_words(first["msg"])
+    if not first["loc"]:
+        return UsageError(reason)
+    name = str(first["loc"][0])
+    if name not in settings.model_fields:
+        near = get_close_matches(name, settings.model_fields, n=1)
+        return UsageError(f"{settings.__name__} has no '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    flag = flag_of(name, settings.model_fields[name])
+    given = "" if first["type"] == "missing" else f" '{first['input']}'"
+    return UsageError(f"{flag}{given}: {reason}; see --help")
 
 
 class OnCommandLine(NamedTuple):

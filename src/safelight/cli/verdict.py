@@ -41,6 +41,7 @@ def verdict(settings: VerdictSettings, output: ReportOutput) -> None:
 def _print(report: "VerdictReport") -> None:
     """For people."""
     judged = report.verdict
+    typer.echo(report.counts_in_words)
     _print_table(judged.arms, "accuracy", "")
     _print_table(judged.differences, "paired difference, points", "+")
     _print_table({f"{noise:g} x noise": one for noise, one in judged.sweep.items()}, "accuracy", "")
@@ -55,5 +56,6 @@ def _print_table(rows: "dict[str, Interval]", what: str, sign: str) -> None:
     width = max(map(len, rows))
     typer.echo(f"{'':<{width}}  {what} [95 %]")
     for name, one in rows.items():
-        mean, low, high = (f"{100 * value:{sign}.2f}" for value in (one.mean, one.low, one.high))
+        ends = (one.low, one.high) if sign else (max(0.0, one.low), min(1.0, one.high))
+        mean, low, high = (f"{100 * value:{sign}.2f}" for value in (one.mean, *ends))
         typer.echo(f"{name:<{width}}  {mean} [{low}, {high}]")

@@ -46,7 +46,7 @@ def compare(settings: VerdictSettings, on_progress: OnProgress = silent) -> Comp
     plan = check(settings)
     on_progress(Progress(0, 0, "reading pictures"))
     vae = open_vae(plan)
-    images = open_set(settings.dataset)
+    images = open_set(settings.dataset, on_progress)
     form = vae.form if vae is not None else choose_form(images, plan.recipe.size_px, None, "crop")
     training, test = open_parts(settings, images, form, vae)
     notes = check_honest(settings, vae, training, test)

@@ -23,6 +23,7 @@ def html(title: str, verdict: Verdict, scores: Sequence[ArmScore], notes: Sequen
         "<h2>Accuracy of each arm</h2>",
         table("accuracy of each arm", head.format("accuracy, %") + arms),
         "<h2>Paired differences, in points</h2>",
+        "<p>p is the chance of such a difference, or a larger one, if there were none.</p>",
         table("paired differences", head.format("points") + differences),
         *(figure(caption, diagram) for caption, diagram in plots(verdict, scores).items()),
     ]
@@ -39,7 +40,8 @@ def plots(verdict: Verdict, scores: Sequence[ArmScore]) -> dict[str, str]:
 
 
 def _row(name: str, interval: Interval, sign: str) -> str:
-    number, low, high = (f"{100 * value:{sign}.1f}" for value in (interval.mean, interval.low, interval.high))
+    ends = (interval.low, interval.high) if sign else (max(0.0, interval.low), min(1.0, interval.high))
+    number, low, high = (f"{100 * value:{sign}.1f}" for value in (interval.mean, *ends))
     p = f"{interval.p:.2g}" if sign else ""
     return f"<tr><td>{escape(name)}</td><td>{number}</td><td>{low} to {high}</td><td>{p}</td></tr>"
 

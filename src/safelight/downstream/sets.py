@@ -14,7 +14,7 @@ from safelight.dataset.images import content_hash
 from safelight.dataset.split import DIGITS, UNREADABLE
 from safelight.downstream.arms import Bytes
 from safelight.downstream.settings import VerdictSettings
-from safelight.errors import UsageError
+from safelight.errors import UsageError, shown
 from safelight.runtime.images.vae import Vae
 from safelight.runtime.machine import cores
 
@@ -23,6 +23,8 @@ TEST_SHARE = 0.3
 """Of a set that names no parts and has no model that says how it was split."""
 LISTED = 5
 """Names in a message, at most."""
+FEW_SEEDS = 4
+"""With fewer, an interval is so wide that it says little."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def open_parts(settings: VerdictSettings, images: ImageSet, form: Form, vae: Vae
     Raises UsageError for a set that cannot be split so.
     """
     if len(images.classes) < 2:
-        raise UsageError(f"{settings.dataset}: has {len(images.classes)} classes; a classifier needs two")
+        raise UsageError(f"{shown(settings.dataset)}: has {len(images.classes)} classes; a classifier needs two")
     pattern = settings.group_by or (vae.card.split.group_by if vae is not None else None)
     own = _source(grouped(images, pattern))
     share = vae.card.split.test_share if vae is not None else TEST_SHARE
@@ -83,7 +85,12 @@ def open_parts(settings: VerdictSettings, images: ImageSet, form: Form, vae: Vae
     test = _opened(tested, positions, form, settings.cache, classes=images.classes)
     missing = [label for k, label in enumerate(images.classes) if not (test.labels == k).any()]
     if missing:
-        raise UsageError(f"there is no picture of '{missing[0]}' to test on; give --test SET, or take the class out")
+        raise UsageError(
+            f"a hash chose {len(test.labels)} pictures to test on, and none of '{missing[0]}'; put pictures to test on "
+            "into a folder test/ beside train/, give --test SET, or take the class out"
+            if settings.test is None
+            else f"{shown(settings.test)}: has no picture of '{missing[0]}'; add some, or take the class out"
+        )
     pairs = zip(training.identities, training.contents, strict=True)
     return training.chosen([k for k, hashes in enumerate(pairs) if not test.hashes & set(hashes)]), test
 
@@ -99,7 +106,8 @@ def open_pool(settings: VerdictSettings, form: Form, test: Labelled) -> Bytes | 
     opened = _opened(source, chosen[: MOST_POOL + len(tested)], form, settings.cache)
     kept = [k for k, content in enumerate(opened.contents) if content not in tested][:MOST_POOL]
     if not kept:
-        raise UsageError(f"{settings.unlabelled}: holds no readable picture beside those to test on; give others")
+        name = shown(settings.unlabelled)
+        raise UsageError(f"{name}: holds no readable picture beside those to test on; give others")
     return opened.pixels[kept]
 
 
@@ -107,7 +115,12 @@ def check_honest(settings: VerdictSettings, vae: Vae | None, training: Labelled,
     """What a reader must know of what was seen. Raises UsageError if the VAE saw the test, or labels that arms lack."""
     notes = []
     if settings.per_class is None:
-        notes.append("All seeds have the same labelled pictures: --per-class would draw others for each.")
+        notes.append(
+            "All seeds train on the same labelled pictures. With --per-class, each seed draws others, so that the "
+            "interval holds for other pictures, too."
+        )
+    if settings.seeds < FEW_SEEDS:
+        notes.append(f"{settings.seeds} seeds are too few to tell a small gain from chance: give --seeds 5.")
     if vae is None:
         return tuple(notes)
     tested = len(test.prefixes & vae.training_identities)
@@ -120,7 +133,7 @@ def check_honest(settings: VerdictSettings, vae: Vae | None, training: Labelled,
     if vae.card.classes and more:
         raise UsageError(
             f"{vae.card.name} was trained with the labels of {more} pictures that the arms do not have; "
-            "train it with data.ignore_labels = true"
+            "leave --per-class out, or train it with data.ignore_labels = true"
         )
     if not training.prefixes & vae.training_identities:
         notes.append("The VAE saw none of these files: whether it saw the same pictures in other files is not known.")
@@ -169,5 +182,5 @@ def _check_labels(settings: VerdictSettings, images: ImageSet, tested: ImageSet,
         raise UsageError(f"{bare} pictures to train or test on have no label; label them all")
     strange = sorted({str(tested.items[k].label) for k in positions} - set(images.classes))
     if strange:
-        listed = ", ".join(strange[:LISTED])
-        raise UsageError(f"{settings.test}: has classes that {settings.dataset} does not: {listed}")
+        listed, name = ", ".join(strange[:LISTED]), shown(settings.test or settings.dataset)
+        raise UsageError(f"{name}: has classes that {shown(settings.dataset)} does not: {listed}")

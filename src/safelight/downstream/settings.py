@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from safelight.settings import AnyPath, OptionalPath, Positive, Settings, argument, option
+from safelight.settings import AnyPath, OptionalPath, Positive, VerbSettings, argument, option
 
 
 def _words(given: Any) -> Any:
@@ -24,8 +24,10 @@ def _numbers(given: Any) -> Any:
 Factor = Annotated[float, Field(gt=0, lt=100)]
 
 
-class VerdictSettings(Settings):
+class VerdictSettings(VerbSettings):
     """One comparison: a labelled set, an augmentation, and how the arms are trained."""
+
+    may_be_stored = frozenset({"dataset", "test", "unlabelled"})
 
     dataset: AnyPath = argument("A labelled set: a folder (sub-folders are classes), .npz, .csv or .jsonl.", "DATASET")
     recipe: AnyPath = option(..., "The augmentation that is tried, such as recipes/augment.toml.")

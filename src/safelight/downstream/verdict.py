@@ -31,6 +31,13 @@ class VerdictReport:
         """What a reader must know."""
         return self.comparison.notes
 
+    @property
+    def counts_in_words(self) -> str:
+        """How many pictures it rests on."""
+        counts = self.comparison.counts
+        unlabelled = f", {counts['unlabelled']} unlabelled" if counts["unlabelled"] else ""
+        return f"{counts['labelled']} labelled pictures{unlabelled} to train on, {counts['test']} to test on"
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         verdict, comparison = self.verdict, self.comparison
@@ -61,7 +68,9 @@ class VerdictReport:
         """One HTML file that needs no other. Raises OutputError."""
         from safelight.downstream.page import html
 
-        write_whole(path, html(self.title, self.verdict, self.comparison.scores, self.notes))
+        write_whole(
+            path, html(self.title, self.verdict, self.comparison.scores, (f"{self.counts_in_words}.", *self.notes))
+        )
 
 
 def verdict(settings: VerdictSettings, on_progress: OnProgress = silent) -> VerdictReport:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
-from safelight.settings import OptionalPath, Paths, Positive, Settings, argument, container_by_ending, option
+from safelight.settings import OptionalPath, Paths, Positive, VerbSettings, argument, container_by_ending, option
 from safelight.work.nodes import BATCH_PATHS, ENGINE_HELP
 
 SUFFIX = ".latent"
@@ -20,7 +20,7 @@ IfExists = Literal["skip", "overwrite", "rename"]
 OnError = Literal["continue", "stop"]
 
 
-class CompressSettings(Settings):
+class CompressSettings(VerbSettings):
     """Which pictures become .latent files, and how large these are."""
 
     may_be_stored = BATCH_PATHS
@@ -78,7 +78,7 @@ def _numbers(given: Any) -> Any:
 RegionNumbers = Annotated[tuple[int, int, int, int], BeforeValidator(_numbers), Field()]
 
 
-class DecompressSettings(Settings):
+class DecompressSettings(VerbSettings):
     """Which .latent files become pictures, and how these are written."""
 
     may_be_stored = BATCH_PATHS

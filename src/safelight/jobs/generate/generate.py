@@ -94,12 +94,12 @@ def _save(pixels: Array, path: Path, facts: dict[str, Any]) -> None:
 
 
 def _grid(pictures: Array) -> Array:
-    """(N, H, W, C) → one picture with at most as many rows as columns; the rest is black. The first `MOST_IN_GRID`."""
+    """(N, H, W, C) → one picture with at most as many rows as columns; the rest is white. The first `MOST_IN_GRID`."""
     pictures = pictures[:MOST_IN_GRID]
     count, height, width, channels = pictures.shape
     columns = min(count, max(10, int(np.ceil(np.sqrt(count)))))
     rows = -(-count // columns)
-    padded = np.zeros((rows * columns, height, width, channels), np.float32)
+    padded = np.ones((rows * columns, height, width, channels), np.float32)
     padded[:count] = pictures
     by_row = padded.reshape((rows, columns, height, width, channels)).swapaxes(1, 2)
     return by_row.reshape(rows * height, columns * width, channels)

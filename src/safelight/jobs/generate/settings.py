@@ -6,13 +6,13 @@ from typing import Literal, NamedTuple, Self
 from pydantic import model_validator
 
 from safelight.runtime.machine import Device
-from safelight.settings import AnyPath, Positive, Settings, option
+from safelight.settings import AnyPath, Positive, VerbSettings, option
 from safelight.work import Line
 
 OTHER_PICTURES = frozenset({".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".gif"})
 
 
-class GenerateSettings(Settings):
+class GenerateSettings(VerbSettings):
     """Which pictures are made, and where they are written."""
 
     model: str | Path = option(..., "A bundle of a set of pictures: its name or path.")
