@@ -26,8 +26,8 @@ screenshots: $(VENV)/dev ## Take the pictures of docs/studio.md again
 test: $(VENV)/dev ## Set up everything and run lint, types and all tests
 	@time ($(TWO_AT_A_TIME) lint types core && $(MAKE) --no-print-directory unit)
 
-quick: $(VENV)/dev ## The fast tests, on two cores in less than a minute
-	@time $(TWO_AT_A_TIME) core learning
+quick: $(VENV)/dev ## The fast tests, on two cores in about a minute
+	@time $(TWO_AT_A_TIME) core learning SPREAD="-n 2"
 
 lint: $(VENV)/dev ## Style, layout, the contracts between layers, and the length of sentences in the docs
 	$(BIN)/ruff check $(CODE)
@@ -43,7 +43,7 @@ unit: $(VENV)/dev ## All tests; with SAFELIGHT_DATA (default ../shared/data) als
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder # many wait: for a browser, a server, a cluster
 
 core: $(VENV)/dev ## The fast tests of all that works without torch, where torch cannot be imported
-	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch
+	$(BIN)/python -m pytest -q -m "not slow" -p tests.without_torch $(SPREAD)
 
 learning: $(VENV)/dev ## The fast tests of all that needs torch
 	$(BIN)/python -m pytest -q -m "not slow" tests/ladder tests/learn tests/downstream tests/cli/test_train.py tests/test_new_task.py

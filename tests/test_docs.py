@@ -21,7 +21,7 @@ from tests.support import ROOT, run_cli
 
 SNIPPETS = list(snippets())
 COMMANDS = list(commands())
-STAND_INS = ("photo.jpg", "scan.tif", "a.tif")
+STAND_INS = ("photo.jpg", "scan.tif", "a.tif", "stack.tif", "exposure1.tif", "exposure2.tif")
 """Files that pages speak of, where a snippet is run."""
 
 

@@ -60,7 +60,8 @@ def test_a_folder_is_mirrored_and_a_second_run_has_nothing_to_do(tiny, inputs, t
     std = tifffile.imread(tmp_path / "out" / "sub" / "c_std.tif")
     assert std.dtype == np.float32 and std.shape == (40, 60) and std.min() > 0
     view = read(tmp_path / "out" / "sub" / "c_std.png")
-    assert (view.pixels[:40, :60] == np.rint(255 * glow(std[..., None])).astype(np.uint8)).all() and view.size[1] > 40
+    seen = glow(std[..., None] / np.float32(read(inputs / "sub" / "c.tif").full_scale))
+    assert (view.pixels[:40, :60] == np.rint(255 * seen).astype(np.uint8)).all() and view.size[1] > 40
     after = pixels(tmp_path / "out")
     second = enhance(tiny, inputs, "-r", "-o", tmp_path / "out", "--samples", 1, "--uncertainty")
     assert "0 done, 3 skipped, 0 failed" in second.stderr

@@ -114,7 +114,8 @@ def _operations_in_words(operations: "Mapping[str, Operation]") -> Iterable[str]
         yield f"{name} ({operation.kind}): {operation.summary} Labels: {operation.labels}."
         for parameter, known in operation.parameters.items():
             unit = f" {known.unit}" if known.unit else ""
-            usual = f"usually {known.usual[0]:g} to {known.usual[1]:g}"
+            low, high = known.usual
+            usual = f"usually {low:g}" + (f" to {high:g}" if high > low else "")
             yield f"    {parameter}: {known.least:g} to {known.most:g}{unit}; {usual}"
 
 

@@ -50,25 +50,37 @@ def progress_bar() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
     console = Console(stderr=True)
+
+    def whole() -> Column:
+        return Column(no_wrap=True, min_width=len("0:00:00"))
+
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(table_column=Column(no_wrap=True, min_width=len("100%"))),
+        TextColumn("since"),
+        TimeElapsedColumn(table_column=whole()),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(table_column=whole()),
     )
     shown = Bar(
-        *columns, console=console, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+        *columns, console=console, expand=True, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
     )  # lines for another program must not pass through the bar's terminal
     above = console if console.is_terminal and sys.stdout.isatty() else None
     with _second_ctrl_c_leaves(console.is_terminal), shown as bar, _lines_above(above):
         row = bar.add_task("", total=None)
+        last = Progress(0, 0, "")
 
         def on_progress(now: Progress) -> None:
+            nonlocal row, last
+            if now.done < last.done or (now.total == 0) != (last.total == 0):  # another phase, of another speed
+                bar.remove_task(row)
+                row = bar.add_task(now.what, total=None)
             bar.update(row, description=now.what, completed=now.done, total=now.total or None)
+            last = now
 
         try:
             yield on_progress

@@ -41,6 +41,8 @@ def data(settings: InspectSettings, output: Output) -> None:
             say(shown(line))
         for warning in report.warnings:
             say(f"warning: {shown(warning)}", err=True)
+        if not (report.warnings or report.duplicates or report.alike):
+            say("nothing wrong was found: no broken files, no copies, no contradictions")
     if report.unreadable:
         raise typer.Exit(1)
 
@@ -54,6 +56,8 @@ def _words(report: InspectReport) -> Iterable[str]:
         yield f"parts: {_counted(report.parts)}"
     if report.groups:
         yield f"groups that stay in one part: {report.groups}"
+    if report.variants:
+        yield f"variants by safelight augment, each in the part of its picture: {report.variants}"
     if report.classes:
         yield f"{len(report.classes)} classes:"
         width = max(map(len, report.classes))

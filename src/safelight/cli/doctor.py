@@ -40,12 +40,6 @@ def doctor(settings: DoctorSettings) -> None:
     from safelight.runtime.machine import cores, multiplies_bfloat16_fast
 
     typer.echo(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}, {cores()} cores")
-    for name in CORE:
-        typer.echo(f"{name}: {_version(name) or 'not installed'}")
-    for extra, (purpose, names) in EXTRAS.items():
-        for name in names:
-            version = _version(name) or f"not installed (only needed {purpose}: {installed_by(extra)})"
-            typer.echo(f"{name}: {version}")
     typer.echo(f"--device auto takes: {choose_device('auto')}")
     for_a_mean = auto_precision(choose_device("auto"))
     typer.echo(f"--precision auto takes: {'int8 for a mean alone' if for_a_mean == 'int8' else 'fp32'}")
@@ -54,6 +48,20 @@ def doctor(settings: DoctorSettings) -> None:
         find_bundle(name, Card)
         typer.echo(f"bundle {name}: complete, checksums match")
     _tell_speed()
+    _tell_packages()
+
+
+def _tell_packages() -> None:
+    """One line for all that is always needed, and one for each extra."""
+    typer.echo(f"packages: {', '.join(_named(name) for name in CORE)}")
+    for extra, (purpose, names) in EXTRAS.items():
+        there = all(_version(name) is not None for name in names)
+        how = "" if there else f" (needed {purpose}; {installed_by(extra)})"
+        typer.echo(f"extra {extra}: {', '.join(_named(name) for name in names)}{how}")
+
+
+def _named(name: str) -> str:
+    return f"{name} {_version(name) or 'is not installed'}"
 
 
 def _tell_speed() -> None:
