@@ -13,14 +13,17 @@ from safelight.bundle.images import FEATURES_GRAPH, TRAINING_IDENTITIES
 from safelight.dataset import open_set
 from safelight.dataset.split import DIGITS, identities
 from safelight.downstream.arms import Arm, Variants
+from safelight.downstream.build import ArmBuilder
+from safelight.downstream.check import check
 from safelight.downstream.lessons import lessons
+from safelight.downstream.sets import open_parts
 from safelight.downstream.settings import VerdictSettings
 from safelight.downstream.train import train_arm
 from safelight.downstream.verdict import verdict
 from safelight.errors import BundleError, UsageError
 from safelight.runtime.images import Vae
 from safelight.work import Cancelled
-from tests.blobs import blobs
+from tests.blobs import blobs, write_blobs
 from tests.support import run_cli
 
 AUG = """
@@ -50,6 +53,8 @@ def home(tmp_path_factory, tiny_vae):
     np.savez(home / "bare.npz", images=blobs(60, 1)[0])
     (home / "aug.toml").write_text(AUG)
     (home / "classic.toml").write_text(AUG[AUG.index('[[steps]]\nop = "flip') :])
+    (home / "guard.toml").write_text(AUG + "[guard]\n")
+    (home / "guarded.toml").write_text((home / "classic.toml").read_text() + "[guard]\n")
     (home / "wild.toml").write_text('[[steps]]\nop = "latent_noise"\nspread = 3.0\ndetail = 0\ntemperature = 10\n')
     return home
 
@@ -202,6 +207,27 @@ def test_harm_done_on_purpose_shows():
     assert fair > 0.85 and spoilt < fair - 0.15
 
 
+def test_a_guard_draws_again_what_it_refuses_and_keeps_the_picture_at_last(tmp_path, tiny_vae):
+    write_blobs(tmp_path / "set", 60)
+    wild = '[[steps]]\nop = "latent_noise"\nspread = 3.0\ntemperature = 8\n'
+    made = {}
+    for name, guard in (("free", ""), ("once", "[guard]\nattempts = 1\n"), ("often", "[guard]\nattempts = 8\n")):
+        (tmp_path / f"{name}.toml").write_text(wild + guard)
+        asked = {"recipe": tmp_path / f"{name}.toml", "model": tiny_vae.folder, "cache": tmp_path / "cache"}
+        settings = VerdictSettings(dataset=tmp_path / "set", **asked)
+        plan, vae, images = check(settings), Vae.load(tiny_vae.folder), open_set(settings.dataset)
+        training, test = open_parts(settings, images, vae.form, vae)
+        builder = ArmBuilder(plan, vae, images.classes, training, test, pool=None)
+        arm = next(arm for arm in builder.arms(0, lambda words: None) if arm.name == "vae")
+        itself = (arm.variants.pixels == arm.train[:, None]).all(axis=(2, 3, 4))
+        seen = vae.features(arm.variants.pixels.reshape(-1, 16, 16, 1))[1].argmax(axis=1)
+        wrong = np.array(vae.card.classes)[seen].reshape(itself.shape) != np.array(images.classes)[arm.labels][:, None]
+        made[name] = itself.sum(), (wrong & ~itself).sum()
+        assert (arm.variants.targets.argmax(axis=2) == arm.labels[:, None]).all()
+    assert made["free"][0] == 0 and made["free"][1] > 10
+    assert made["once"][0] > made["often"][0] and made["once"][1] == made["often"][1] == 0
+
+
 LATENT = {"recipe": "aug.toml", "model": "vae"}
 CLASSIC = {"recipe": "classic.toml"}
 
@@ -217,6 +243,9 @@ CLASSIC = {"recipe": "classic.toml"}
         (CLASSIC | {"unlabelled": "train.npz"}, "is for recipes with latent steps"),
         (CLASSIC | {"test": "train.npz"}, "has 0 pictures to train on"),
         (CLASSIC | {"test": "bare.npz"}, "have no label"),
+        (CLASSIC | {"recipe": "guarded.toml"}, r"\[guard\] checks what latent steps make"),
+        (LATENT | {"recipe": "guard.toml", "per_class": 8}, "leave out one of them"),
+        (LATENT | {"recipe": "guard.toml"}, "has no classifier"),
         (LATENT | {"arms": "classic,nix"}, "--arms 'nix'"),
         (LATENT | {"arms": "none,duplicates"}, "nothing to compare"),
         (LATENT | {"sweep": "50"}, "is the most"),

@@ -1,13 +1,15 @@
 """The arms of every seed, with the pictures that each is trained on: labelled, made of them, and unlabelled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from safelight.augmentation import Bank, Sample, apply, draw
+from safelight.augmentation.guard import LabelGuard
 from safelight.augmentation.latent import LatentSpace
 from safelight.augmentation.recipe import RecipeStep
 from safelight.downstream.arms import ARMS, Arm, Bytes, Lesson, Variants
@@ -133,21 +135,48 @@ class ArmBuilder:
         seed: int,
         on_made: Callable[[int], None],
     ) -> Variants:
-        """By the latent steps alone: classic ones are drawn anew at each sight."""
+        """By the latent steps alone: classic ones are drawn anew at each sight.
+
+        What the recipe's guard refuses is drawn again. A picture of which all draws are refused stands for them itself.
+        """
         names, labels, pixels = pictures
-        recipe = self.plan.recipe.model_copy(update={"steps": tuple(steps)})
-        number = {name: k for k, name in enumerate(self.classes)}
-        made = np.zeros((len(pixels), copies, *pixels.shape[1:]), dtype=np.uint8)
-        targets = np.zeros((len(pixels), copies, len(self.classes)), dtype=np.float32)
-        wants = [(k, copy) for k in range(len(pixels)) for copy in range(copies)]
-        for start in range(0, len(wants), AT_ONCE):
-            on_made(start)
-            some = wants[start : start + AT_ONCE]
-            records = [draw(recipe, seed, (names[k], copy), label=labels[k], bank=space.bank) for k, copy in some]
-            samples = apply([Sample(pixels[k], labels[k]) for k, _ in some], records, space=space)
-            for (k, copy), sample in zip(some, samples, strict=True):
-                made[k, copy] = sample.image
-                if sample.label is not None:
-                    for name, weight in (sample.soft_label or {sample.label: 1.0}).items():
-                        targets[k, copy, number[name]] = weight
+        recipe, guard = self.plan.recipe.model_copy(update={"steps": tuple(steps)}), self._guard(space.bank)
+        made = np.repeat(pixels[:, None], copies, axis=1)
+        targets = np.repeat([[self._target(label)] for label in labels], copies, axis=1)
+        left = [(k, copy) for k in range(len(pixels)) for copy in range(copies)]
+        for attempt in range(1 if guard is None else guard.settings.attempts):
+            refused = []
+            for start in range(0, len(left), AT_ONCE):
+                on_made(len(pixels) * copies - len(left) + start)
+                some = left[start : start + AT_ONCE]
+                again = (attempt,) if attempt else ()  # of a first draw, the name and the number of the copy are all
+                records = [
+                    draw(recipe, seed, (names[k], copy, *again), label=labels[k], bank=space.bank) for k, copy in some
+                ]
+                samples = apply([Sample(pixels[k], labels[k]) for k, _ in some], records, space=space)
+                for place, sample, why in zip(some, samples, _refusals(guard, samples), strict=True):
+                    if why is not None:
+                        refused.append(place)
+                        continue
+                    made[place], targets[place] = sample.image, self._target(sample.label, sample.soft_label)
+            left = refused
         return Variants(made, targets)
+
+    def _guard(self, bank: Bank | None) -> LabelGuard | None:
+        """The recipe's, of labelled pictures. Raises UsageError for a VAE that cannot guard."""
+        settings = self.plan.recipe.guard
+        if settings is None or bank is None or self.vae is None:
+            return None
+        return LabelGuard.of(self.vae, bank, settings)
+
+    def _target(self, label: str | None, soft_label: Mapping[str, float] | None = None) -> NDArray[np.float32]:
+        """(classes,): how much of each class a picture is; 0 if that is not known."""
+        weights = soft_label or ({} if label is None else {label: 1.0})
+        return np.array([weights.get(name, 0.0) for name in self.classes], dtype=np.float32)
+
+
+def _refusals(guard: LabelGuard | None, samples: Sequence[Sample]) -> list[str | None]:
+    """Why the guard refuses each; None for what passes."""
+    if guard is None:
+        return [None] * len(samples)
+    return guard.refusals(np.stack([sample.image for sample in samples]), [str(sample.label) for sample in samples])

@@ -47,8 +47,12 @@ class Plan:
 def check(settings: VerdictSettings) -> Plan:
     """Raises UsageError for what makes no fair comparison, RecipeError."""
     recipe = load_recipe(settings.recipe)
-    if recipe.guard is not None:
-        raise UsageError("[guard] is for 'safelight augment'; take it out to compare arms, or augment first")
+    if recipe.guard is not None and not recipe.latent:
+        raise UsageError("[guard] checks what latent steps make here, and this recipe has none; take it out")
+    if recipe.guard is not None and settings.per_class is not None:
+        raise UsageError(
+            "[guard] needs a VAE that knows labels, and --per-class one that does not; leave out one of them"
+        )
     if recipe.latent and (settings.model or recipe.model) is None:
         raise UsageError(f"{recipe.latent[0]} needs a model; give --model, or model = ... in the recipe")
     for option, is_given in (("--unlabelled", settings.unlabelled is not None), ("--sweep", bool(settings.sweep))):

@@ -86,6 +86,7 @@ def write_detail_preview(trainee: Trainee, subset: Subset, path: Path) -> None:
 def write_prior_preview(trainee: Trainee, classes: Sequence[str], path: Path) -> None:
     """Rows of samples, one for each class; three of any class if there are none."""
     vae, prior = trainee.vae, prior_of(trainee)
+    kind = "Samples" if trainee.detail is None else "Samples with detail"
     numbers = range(min(prior.classes, MOST_CLASSES)) if prior.classes else [prior.any_class] * 3
     rows = []
     for row, label in enumerate(numbers):
@@ -95,7 +96,7 @@ def write_prior_preview(trainee: Trainee, classes: Sequence[str], path: Path) ->
         whole = [next(latents) if shape[0] else torch.zeros(COLUMNS, *shape) for shape in vae.noise_shapes]
         mean = vae.sample(whole, of_class if vae.context.of_class is not None else None).mean
         drawn = mean if trainee.detail is None else draw_detail(trainee.detail, mean, generator)
-        rows.append((f"Samples: {classes[label]}" if prior.classes else "" if row else "Samples", drawn))
+        rows.append((f"{kind}: {classes[label]}" if prior.classes else "" if row else kind, drawn))
     _save(rows, path)
 
 
