@@ -174,7 +174,7 @@ def _resources(results: Results) -> list[str]:
         peak, start = results["Memory"]["peak_gb_48_mpx"], results["Start-up"]["help_s"]
         lines += ["## Memory and start", ""]
         lines += [f"`safelight enhance` takes at most {peak:g} GB of memory for a 48-megapixel JPEG."]
-        lines += [f"`safelight --help` takes {start:g} seconds."]
+        lines += [f"`safelight --help` takes {start:g} seconds, on {results['Start-up']['processor']}."]
     return lines
 
 
