@@ -77,18 +77,19 @@ def test_a_short_budget_does_not_end_in_the_warm_up():
 
 def test_what_fits_into_a_budget_is_foretold():
     stage = StageSettings(objective="mean", steps=10_000, precision="float32")
-    assert foretold([stage], 600, Progress(step=15, seconds=1.5))[0].startswith(
-        "about 6000 steps fit into 600 s (in float32, with "
-    )
-    (_, warning) = foretold([stage], 180, Progress(step=15, seconds=30))
+    now = Progress()
+    for now.step in range(1, 16):
+        now.spend(1.0 if now.step == 1 else 0.1)
+    assert foretold([stage], 600.9, now)[0].startswith("about 6000 steps fit into 601 s (in float32, with ")
+    (_, warning) = foretold([stage], 180, Progress(step=15, seconds=30, first_seconds=10))
     assert not foretold([stage], 180, Progress(step=16, seconds=30))
     assert not foretold([stage], None, Progress(step=15))
     assert warning.startswith("warning: so few steps teach little; give a longer --budget")
     stages = [
         stage.model_copy(update={"budget_share": share}) for share in (0.25, 0.75)
     ]  # 90 steps, of which 75 are enough
-    assert len(foretold(stages, 180, Progress(step=15, seconds=30))) == 1
-    assert len(foretold(stages, 180, Progress(stage=1, step=15, seconds=30))) == 2
+    assert len(foretold(stages, 180, Progress(step=15, seconds=30, first_seconds=10))) == 1
+    assert len(foretold(stages, 180, Progress(stage=1, step=15, seconds=30, first_seconds=10))) == 2
 
 
 def test_a_plateau_comes_before_the_decay():

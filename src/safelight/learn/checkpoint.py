@@ -19,6 +19,9 @@ from safelight.errors import TrainingError, UsageError
 from safelight.learn.ema import Ema
 from safelight.work import replacing
 
+FIRST_STEPS = 5
+"""Of a stage: they take longer than the others, since memory is taken and kernels are chosen."""
+
 
 @dataclass
 class Progress:
@@ -29,6 +32,8 @@ class Progress:
     """Steps done in this stage."""
     seconds: float = 0.0
     """Spent on them, validation left out."""
+    first_seconds: float = 0.0
+    """Of these, spent on the first `FIRST_STEPS`, which are slow."""
     rate_factor: float = 1.0
     """What going back has made of the learning rate."""
     rollbacks: int = 0
@@ -44,6 +49,12 @@ class Progress:
 
     ended: list[int] = field(default_factory=list)
     """Steps of the stages before."""
+
+    def spend(self, seconds: float) -> None:
+        """Count a step's time."""
+        self.seconds += seconds
+        if self.step == FIRST_STEPS:
+            self.first_seconds = self.seconds
 
     def next_stage(self) -> None:
         """Counters of a stage begin anew."""

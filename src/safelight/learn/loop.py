@@ -137,7 +137,7 @@ def _run_stage(training: Training, resume: bool) -> bool:
             log = _step(training, objective, Update(optimiser, parameters), fetched.batch)
             meter.add(stage.batch, waited_s, fetched.loader_s)
             seconds, interrupted = _agreed(training, began.seconds_since())
-            progress.seconds += seconds
+            progress.spend(seconds)
             share = training.share()
             sound = progress.skipped_in_a_row < SUSPICIOUS
             due = (progress.step % task.validate_every == 0 and sound) or share >= 1

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from safelight.learn.checkpoint import Progress
+from safelight.learn.checkpoint import FIRST_STEPS, Progress
 from safelight.learn.device import layer_precision
 from safelight.learn.recipe import Schedule, budget_shares
 
@@ -90,7 +90,8 @@ def foretold(stages: Sequence[Schedule], budget_s: float | None, progress: Progr
     """
     if budget_s is None or progress.step != SPEED_KNOWN_AT:
         return []
-    steps = round(budget_s * progress.step / progress.seconds)
+    of_one = (progress.seconds - progress.first_seconds) / (progress.step - FIRST_STEPS)
+    steps = progress.step + max(0, round((budget_s - progress.seconds) / of_one))
     computes = str(layer_precision(stages[progress.stage].precision)).removeprefix("torch.")
     lines = [f"about {steps} steps fit into {budget_s:.0f} s (in {computes}, with {torch.get_num_threads()} threads)"]
     if steps < FEW_STEPS * budget_shares(stages)[progress.stage]:

@@ -43,7 +43,9 @@ class TrainSettings(VerbSettings):
     workers: NotNegative | None = option(None, "Loader processes. Overrides the recipe's.")
     stop_at: Positive | None = option(None, "Write a checkpoint and leave after this many steps in total.")
     budget_s: Seconds | None = option(
-        None, "Time to train, as 90s, 10m or 2h. Learning rates then follow the clock.", "--budget"
+        None,
+        "Time to train, as 90s, 10m or 2h; export and measurements come after. Learning rates then follow the clock.",
+        "--budget",
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.")
     processes: Positive = option(1, "Processes that share the work; the result is the same.")

@@ -1,5 +1,6 @@
 """Degradations of whole batches on a device do what those of single pictures do."""
 
+import inspect
 import math
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from safelight.degrade import DEGRADATIONS, DegradeStep, draw, replay
+from safelight.degrade import BOUNDS, DEGRADATIONS, DegradeStep, draw, replay
 from safelight.learn import device
 from safelight.learn.restore import arithmetic
 from safelight.learn.restore.arithmetic import ARITHMETIC, begin, finish
@@ -21,10 +22,12 @@ RANGES = {
     "motion_blur": {"length_px": (1, 9), "angle_deg": (-180, 180)},
     "quantise": {},
 }
+CAMERA = {"shot": (0.01, 0.01), "read": (0.02, 0.02), "red_gain": (2, 2), "blue_gain": (1.5, 1.5)}
 NOISES = {
-    "gaussian_noise": {"sigma_255": (40, 40)},
-    "camera_noise": {"shot": (0.01, 0.01), "read": (0.02, 0.02), "red_gain": (2, 2), "blue_gain": (1.5, 1.5)},
+    "gaussian_noise": ({"sigma_255": (40, 40)},),
+    "camera_noise": (CAMERA, CAMERA | {"mosaic": (1, 1)}),
 }
+"""Sets of numbers for each kind. A number that is left out has its default."""
 
 
 def drawn(chain, k, channels=3, value=None):
@@ -43,6 +46,11 @@ def patch(pixels):
 
 def test_every_degradation_on_a_device_is_compared():
     assert set(ARITHMETIC) == set(RANGES) | set(NOISES) <= set(DEGRADATIONS)
+    given = {kind: (ranges,) for kind, ranges in RANGES.items()} | NOISES
+    for kind, sets in given.items():
+        defaults = {name: p.default for name, p in inspect.signature(DEGRADATIONS[kind]).parameters.items()}
+        unlike = {name for numbers in sets for name, ends in numbers.items() if ends != (defaults[name],) * 2}
+        assert unlike == set(BOUNDS[kind]), f"{kind}: give each number a value that is not its default"
 
 
 @pytest.mark.parametrize("kind", RANGES)
@@ -58,9 +66,9 @@ def test_a_batch_is_degraded_as_its_pictures_are(kind):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("kind", "more"), [*((kind, {}) for kind in NOISES), ("camera_noise", {"mosaic": (1, 1)})])
-def test_noise_has_the_moments_of_the_other_implementation(kind, more, channels):
-    several = [drawn([DegradeStep(kind, NOISES[kind] | more)], k, channels, value=0.5) for k in range(60)]
+@pytest.mark.parametrize(("kind", "numbers"), [(kind, numbers) for kind, sets in NOISES.items() for numbers in sets])
+def test_noise_has_the_moments_of_the_other_implementation(kind, numbers, channels):
+    several = [drawn([DegradeStep(kind, numbers)], k, channels, value=0.5) for k in range(60)]
     here = finish(begin(several, PATCH)).degraded.numpy()
     there = np.stack([patch(replay(one.clean, one.record)).numpy() for one in several])
     assert not np.allclose(here, there)
@@ -74,7 +82,7 @@ def test_noise_has_the_moments_of_the_other_implementation(kind, more, channels)
 
 
 def test_noise_of_grey_pictures_is_grey_and_of_no_other():
-    chain = [DegradeStep("gaussian_noise", NOISES["gaussian_noise"])]
+    chain = [DegradeStep("gaussian_noise", *NOISES["gaussian_noise"])]
     pictures = [drawn(chain, 0, channels=1, value=0.5), drawn(chain, 1, value=0.5)]
     grey, colour = finish(begin(pictures, PATCH)).degraded
     assert torch.equal(grey[0], grey[1]) and torch.equal(grey[0], grey[2])
@@ -82,7 +90,7 @@ def test_noise_of_grey_pictures_is_grey_and_of_no_other():
 
 
 def test_noise_of_a_pair_is_its_own_and_the_same_in_any_batch():
-    chain = [DegradeStep("gaussian_noise", NOISES["gaussian_noise"])]
+    chain = [DegradeStep("gaussian_noise", *NOISES["gaussian_noise"])]
     several = [drawn(chain, k, value=0.5) for k in range(4)]
     whole, late = finish(begin(several, PATCH)), finish(begin(several[2:], PATCH))
     assert torch.equal(whole.degraded[2:], late.degraded)
@@ -119,6 +127,6 @@ def elsewhere(monkeypatch):
 
 @pytest.mark.parametrize("kind", ARITHMETIC)
 def test_nothing_of_it_assumes_the_processor(kind, elsewhere):
-    several = [drawn([DegradeStep(kind, (RANGES | NOISES)[kind])], k) for k in range(2)]
+    several = [drawn([DegradeStep(kind, RANGES[kind] if kind in RANGES else NOISES[kind][0])], k) for k in range(2)]
     pair = finish(begin(several, PATCH))
     assert pair.degraded.device.type == "meta" and pair.degraded.shape == (2, 3, PATCH, PATCH)

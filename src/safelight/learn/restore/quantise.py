@@ -88,15 +88,18 @@ def _round_when_loaded(graph: Any, floats: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The calibrator prints, and the quantiser recommends on the root logger what changes nothing here."""
+    """The calibrator prints, and the quantiser recommends on the root logger what changes nothing here. It also gives
+    that logger a handler, which would then print what all others log.
+    """
     root = logging.getLogger()
-    level = root.level
+    level, handlers = root.level, list(root.handlers)
     root.setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
         root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 class _Patches(CalibrationDataReader):  # type: ignore[misc]
