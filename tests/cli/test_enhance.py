@@ -208,6 +208,12 @@ def test_changed_settings_are_not_mixed_up(tiny, inputs, tmp_path):
     full = pixels(out)
     other = enhance(tiny, inputs / "b.png", "-o", out, "--strength", 0)
     assert "is there already" in other.stderr and pixels(out) == full
+    assert other.returncode == 1 and "1 result was not made: another file has its name" in other.stderr
+    dry = enhance(tiny, inputs / "b.png", "-o", out, "--strength", 0, "--dry-run")
+    assert "b.png  (is there already, made with other settings)" in dry.stdout
+    assert "1 made with other settings: use --if-exists overwrite" in dry.stderr
+    same = enhance(tiny, inputs / "b.png", "-o", out, "--dry-run")
+    assert "b.png  (is there already)" in same.stdout and "other settings" not in same.stderr
     assert enhance(tiny, inputs / "b.png", "-o", out, "--strength", 0, "--if-exists", "overwrite").returncode == 0
     assert pixels(out) != full
     back = enhance(tiny, inputs / "b.png", "-o", out, "--if-exists", "overwrite")

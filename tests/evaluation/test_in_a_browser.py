@@ -76,6 +76,15 @@ def test_pages(browser, tmp_path, rng, name, scheme):
         page.close()
 
 
+def test_a_large_picture_says_how_large_it_is_shown(browser, tmp_path):
+    pictures = [Compared("large", "", np.zeros((20, 3200, 3)), {}), Compared("small", "", np.zeros((20, 1600, 3)), {})]
+    (tmp_path / "a.html").write_text(compare_html("Before and after", pictures), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "a.html").as_uri())
+    large, small = page.locator("figcaption").all_inner_texts()
+    assert "shown here at 50% of its size" in large and "of its size" not in small
+
+
 def test_the_scale_stands_below_the_uncertainty(browser, tmp_path, rng):
     (tmp_path / "a.html").write_text(comparison(rng), encoding="utf-8")
     page = browser.new_page()

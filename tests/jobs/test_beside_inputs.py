@@ -78,9 +78,8 @@ def test_a_single_file_leaves_nothing_but_its_result(asked, photo, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "photo_restored.png"]
     (again,) = enhance(asked()).outcomes
     assert again.status == "skipped"
-    assert again.warnings == [
-        f"{tmp_path}/photo_restored.png is there already; name another file with -o, or use --if-exists rename"
-    ]
+    advice = "name another file with -o, or use --if-exists overwrite or rename"
+    assert again.warnings == [f"{tmp_path}/photo_restored.png is there already; {advice}"]
 
 
 def test_a_name_that_says_another_format_is_refused(photo, tmp_path):
@@ -99,7 +98,7 @@ def test_results_beside_their_inputs_are_no_inputs(asked, photo, tmp_path):
     photo.with_name("an_old_restored.png").write_bytes(photo.read_bytes())  # of somebody else: there is no an_old.*
     plan = plan_enhance(asked(inputs=[tmp_path]))
     assert [task.source.name for task in plan.tasks] == ["an_old_restored.png", "photo.PNG"]
-    assert in_words(plan.passed_over) == "4 passed over: 4 named as results are (name them to include them)"
+    assert in_words(plan.passed_over) == "4 passed over: 4 with the names of results (give their names to include them)"
     named = plan_enhance(asked(inputs=[tmp_path / "photo_restored.PNG"]))
     assert [task.source.name for task in named.tasks] == ["photo_restored.PNG"]
     for name in ("photo_restored_1_sample2.png", "photo_restored_1.png", "photo_restored_2_std.tif"):
@@ -113,6 +112,8 @@ def test_results_beside_their_inputs_are_no_inputs(asked, photo, tmp_path):
         "photo_restored.heic",
         "photo_restored_x.png",
     ]
+    compressed = plan_compress(CompressSettings(inputs=[tmp_path], output=tmp_path / "small"))
+    assert [task.source for task in compressed.tasks] == [task.source for task in plan.tasks]
     packed = tmp_path / "packed"
     packed.mkdir()
     for name in ("x.latent", "x_decompressed.latent"):

@@ -8,6 +8,8 @@ from safelight.errors import OutputError, UsageError
 from safelight.jobs.batch.outcome import in_words
 from safelight.jobs.batch.plan import Plan
 from safelight.jobs.batch.results import Results, task_key
+from safelight.jobs.compress.compress import plan_compress
+from safelight.jobs.compress.settings import CompressSettings
 from safelight.jobs.enhance.plan import plan_enhance
 from safelight.jobs.enhance.settings import EnhanceSettings
 from tests.support import run_cli
@@ -54,7 +56,7 @@ def test_what_is_passed_over_is_counted(tmp_path):
     assert targets(plan, tmp_path / "out") == ["a.png"]
     words = in_words(plan.passed_over)
     assert words == (
-        "6 passed over: 2 .bmp, 1 without a suffix, 1 .cr2, 1 .jxl, 1 .nef (2 raw camera files: develop first)"
+        "6 passed over: 2 .bmp, 1 without a suffix, 1 .jxl, 1 .cr2, 1 .nef (raw camera files: develop them first)"
     )
     assert in_words({}) is None and not planned(tmp_path / "in" / "a.png", output=tmp_path / "out").passed_over
     told = run_cli("enhance", tmp_path / "in", "-o", tmp_path / "out", "-r", "--dry-run")
@@ -67,9 +69,35 @@ def test_a_file_that_is_given_twice_is_done_once(tmp_path):
     twice = planned(a, a, tmp_path / "in" / ".." / "in" / "a.png", output=tmp_path / "out")
     assert targets(twice, tmp_path / "out") == ["a.png"]
     both = planned(tmp_path / "in", output=tmp_path / "out")
-    assert "use --if-exists rename" in str(next(task.problem for task in both.tasks if task.problem))
-    renamed = planned(tmp_path / "in", output=tmp_path / "out", if_exists="rename")
-    assert targets(renamed, tmp_path / "out") == ["a.png", "b.png", "b_1.png"]
+    assert targets(both, tmp_path / "out") == ["a.png", "b_gif.png", "b_png.png"]
+
+
+def test_two_originals_of_one_stem_are_told_apart(tmp_path):
+    touch(tmp_path, "in/a.jpg", "in/b.JPG", "in/b.tif", "in/sub/b.png")
+
+    def sources(plan):
+        assert not any(task.problem for task in plan.tasks)
+        return {str(task.target.relative_to(tmp_path / "out")): task.source.name for task in plan.tasks}
+
+    asked = {"inputs": [tmp_path / "in"], "output": tmp_path / "out", "recursive": True}
+    assert sources(plan_compress(CompressSettings(**asked))) == {
+        "a.latent": "a.jpg",
+        "b_jpg.latent": "b.JPG",
+        "b_tif.latent": "b.tif",
+        "sub/b.latent": "b.png",
+    }
+    assert set(sources(plan_enhance(EnhanceSettings(**asked)))) == {"a.jpg", "b.JPG", "b.tif", "sub/b.png"}
+    both = plan_enhance(EnhanceSettings(**asked, uncertainty=True))
+    assert set(sources(both)) == {"a.jpg", "b_jpg.JPG", "b_tif.tif", "sub/b.png"}
+    assert tmp_path / "out" / "b_tif_std.tif" in both.tasks[2].outputs
+    touch(tmp_path / "in", "b.jpg")  # on many disks, b_JPG would be the same name as b_jpg
+    assert [bool(task.problem) for task in plan_compress(CompressSettings(**asked)).tasks] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_results_do_not_become_inputs(tmp_path):

@@ -202,7 +202,7 @@ def test_bytes_and_odd_names(tmp_path, rng):
 def test_cmyk_becomes_srgb_with_a_warning(tmp_path):
     Image.new("CMYK", (20, 20), (0, 255, 255, 0)).save(tmp_path / "a.jpg")
     picture = read(tmp_path / "a.jpg")
-    assert picture.warnings == ("CMYK was converted to sRGB",)
+    assert picture.warnings == ("CMYK was converted to sRGB, by a press's usual profile since it has none",)
     red, green, blue = picture.pixels[10, 10]
     assert red > 180 > 90 > max(green, blue)
     assert picture.metadata.icc

@@ -30,32 +30,40 @@ class BatchOutput(Settings):
 
 def tell_plan(plan: "Plan", as_json: bool) -> int:
     """What would be done; returns how much of it cannot be done."""
+    from safelight.jobs.batch.results import Results
     from safelight.work.places import exists
 
+    results, others = Results(plan.folder, plan.verb, plan.manifest), 0
     counts = {"to do": 0, "there already": 0, "that cannot be done": 0}
     for task in plan.tasks:
         source, outputs = shown(task.source), [shown(path) for path in task.outputs]
         problem = task.problem and shown(task.problem)
         found = [problem is None and exists(path) for path in task.outputs]
         is_there = any(found) and plan.settings.if_exists == "skip"
+        is_other = is_there and results.has_other_settings(task.target, plan.settings.parameters())
+        others += is_other
         if as_json:
             typer.echo(json.dumps({"source": source, "outputs": outputs, "error": problem, "is_there": is_there}))
         elif not problem:
-            say(f"{source} -> {', '.join(outputs)}{_found(found, is_there)}")
+            say(f"{source} -> {', '.join(outputs)}{_found(found, is_there, is_other)}")
         if problem:
             say(f"failed: {problem}", err=True)
         counts["that cannot be done" if problem else "there already" if is_there else "to do"] += 1
     _tell_passed_over(plan.passed_over)
+    if others:
+        typer.echo(f"{others} made with other settings: use --if-exists overwrite, or another -o", err=True)
     typer.echo(f"{', '.join(f'{number} {what}' for what, number in counts.items())}; nothing was written", err=True)
     return counts["that cannot be done"]
 
 
-def _found(found: list[bool], is_there: bool) -> str:
-    """Which of a task's files are there."""
+def _found(found: list[bool], is_there: bool, is_other: bool) -> str:
+    """Which of a task's files are there, and whether they were made with other settings."""
     if not any(found):
         return ""
     if not is_there:
         return "  (will be overwritten)"
+    if is_other:
+        return "  (is there already, made with other settings)"
     return "  (is there already)" if all(found) else "  (a part is there already)"
 
 
@@ -71,9 +79,9 @@ def tell(outcome: "Outcome", as_json: bool, numbers: str) -> None:
 
 
 def tell_counts(report: "Report", began: float, note: str = "") -> int:
-    """How many files became what, how fast, what was passed over, and again what failed; returns how many failed.
+    """How many files became what, how fast, what was passed over, and again what failed.
 
-    `began` is the value of `time.monotonic` at the start.
+    Returns how many results were not made. `began` is the value of `time.monotonic` at the start.
     """
     _tell_passed_over(report.passed_over)
     statuses = [outcome.status for outcome in report.outcomes]
@@ -81,15 +89,17 @@ def tell_counts(report: "Report", began: float, note: str = "") -> int:
     words = ", ".join(f"{number} {status}" for status, number in counts.items())
     typer.echo(f"{words}{note}{_speed(report, time.monotonic() - began)}", err=True)
     not_made = sum(outcome.status == "skipped" and bool(outcome.warnings) for outcome in report.outcomes)
-    if not_made > 1:
-        typer.echo(f"{not_made} results were not made: other files have their names", err=True)
+    if not_made:
+        words = "1 result was not made: another file has its name"
+        words = words if not_made == 1 else f"{not_made} results were not made: other files have their names"
+        typer.echo(words, err=True)
     failed = [outcome.error for outcome in report.outcomes if outcome.error]
     if len(report.outcomes) > LONG and failed:  # the lines above may have left the screen
         for error in failed[:LONG]:
             say(f"failed: {error}", err=True)
         more = f", {len(failed) - LONG} more failed" if len(failed) > LONG else ""
         typer.echo(f"mend these and run the same command again: only they are done anew{more}", err=True)
-    return counts["failed"]
+    return counts["failed"] + not_made
 
 
 def _speed(report: "Report", seconds: float) -> str:

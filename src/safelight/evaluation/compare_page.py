@@ -45,7 +45,7 @@ def compare_html(title: str, pictures: Sequence[Compared], numbers: Numbers | No
     shown = [
         {
             "name": one.name,
-            "what": one.what,
+            "what": one.what + _size_shown(one.before),
             "before": _uri(one.before),
             "layers": {label: _uri(values) for label, values in one.layers.items()},
         }
@@ -63,6 +63,12 @@ def compare_html(title: str, pictures: Sequence[Compared], numbers: Numbers | No
     }
     content = json.dumps(data).replace("</", "<\\/")
     return TEMPLATE.read_text(encoding="utf-8").replace("/*DATA*/", content)
+
+
+def _size_shown(values: Array) -> str:
+    """Words for a picture that is too large to be shown whole."""
+    share = MOST_PX / max(values.shape[:2])
+    return f"; shown here at {share:.0%} of its size, so open the files to judge fine grain" if share < 1 else ""
 
 
 def _uri(values: Array) -> str:

@@ -171,7 +171,11 @@ def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, by
         depth = 8 if image.format == "uchar" else 16
         kind = str(image.interpretation).upper()
         try:
+            assumed = ""
             if kind == "CMYK":
+                assumed = (
+                    "" if image.get_typeof("icc-profile-data") else ", by a press's usual profile since it has none"
+                )
                 image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth)
             else:
                 image = image.colourspace("rgb16" if depth == 16 else "srgb").icc_export(
@@ -181,7 +185,7 @@ def _as_rgb(image: pyvips.Image, name: str) -> tuple[pyvips.Image, tuple[str, by
             raise PictureError(
                 f"{name}: {kind} cannot be converted ({reason(error)}); convert it to RGB first"
             ) from None
-        converted = (f"{kind} was converted to sRGB", bytes(image.get("icc-profile-data")))
+        converted = (f"{kind} was converted to sRGB{assumed}", bytes(image.get("icc-profile-data")))
     if not supported(image) or image.bands > 4:
         raise PictureError(
             f"{name}: {image.bands} channels of {image.format} are not supported; "

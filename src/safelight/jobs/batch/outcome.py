@@ -54,12 +54,17 @@ def in_words(passed_over: Mapping[str, int]) -> str | None:
         ((suffix, number) for suffix, number in passed_over.items() if suffix not in (FOLDERS, OWN_RESULTS)),
         key=lambda item: (-item[1], item[0]),
     )
-    kinds = [f"{number} {suffix or 'without a suffix'}" for suffix, number in order]
-    kinds += [f"{own} named as result{'s' * (own > 1)} are (name them to include them)"] if own else []
-    kinds += [f"{folders} folder{'s' * (folders > 1)} (add -r)"] if folders else []
-    raw = sum(number for suffix, number in order if suffix in RAW)
-    advice = f" ({raw} raw camera file{'s' * (raw > 1)}: develop first)" if raw else ""
-    return f"{sum(passed_over.values())} passed over: {', '.join(kinds)}{advice}"
+    raw = [(suffix, number) for suffix, number in order if suffix in RAW]
+    kinds = [f"{number} {suffix or 'without a suffix'}" for suffix, number in order if suffix not in RAW]
+    if raw:
+        kinds.append(
+            f"{', '.join(f'{number} {suffix}' for suffix, number in raw)} (raw camera files: develop them first)"
+        )
+    if own:
+        kinds.append(f"{own} with the name{'s' * (own > 1)} of results (give their names to include them)")
+    if folders:
+        kinds.append(f"{folders} folder{'s' * (folders > 1)} (add -r)")
+    return f"{sum(passed_over.values())} passed over: {', '.join(kinds)}"
 
 
 def reason_of(source: Path, error: Exception) -> str:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from safelight.errors import UsageError
 from safelight.jobs.batch.results import Results
+from safelight.picture import SUFFIXES
 from safelight.work import MANIFEST, json_sha256
 from safelight.work.places import exists, is_folder, walk
 from safelight.work.storage import forget, is_stored
@@ -21,8 +22,10 @@ _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
 )
 
-_BESIDE = re.compile(r"(_\d+)?(_sample\d+|_std)?")
-"""How names of results go on after `Naming.done`."""
+_MADE = ("restored", "decompressed")
+"""In the names of results that lie beside their inputs."""
+_BESIDE = re.compile(rf"(_({'|'.join(suffix[1:] for suffix in SUFFIXES)}))?(_\d+)?(_sample\d+|_std)?", re.IGNORECASE)
+"""How such names go on after that."""
 
 _NO_INPUTS = frozenset({MANIFEST, "thumbs.db", "desktop.ini"})
 """Files that stand in many folders and are not worth a word."""
@@ -47,6 +50,7 @@ class BatchSettings(Protocol):
     def on_error(self) -> Literal["continue", "stop"]: ...
     @property
     def workers(self) -> int: ...
+    def parameters(self) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,6 @@ class Naming:
     makes_pictures: bool = True
     """Results beside their inputs get a name that no original can have."""
 
-    def is_named_as_result(self, name: Path, stems: Container[str]) -> bool:
-        """Whether a file has the name of what another one becomes, which lies beside it: one of these stems."""
-        stem, mark, rest = name.stem.rpartition(f"_{self.done}")
-        return self.makes_pictures and bool(mark) and stem in stems and _BESIDE.fullmatch(rest) is not None
-
 
 def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     """Mirror every input below the output, or onto the output itself if it names one file.
@@ -173,8 +172,8 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
 
     Earlier results in the output folder, of a kind that the verb writes, are no inputs unless they are named.
     """
-    tasks: list[FileTask] = []
-    planned: set[Path] = set()
+    named: list[tuple[Path, Path]] = []
+    empty: list[FileTask] = []
     taken: set[str] = set()
     made_here = Results(output, naming.verb).files()
 
@@ -186,17 +185,36 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
         for source, below in found:
             if source is None:
                 problem = f"{entry}: no {naming.what} in this folder; name another, or add -r"
-                tasks.append(FileTask(entry, output, problem=problem))
+                empty.append(FileTask(entry, output, problem=problem))
                 continue
             name = os.path.normpath(Path.cwd() / source)
             if name in taken:
                 continue  # given twice
             if entry == source or not (is_result(source) and os.path.realpath(source) in made_here):
                 taken.add(name)
-                target = output / below / naming.file_name(source)
-                tasks.append(_task(source, target, settings, naming, planned=planned))
-                planned.update(tasks[-1].outputs)
-    return tasks
+                named.append((source, output / below / naming.file_name(source)))
+    planned: set[Path] = set()
+    tasks: list[FileTask] = []
+    for source, target in _told_apart(named, naming):
+        tasks.append(_task(source, target, settings, naming, planned=planned))
+        planned.update(tasks[-1].outputs)
+    return [*empty, *tasks]
+
+
+def _told_apart(named: Sequence[tuple[Path, Path]], naming: Naming) -> list[tuple[Path, Path]]:
+    """Sources with their targets. Where a.jpg and a.png would write one file, their results are a_jpg and a_png."""
+    users: dict[Path, list[Path]] = {}
+    for source, target in named:
+        for path in (target, *naming.beside(target)):
+            users.setdefault(path, []).append(source)
+    clashing = [sources for sources in users.values() if len(sources) > 1]
+    marked = {
+        source for sources in clashing if len({s.suffix.lower() for s in sources}) == len(sources) for source in sources
+    }
+    return [
+        (source, target.with_stem(f"{target.stem}_{source.suffix[1:].lower()}") if source in marked else target)
+        for source, target in named
+    ]
 
 
 def _sources(
@@ -219,7 +237,7 @@ def _sources(
             if name.startswith(".") or name.lower() in _NO_INPUTS or _is_special(here / name):
                 continue
             suffix = Path(name).suffix.lower()
-            if suffix in naming.writes and naming.is_named_as_result(Path(name), stems):
+            if suffix in SUFFIXES and _is_named_as_result(Path(name), stems):
                 passed_over[OWN_RESULTS] += 1
             elif suffix in naming.reads:
                 is_empty = False
@@ -228,6 +246,12 @@ def _sources(
                 passed_over[suffix] += 1
     if is_empty:
         yield None, Path()
+
+
+def _is_named_as_result(name: Path, stems: Container[str]) -> bool:
+    """Whether a picture has the name of what another file becomes, which lies beside it: one of these stems."""
+    parts = (name.stem.rpartition(f"_{made}") for made in _MADE)
+    return any(mark and stem in stems and _BESIDE.fullmatch(rest) for stem, mark, rest in parts)
 
 
 def _is_of_the_system(folder: str) -> bool:

@@ -4,11 +4,15 @@
 {"begun": key, "outputs": {...}}                        a task that was begun; not finished, it is made again
 """
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from safelight.work import MANIFEST, Line, Manifest, header, json_sha256
+
+_KNOWN_LATER = frozenset({"precision", "restorer"})
+"""Parameters that are known when the model is loaded."""
 
 
 def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object]) -> str:
@@ -45,6 +49,14 @@ class Results:
         sizes = self._manifest.sizes(outputs, as_listed=True)
         lines = {name: self._latest.get(name, {}) for name in sizes}
         return all(lines[name].get("key") == key and lines[name]["outputs"][name] == sizes[name] >= 0 for name in sizes)
+
+    def has_other_settings(self, output: Path, parameters: dict[str, object]) -> bool:
+        """Whether `output` is a finished result of other parameters; False if nothing is known of it."""
+        made = self._latest.get(self._manifest.name(output), {}).get("parameters")
+        if not isinstance(made, dict):
+            return False
+        asked = json.loads(json.dumps(parameters))
+        return any(made.get(name) != asked.get(name) for name in {*made, *asked} - _KNOWN_LATER)
 
     def is_own(self, key: str, output: Path) -> bool:
         """Whether `output` is there because of that key's task: one that was cut off, or whose other files are gone."""

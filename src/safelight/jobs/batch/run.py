@@ -138,7 +138,7 @@ class _Batch(Generic[OutcomeT]):
             return None
         name = shown(in_the_way[0])
         if self.plan.is_one_file:
-            note = f"{name} is there already; name another file with -o, or use --if-exists rename"
+            note = f"{name} is there already; name another file with -o, or use --if-exists overwrite or rename"
         else:
             why = "made of another input or with other settings"
             note = f"{name} is there already, {why}; use --if-exists overwrite, or another -o"
