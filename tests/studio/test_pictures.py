@@ -1,6 +1,7 @@
 """Pictures: dropped, shown, restored as an export would be, removed."""
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -152,6 +153,8 @@ def test_pictures_of_the_folder_have_their_own_names_and_content(tmp_path, rng):
     folder.mkdir()
     for name, level in (("a:b.png", 10), ("a_b.png", 200), ("c?.png", 90)):
         (folder / name).write_bytes(bytes_of(np.full((20, 20, 3), level, np.uint8), tmp_path))
+    for result in ("a_b_restored.png", "a_b_restored_sample1.png", "a_b_restored_std.png"):
+        shutil.copyfile(folder / "a_b.png", folder / result)
     with served(tmp_path / "state", folder) as server:
         listed = {one["name"]: one["id"] for one in server.ask("/api/pictures").json}
         assert sorted(listed) == ["a:b.png", "a_b.png", "c?.png"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from safelight.errors import OutputError, PictureError
 from safelight.errors import shown as as_shown
+from safelight.jobs.batch.plan import is_named_as_result
 from safelight.picture import READABLE, Picture, read, upright_size
 from safelight.picture.scale import measure_scale
 from safelight.picture.screen import Pyramid, png_thumbnail
@@ -206,9 +207,11 @@ class Pictures:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             if MANIFEST in files:
                 made |= _results_in(Path(where))
-            for name in sorted(files):
+            pictures = sorted(name for name in files if Path(name).suffix.lower() in READABLE and name[0] != ".")
+            stems = {Path(name).stem for name in pictures}
+            for name in pictures:
                 path = Path(where) / name
-                if path.suffix.lower() not in READABLE or name.startswith(".") or path in made:
+                if path in made or is_named_as_result(path, stems):
                     continue
                 relative = path.relative_to(self.folder).as_posix()
                 try:

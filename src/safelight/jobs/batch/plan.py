@@ -237,7 +237,7 @@ def _sources(
             if name.startswith(".") or name.lower() in _NO_INPUTS or _is_special(here / name):
                 continue
             suffix = Path(name).suffix.lower()
-            if suffix in SUFFIXES and _is_named_as_result(Path(name), stems):
+            if is_named_as_result(Path(name), stems):
                 passed_over[OWN_RESULTS] += 1
             elif suffix in naming.reads:
                 is_empty = False
@@ -248,10 +248,11 @@ def _sources(
         yield None, Path()
 
 
-def _is_named_as_result(name: Path, stems: Container[str]) -> bool:
+def is_named_as_result(name: Path, stems: Container[str]) -> bool:
     """Whether a picture has the name of what another file becomes, which lies beside it: one of these stems."""
     parts = (name.stem.rpartition(f"_{made}") for made in _MADE)
-    return any(mark and stem in stems and _BESIDE.fullmatch(rest) for stem, mark, rest in parts)
+    is_result = any(mark and stem in stems and _BESIDE.fullmatch(rest) for stem, mark, rest in parts)
+    return is_result and name.suffix.lower() in SUFFIXES
 
 
 def _is_of_the_system(folder: str) -> bool:
