@@ -1,5 +1,7 @@
 """Every page that the program makes, in a real browser: nothing is cut, and nothing is wrong for screen readers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,9 +80,11 @@ def test_pages(browser, tmp_path, rng, name, scheme):
 
 def test_a_large_picture_says_how_large_it_is_shown(browser, tmp_path):
     pictures = [Compared("large", "", np.zeros((20, 3200, 3)), {}), Compared("small", "", np.zeros((20, 1600, 3)), {})]
+    pictures = [replace(one, layers={"restored": one.before}) for one in pictures]
     (tmp_path / "a.html").write_text(compare_html("Before and after", pictures), encoding="utf-8")
     page = browser.new_page()
     page.goto((tmp_path / "a.html").as_uri())
+    assert not page.get_by_text("Below each picture you choose").is_visible() and not page.get_by_role("radio").count()
     large, small = page.locator("figcaption").all_inner_texts()
     assert "shown here at 50% of its size" in large and "of its size" not in small
 
@@ -90,6 +94,7 @@ def test_the_scale_stands_below_the_uncertainty(browser, tmp_path, rng):
     page = browser.new_page()
     page.goto((tmp_path / "a.html").as_uri())
     scale = page.locator(".scale").first
+    assert page.get_by_text("Below each picture you choose").is_visible()
     assert not scale.is_visible()
     page.get_by_label("uncertainty").first.check()
     assert scale.is_visible() and scale.inner_text().split() == ["0", "2", "8", "18", "32"]
