@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from downstream import load_classifier, look, train_head
+from PIL import Image
 from sets import ROOT
 
 from safelight import randomness
-from safelight.dataset import PixelTable, identities, open_set, split
+from safelight.dataset import Form, PixelTable, identities, open_set, split
 from safelight.evaluation.samples import NEAREST_OF, nearest
 from safelight.learn.images.classify import Classifier, train_classifier
 from safelight.learn.images.data import Subset
@@ -30,12 +31,18 @@ SEED, NETWORK_SEED = 7, 77
 class Measures:
     """Of one set, as a bundle divides it."""
 
-    def __init__(self, vae: Vae, source: Path, count: int) -> None:
-        """Held-out pictures, and `count` of those that were trained on to compare with."""
+    def __init__(self, vae: Vae, source: Path, count: int, shown_px: int | None = None) -> None:
+        """Held-out pictures, and `count` of those that were trained on to compare with.
+
+        EfficientNet-Lite0 sees pictures of this side: samples are enlarged to it, and compared with pictures that have
+        as many pixels. None for the side of the model.
+        """
         self.vae, self._classify = vae, load_classifier()
-        self.pictures, self.labels, self.training = parts_of(vae, source, count)
+        self._shown_px = shown_px or vae.form.height
+        self.pictures, self.labels, self.training = parts_of(vae, source, count, vae.form)
+        shown = parts_of(vae, source, count, vae.form._replace(height=self._shown_px, width=self._shown_px))[0]
         self._network = train_classifier(self.training, len(vae.card.classes), seed=NETWORK_SEED)
-        self._held_out, trained = (self._features(self.pictures[part]) for part in ("held_out", "train"))
+        self._held_out, trained = (self._features(self.pictures[part], shown[part]) for part in ("held_out", "train"))
         self._head = train_head(trained["efficientnet_lite0"], self.labels["train"])
         self.floor = {space: frechet_distance(self._held_out[space], trained[space]) for space in trained}
 
@@ -55,7 +62,7 @@ class Measures:
 
     def of_samples(self, drawn: np.ndarray, asked: np.ndarray | None) -> dict[str, Any]:
         """(N, H, W, C) in [0, 1], and the class that each was asked to be of."""
-        features = self._features(drawn)
+        features = self._features(drawn, enlarged(drawn, self._shown_px))
         equal = min(len(drawn), len(self.pictures["held_out"]))
         numbers: dict[str, Any] = {"frechet_distance": {}, "over_training_pictures": {}, "precision": {}, "recall": {}}
         for space, values in features.items():
@@ -85,14 +92,27 @@ class Measures:
         labels = self.labels["held_out"][:NEAREST_OF].tolist() if self.vae.card.conditional else None
         return self.vae.reconstruct(pixels[:NEAREST_OF], labels)
 
-    def _features(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        colour = np.broadcast_to(in_bytes(x), (*x.shape[:3], 3))
+    def _features(self, x: np.ndarray, shown: np.ndarray) -> dict[str, np.ndarray]:
+        """Of pictures as the model has them, and as they are shown."""
+        colour = np.broadcast_to(shown, (*shown.shape[:3], 3))
         own = {"own": self.vae.features(x)[0]} if self.vae.has_classifier else {}
         return {"efficientnet_lite0": look(self._classify, colour).features, **own}
 
     def _agreement(self, x: np.ndarray, features: np.ndarray, asked: np.ndarray) -> dict[str, float]:
         pairs = {"head": self._head(features), "network": seen_by(self._network, x)}
         return {name: float((seen == asked).mean()) for name, seen in pairs.items()}
+
+
+def enlarged(x: np.ndarray, side: int) -> np.ndarray:
+    """(N, H, W, C) of bytes or in [0, 1] → bytes of this side, by bicubic interpolation."""
+    x = in_bytes(x)
+    if x.shape[1:3] == (side, side):
+        return x
+    planes = [
+        [Image.fromarray(one[..., k]).resize((side, side), Image.Resampling.BICUBIC) for k in range(x.shape[3])]
+        for one in x
+    ]
+    return np.stack([np.stack(list(map(np.asarray, channels)), axis=-1) for channels in planes])
 
 
 def in_bytes(x: np.ndarray) -> np.ndarray:
@@ -108,14 +128,16 @@ def seen_by(network: Classifier, x: np.ndarray) -> np.ndarray:
     return logits.argmax(dim=1).numpy()
 
 
-def parts_of(vae: Vae, source: Path, count: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Subset]:
+def parts_of(
+    vae: Vae, source: Path, count: int, form: Form
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Subset]:
     """Held-out pictures, at most `count` of those that were trained on, and the numbers of their classes; and all of
     those that were trained on.
     """
     images = open_set(source)
     known = identities(images, cores())
     parts = split(images, known, vae.card.split.validation_share, vae.card.split.test_share)
-    table = PixelTable(images, known, vae.form, ROOT / ".cache" / "pixels", workers=cores())
+    table = PixelTable(images, known, form, ROOT / ".cache" / "pixels", workers=cores())
     order = randomness.generator(SEED, "training").permutation(len(parts["train"]))[:count]
     chosen = {"held_out": [*parts["validation"], *parts["test"]][:count], "train": [parts["train"][k] for k in order]}
     pixels = {name: table.rows(positions) for name, positions in chosen.items()}

@@ -53,7 +53,7 @@ def test_everything_that_is_wrong_is_named(rng, workers):
     assert report.pictures == 8 and report.grey == 1 and seen[-1] == Progress(9, 9, "8")
     assert report.classes == {"x": 3, "y": 4, "z": 1}
     assert report.parts == {"train": 6, "test": 2}
-    assert report.sizes == {"32x32": 7, "32x20": 1}
+    assert report.sizes == {"32x32": 7, "32x20": 1} and report.side_px == 32
     assert report.unreadable == ["3: broken"] and report.doubtful == ["1: has 5 pages"]
     assert report.duplicates == [["1", "2"]]
     assert report.alike == [["0", "5"]], "of another exposure; flat pictures are alike to nothing"
@@ -127,6 +127,7 @@ def test_the_verb(rng, tmp_path):
         write(Picture(pixels), tmp_path / "set" / "ab"[k % 2] / f"{k}.png")
     sound = run_cli("data", tmp_path / "set")
     assert sound.returncode == 0 and "4 pictures: 4 in colour" in sound.stdout and "2 classes" in sound.stdout
+    assert "detail: pictures of 16 px, not 32, would hold nearly all of it; size_px = 16" in sound.stdout
     (tmp_path / "set" / "a" / "bad.png").write_bytes(b"no")
     (tmp_path / "set" / "a" / "notes.txt").write_text("no picture")
     for odd in (b"\xff1.png", b"\xff\n2.png"):  # names that are no UTF-8, of one picture
@@ -139,5 +140,8 @@ def test_the_verb(rng, tmp_path):
     told = run_cli("data", tmp_path / "set", env=strict)
     assert told.returncode == 1 and "Traceback" not in told.stderr
     assert "groups of pictures with the same pixels: 1" in told.stdout and "not looked at: 1" in told.stdout
+    for path in (tmp_path / "set").glob("*/[0-9].png"):
+        write(Picture(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)), path)
+    assert "detail: " not in run_cli("data", tmp_path / "set").stdout
     nothing = run_cli("data", tmp_path / "nowhere")
     assert nothing.returncode == 2 and nothing.stderr.count("\n") == 1

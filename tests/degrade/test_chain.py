@@ -72,6 +72,13 @@ def test_replay_from_json_gives_the_same_pair(scene, kind, channels):
     assert 0 < np.abs(once - pixels).mean() < 0.4
 
 
+@pytest.mark.parametrize("kind", ["disk_blur", "exposure", "gaussian_blur", "quantise", "resample"])
+def test_nothing_is_moved(scene, kind):
+    for k, flips in itertools.product(range(4), (np.s_[::-1], np.s_[:, ::-1])):
+        record = draw([DegradeStep(kind, RANGES[kind])], k)
+        np.testing.assert_allclose(replay(scene[flips], record), replay(scene, record)[flips], atol=2 / 255)
+
+
 @given(st.integers(0, 2**40), st.text(max_size=8), st.integers(0, 99))
 @settings(max_examples=30)
 def test_draws_depend_on_identity_only(seed, name, copy):

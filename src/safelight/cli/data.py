@@ -52,6 +52,11 @@ def _words(report: InspectReport) -> Iterable[str]:
     colour = report.pictures - report.grey
     yield f"{report.pictures} pictures: {colour} in colour, {report.grey} grey"
     yield f"sizes: {_counted(report.sizes)}"
+    if report.finest_px < report.side_px:
+        yield (
+            f"detail: pictures of {report.finest_px} px, not {report.side_px}, would hold nearly all of it; "
+            f"size_px = {report.finest_px} in a recipe trains faster"
+        )
     if report.parts:
         yield f"parts: {_counted(report.parts)}"
     if report.groups:

@@ -1,6 +1,6 @@
 """Sets of small pictures, with labels if they have any: what data-set models and augmentation start from."""
 
-from safelight.dataset.form import Form, choose_form
+from safelight.dataset.form import Form, choose_form, finest_px
 from safelight.dataset.grouping import grouped
 from safelight.dataset.images import ImageSet, Item, Loaded, Part
 from safelight.dataset.report import InspectReport, compared, inspect_set, look
@@ -18,6 +18,7 @@ __all__ = [
     "PixelTable",
     "choose_form",
     "compared",
+    "finest_px",
     "grouped",
     "identities",
     "inspect_set",

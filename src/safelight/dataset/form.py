@@ -16,6 +16,8 @@ SMALLEST_PX, LARGEST_PX = 16, 256
 SQUARES_PX = (256, 128, 64, 32, 16)
 LOOKED_AT = 64
 """Pictures, evenly spread over the set, of which a form is chosen."""
+ALIKE_DB = 38.0
+"""PSNR of two pictures that look alike."""
 
 
 class Form(NamedTuple):
@@ -55,6 +57,33 @@ def choose_form(images: ImageSet, size_px: int | None, channels: int | None, fit
     if min(height, width) < SMALLEST_PX:
         raise UsageError(f"most pictures are under {SMALLEST_PX} px; give data.size_px in the recipe to enlarge them")
     return Form(height, width, channels or max(shape[2] for shape in shapes), fit)
+
+
+def finest_px(images: ImageSet, form: Form) -> int:
+    """The side in pixels to which pictures of a form can be shrunk and still hold nearly all of their detail.
+
+    Pictures that were enlarged before have less detail than pixels. The side of the form is halved as long as some
+    pictures keep a PSNR of `ALIKE_DB` without the waves that half the side cannot hold. Pictures that cannot be read
+    say nothing.
+    """
+    pictures = [fitted(images.load(k).pixels, form) for k in _spread(len(images)) if _shape(images, k) is not None]
+    finest = side = min(form.height, form.width)
+    while pictures and side % 2 == 0 and side // 2 >= SMALLEST_PX:
+        side //= 2
+        lost = np.mean([_lost(pixels, side / min(form.height, form.width)) for pixels in pictures])
+        if lost > 255**2 / 10 ** (ALIKE_DB / 10):
+            break
+        finest = side
+    return finest
+
+
+def _lost(pixels: Pixels, scale: float) -> float:
+    """The mean squared error, in bytes, of a picture without the waves that a shrunk one cannot hold."""
+    whole = np.concatenate([pixels, pixels[::-1]]).astype(np.float64)  # mirrored, so that its borders fit together
+    whole = np.concatenate([whole, whole[:, ::-1]], axis=1)
+    power = np.square(np.abs(np.fft.fft2(whole, axes=(0, 1)))) / whole[..., 0].size
+    rows, columns = (np.abs(np.fft.fftfreq(size)) > scale / 2 for size in whole.shape[:2])
+    return float(power[rows[:, None] | columns].sum() / whole.size)
 
 
 def fitted(pixels: Pixels, form: Form) -> Pixels:

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from safelight.dataset.alike import Array, groups, sketch
+from safelight.dataset.form import choose_form, finest_px
 from safelight.dataset.images import ImageSet, content_hash
-from safelight.errors import PictureError
+from safelight.errors import PictureError, UsageError
 from safelight.work import OnProgress, Progress, Threads, silent
 
 
@@ -31,6 +32,10 @@ class InspectReport:
     """Pictures that `safelight augment` has made of others of the set; each stays with its own."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Width x height → pictures, the most frequent first."""
+    side_px: int = 0
+    """The shorter side that a model of the set takes by itself; 0 if it could take none."""
+    finest_px: int = 0
+    """The side to which the pictures can be shrunk, from `side_px`, and still hold nearly all of their detail."""
     grey: int = 0
     """Of one channel; the others are RGB."""
     unreadable: list[str] = field(default_factory=list)
@@ -133,6 +138,11 @@ def compared(images: ImageSet, all_seen: Iterable[Seen | str], on_progress: OnPr
     both = [*same, *alike]
     report.contradictions = _named(images, [g for g in both if len({images.items[k].label for k in g} - {None}) > 1])
     report.leaks = _named(images, [g for g in both if len({images.items[k].part for k in g} - {None}) > 1])
+    readable.sort()
+    sound = replace(images, items=tuple(images.items[k] for k in readable), load=lambda k: images.load(readable[k]))
+    with suppress(UsageError):  # there are none, or they are too small
+        form = choose_form(sound, None, None, "crop")
+        report.side_px, report.finest_px = min(form.height, form.width), finest_px(sound, form)
     return report
 
 

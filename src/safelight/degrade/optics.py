@@ -7,7 +7,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from safelight.degrade.light import Pixels, to_gamma, to_linear
-from safelight.picture.vips import from_vips, to_vips
+from safelight.picture.vips import enlarged, from_vips, to_vips
 
 Kernel = NDArray[np.float64]
 """(K, K) with K odd, of unit sum, the same when turned by 180 degrees."""
@@ -43,9 +43,7 @@ def resample(pixels: Pixels, rng: np.random.Generator, *, factor: float) -> Pixe
     Source: Duchon, "Lanczos filtering in one and two dimensions", Journal of Applied Meteorology 1979.
     """
     height, width, _ = pixels.shape
-    small = to_vips(shrink(pixels, factor))
-    large = small.resize(width / small.width, vscale=height / small.height, kernel="cubic")
-    return from_vips(large.crop(0, 0, width, height)).astype(np.float32)
+    return from_vips(enlarged(to_vips(shrink(pixels, factor)), width, height)).astype(np.float32)
 
 
 def shrink(pixels: Pixels, factor: float) -> Pixels:

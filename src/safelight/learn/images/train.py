@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from safelight.dataset import grouped, open_set
+from safelight.dataset import finest_px, grouped, open_set
 from safelight.dataset.split import UNREADABLE
 from safelight.errors import UsageError, shown
 from safelight.ladder.image_vae import ImageVae
@@ -93,6 +93,9 @@ def _tell_sizes(job: TrainJob, run: RunFolder, pictures: TrainingSet, vae: Image
         f"{sum(p.numel() for p in vae.parameters()) / 1e6:.2f} M parameters, "
         f"{sum(np.prod(shape) for shape in vae.noise_shapes)} latents; run in {run.folder}"
     )
+    finest = finest_px(pictures.train.table.images, form)
+    if finest < min(form.height, form.width):
+        job.tell(f"these pictures have no detail finer than {finest} px: data.size_px = {finest} trains much faster")
     for part, subset in pictures.parts.items():
         missed = pictures.missed_classes(part) if len(subset) else []
         if missed:
