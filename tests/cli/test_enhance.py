@@ -208,10 +208,17 @@ def test_changed_settings_are_not_mixed_up(tiny, inputs, tmp_path):
     full = pixels(out)
     other = enhance(tiny, inputs / "b.png", "-o", out, "--strength", 0)
     assert "is there already" in other.stderr and pixels(out) == full
-    assert other.returncode == 1 and "1 result was not made: another file has its name" in other.stderr
+    assert other.returncode == 1 and "1 result was not made: a file of its name is there already" in other.stderr
     dry = enhance(tiny, inputs / "b.png", "-o", out, "--strength", 0, "--dry-run")
     assert "b.png  (is there already, made with other settings)" in dry.stdout
     assert "1 made with other settings: use --if-exists overwrite" in dry.stderr
+    exact = [
+        enhance(tiny, inputs / "b.png", "-o", out, "--precision", precision, "--dry-run", "--json").stdout
+        for precision in ("fp32", "int8")
+    ]
+    assert sorted(json.loads(line)["other_settings"] for line in exact) == [False, True], (
+        "auto has made it in one of them"
+    )
     same = enhance(tiny, inputs / "b.png", "-o", out, "--dry-run")
     assert "b.png  (is there already)" in same.stdout and "other settings" not in same.stderr
     assert enhance(tiny, inputs / "b.png", "-o", out, "--strength", 0, "--if-exists", "overwrite").returncode == 0

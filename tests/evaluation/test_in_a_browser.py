@@ -86,7 +86,7 @@ def test_a_large_picture_says_how_large_it_is_shown(browser, tmp_path):
     page.goto((tmp_path / "a.html").as_uri())
     assert not page.get_by_text("Below each picture you choose").is_visible() and not page.get_by_role("radio").count()
     large, small = page.locator("figcaption").all_inner_texts()
-    assert "shown here at 50% of its size" in large and "of its size" not in small
+    assert large == "large: shown here at 50% of its size, so open the files to judge fine grain" and small == "small"
 
 
 def test_the_scale_stands_below_the_uncertainty(browser, tmp_path, rng):

@@ -98,6 +98,19 @@ def test_a_folder_is_mirrored_skipped_and_gone_on_with(packed, photo, tmp_path):
     assert read(tmp_path / "back" / "sub" / "grey.tif").grey
 
 
+def test_a_result_is_known_when_an_original_of_the_same_stem_comes_and_goes(packed, photo, tmp_path):
+    def statuses():
+        report = compress(packed(CompressSettings, photo.parent, output=tmp_path / "out", quality=20))
+        return [outcome.status for outcome in report.outcomes]
+
+    assert statuses() == ["done"]
+    write(read(photo), photo.with_suffix(".tif"))
+    assert statuses() == ["skipped", "done"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.latent")) == ["photo.latent", "photo_tif.latent"]
+    photo.unlink()
+    assert statuses() == ["skipped"]
+
+
 @pytest.mark.parametrize("largest", [1100, 1500, 2000])
 def test_max_bytes_is_never_passed(packed, photo, tmp_path, largest):
     outcome = compressed(packed, photo, tmp_path / "a.latent", max_bytes=largest)

@@ -90,7 +90,10 @@ def test_a_hundred_odd_files(tmp_path, tiny, rng):
     lines = done.stderr.splitlines()
     *told, passed_over, story = [line for line in lines if not line.startswith(SAYS)]
     assert not told
-    assert passed_over.startswith("10 passed over: ") and "(raw camera files: develop them first)" in passed_over
+    assert (
+        passed_over.startswith("10 passed over: ")
+        and "1 .cr2, 1 .nef (raw camera files: develop them first)" in passed_over
+    )
     assert story.startswith(f"{counts['done']} done, 0 skipped, {counts['failed']} failed, on cpu")
     for outcome in outcomes:
         name = Path(outcome["source"]).name

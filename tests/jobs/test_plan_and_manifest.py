@@ -90,6 +90,15 @@ def test_two_originals_of_one_stem_are_told_apart(tmp_path):
     both = plan_enhance(EnhanceSettings(**asked, uncertainty=True))
     assert set(sources(both)) == {"a.jpg", "b_jpg.JPG", "b_tif.tif", "sub/b.png"}
     assert tmp_path / "out" / "b_tif_std.tif" in both.tasks[2].outputs
+    touch(tmp_path / "in", "b_tif.webp")  # which has a name that one of them would get
+    assert [bool(task.problem) for task in plan_compress(CompressSettings(**asked)).tasks] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    (tmp_path / "in" / "b_tif.webp").unlink()
     touch(tmp_path / "in", "b.jpg")  # on many disks, b_JPG would be the same name as b_jpg
     assert [bool(task.problem) for task in plan_compress(CompressSettings(**asked)).tasks] == [
         False,

@@ -55,14 +55,8 @@ class LabelGuard:
 
     @property
     def warning(self) -> str | None:
-        """What a person must know of the classifier; None for a good one, or if the card does not tell."""
-        accuracy = self.vae.card.measured.get(CLASSIFIER_ACCURACY, 1.0)
-        if accuracy >= SURE or not self.settings.keeps_label:
-            return None
-        return (
-            f"the guard's classifier is right of {accuracy:.0%} of held-out pictures, so it refuses good variants and "
-            "passes bad ones; take [guard] out, or train on more pictures"
-        )
+        """See `poor_guard`."""
+        return poor_guard(self.vae, self.settings)
 
     def refusals(self, pictures: NDArray[np.uint8], labels: Sequence[str]) -> list[str | None]:
         """Why each of (B, H, W, C) is refused; None for what passes."""
@@ -78,3 +72,14 @@ class LabelGuard:
             if away > self.radii[label]:
                 return "far from its class"
         return None
+
+
+def poor_guard(vae: Vae, settings: Guard) -> str | None:
+    """What a person must know of a guard's classifier; None for a good one, or if the card does not tell."""
+    accuracy = vae.card.measured.get(CLASSIFIER_ACCURACY, 1.0)
+    if accuracy >= SURE or not settings.keeps_label:
+        return None
+    return (
+        f"the guard's classifier is right of {accuracy:.0%} of held-out pictures, so it refuses good variants and "
+        "passes bad ones; take [guard] out, or train on more pictures"
+    )

@@ -43,7 +43,17 @@ def tell_plan(plan: "Plan", as_json: bool) -> int:
         is_other = is_there and results.has_other_settings(task.target, plan.settings.parameters())
         others += is_other
         if as_json:
-            typer.echo(json.dumps({"source": source, "outputs": outputs, "error": problem, "is_there": is_there}))
+            typer.echo(
+                json.dumps(
+                    {
+                        "source": source,
+                        "outputs": outputs,
+                        "error": problem,
+                        "is_there": is_there,
+                        "other_settings": is_other,
+                    }
+                )
+            )
         elif not problem:
             say(f"{source} -> {', '.join(outputs)}{_found(found, is_there, is_other)}")
         if problem:
@@ -90,9 +100,12 @@ def tell_counts(report: "Report", began: float, note: str = "") -> int:
     typer.echo(f"{words}{note}{_speed(report, time.monotonic() - began)}", err=True)
     not_made = sum(outcome.status == "skipped" and bool(outcome.warnings) for outcome in report.outcomes)
     if not_made:
-        words = "1 result was not made: another file has its name"
-        words = words if not_made == 1 else f"{not_made} results were not made: other files have their names"
-        typer.echo(words, err=True)
+        words = (
+            "1 result was not made: a file of its name is"
+            if not_made == 1
+            else f"{not_made} results were not made: files of their names are"
+        )
+        typer.echo(f"{words} there already", err=True)
     failed = [outcome.error for outcome in report.outcomes if outcome.error]
     if len(report.outcomes) > LONG and failed:  # the lines above may have left the screen
         for error in failed[:LONG]:

@@ -63,8 +63,8 @@ def finest_px(images: ImageSet, form: Form) -> int:
     """The side in pixels to which pictures of a form can be shrunk and still hold nearly all of their detail.
 
     Pictures that were enlarged before have less detail than pixels. The side of the form is halved as long as some
-    pictures keep a PSNR of `ALIKE_DB` without the waves that half the side cannot hold. Pictures that cannot be read
-    say nothing.
+    pictures, together, keep a PSNR of `ALIKE_DB` without the waves that half the side cannot hold. Pictures that cannot
+    be read say nothing.
     """
     pictures = [fitted(images.load(k).pixels, form) for k in _spread(len(images)) if _shape(images, k) is not None]
     finest = side = min(form.height, form.width)

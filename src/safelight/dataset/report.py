@@ -33,7 +33,7 @@ class InspectReport:
     sizes: dict[str, int] = field(default_factory=dict)
     """Width x height → pictures, the most frequent first."""
     side_px: int = 0
-    """The shorter side that a model of the set takes by itself; 0 if it could take none."""
+    """The side that a model of the set takes by itself; 0 if it could take none, or none that is square."""
     finest_px: int = 0
     """The side to which the pictures can be shrunk, from `side_px`, and still hold nearly all of their detail."""
     grey: int = 0
@@ -142,7 +142,8 @@ def compared(images: ImageSet, all_seen: Iterable[Seen | str], on_progress: OnPr
     sound = replace(images, items=tuple(images.items[k] for k in readable), load=lambda k: images.load(readable[k]))
     with suppress(UsageError):  # there are none, or they are too small
         form = choose_form(sound, None, None, "crop")
-        report.side_px, report.finest_px = min(form.height, form.width), finest_px(sound, form)
+        if form.height == form.width:
+            report.side_px, report.finest_px = form.width, finest_px(sound, form)
     return report
 
 

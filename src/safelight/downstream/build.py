@@ -1,7 +1,8 @@
 """The arms of every seed, with the pictures that each is trained on: labelled, made of them, and unlabelled."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.augmentation import Bank, Sample, apply, draw
-from safelight.augmentation.guard import LabelGuard
+from safelight.augmentation.guard import LabelGuard, poor_guard
 from safelight.augmentation.latent import LatentSpace
 from safelight.augmentation.recipe import RecipeStep
 from safelight.downstream.arms import ARMS, Arm, Bytes, Lesson, Variants
@@ -40,6 +41,8 @@ class ArmBuilder:
     test: Labelled
     pool: Bytes | None
     """Unlabelled pictures."""
+    guarded: Counter[str] = field(default_factory=Counter)
+    """Variants of labelled pictures that a guard looked at: `all`, and those of which each draw was `refused`."""
 
     @cached_property
     def balanced(self) -> bool:
@@ -160,7 +163,22 @@ class ArmBuilder:
                         continue
                     made[place], targets[place] = sample.image, self._target(sample.label, sample.soft_label)
             left = refused
+        if guard is not None:
+            self.guarded.update(all=len(pixels) * copies, refused=len(left))
         return Variants(made, targets)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the variants that were made."""
+        told = (
+            [] if self.vae is None or self.plan.recipe.guard is None else [poor_guard(self.vae, self.plan.recipe.guard)]
+        )
+        if self.guarded["refused"]:
+            told.append(
+                f"The guard refused each draw of {self.guarded['refused']} of {self.guarded['all']} variants. "
+                "The pictures themselves stand for these."
+            )
+        return [note for note in told if note]
 
     def _guard(self, bank: Bank | None) -> LabelGuard | None:
         """The recipe's, of labelled pictures. Raises UsageError for a VAE that cannot guard."""

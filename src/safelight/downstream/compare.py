@@ -54,6 +54,7 @@ def compare(settings: VerdictSettings, on_progress: OnProgress = silent) -> Comp
     builder = ArmBuilder(plan=plan, vae=vae, classes=images.classes, training=training, test=test, pool=pool)
     if builder.balanced:
         notes = (*notes, "Accuracy is balanced: the average over classes.")
+    scores = tuple(_trained(builder, on_progress))
     labelled = draw_labelled(settings, training, images.classes, settings.first_seed)
     return Comparison(
         counts={
@@ -64,8 +65,8 @@ def compare(settings: VerdictSettings, on_progress: OnProgress = silent) -> Comp
         },
         balanced=builder.balanced,
         test_labels=test.labels,
-        scores=tuple(_trained(builder, on_progress)),
-        notes=notes,
+        scores=scores,
+        notes=(*notes, *builder.notes),
     )
 
 

@@ -45,7 +45,7 @@ def compare_html(title: str, pictures: Sequence[Compared], numbers: Numbers | No
     shown = [
         {
             "name": one.name,
-            "what": one.what + _size_shown(one.before),
+            "what": "; ".join(filter(None, (one.what, _size_shown(one.before)))),
             "before": _uri(one.before),
             "layers": {label: _uri(values) for label, values in one.layers.items()},
         }
@@ -68,7 +68,7 @@ def compare_html(title: str, pictures: Sequence[Compared], numbers: Numbers | No
 def _size_shown(values: Array) -> str:
     """Words for a picture that is too large to be shown whole."""
     share = MOST_PX / max(values.shape[:2])
-    return f"; shown here at {share:.0%} of its size, so open the files to judge fine grain" if share < 1 else ""
+    return f"shown here at {share:.0%} of its size, so open the files to judge fine grain" if share < 1 else ""
 
 
 def _uri(values: Array) -> str:

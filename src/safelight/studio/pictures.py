@@ -14,7 +14,7 @@ from pathlib import Path
 
 from safelight.errors import OutputError, PictureError
 from safelight.errors import shown as as_shown
-from safelight.jobs.batch.plan import is_named_as_result
+from safelight.jobs.batch.naming import is_named_as_result
 from safelight.picture import READABLE, Picture, read, upright_size
 from safelight.picture.scale import measure_scale
 from safelight.picture.screen import Pyramid, png_thumbnail

@@ -4,16 +4,15 @@ Paths on object storage are asked about as those of a file system are (`work.pla
 """
 
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from safelight.errors import UsageError
+from safelight.jobs.batch.naming import Naming, is_named_as_result, told_apart
 from safelight.jobs.batch.results import Results
-from safelight.picture import SUFFIXES
 from safelight.work import MANIFEST, json_sha256
 from safelight.work.places import exists, is_folder, walk
 from safelight.work.storage import forget, is_stored
@@ -21,11 +20,6 @@ from safelight.work.storage import forget, is_stored
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found", "system volume information"}
 )
-
-_MADE = ("restored", "decompressed")
-"""In the names of results that lie beside their inputs."""
-_BESIDE = re.compile(rf"(_({'|'.join(suffix[1:] for suffix in SUFFIXES)}))?(_\d+)?(_sample\d+|_std)?", re.IGNORECASE)
-"""How such names go on after that."""
 
 _NO_INPUTS = frozenset({MANIFEST, "thumbs.db", "desktop.ini"})
 """Files that stand in many folders and are not worth a word."""
@@ -64,7 +58,7 @@ class FileTask:
     problem: str | None = None
     """Why it cannot be done, if that is clear already."""
     earlier: tuple[tuple[Path, ...], ...] = ()
-    """With if_exists = rename: outputs that may hold its result already."""
+    """Other outputs that may hold its result already."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -91,29 +85,6 @@ class Plan:
         return f".safelight-{json_sha256(self.tasks[0].target.name)[:16]}.jsonl" if self.is_one_file else MANIFEST
 
 
-@dataclass(frozen=True)
-class Naming:
-    """Which files a verb reads, and how it names what it writes."""
-
-    verb: str
-    done: str
-    """The same as a participle, in the name of what lies beside its input: `restored`."""
-    what: str
-    """What it reads, in words for messages: `pictures`."""
-    reads: frozenset[str]
-    """Suffixes that are picked up from folders, in lower case."""
-    writes: Sequence[str]
-    """Suffixes that an output may have that is one file."""
-    no_folders: frozenset[str]
-    """Suffixes that mean a file, not a folder, and yet are not written."""
-    file_name: Callable[[Path], str]
-    """The name of a file's result in an output folder."""
-    beside: Callable[[Path], tuple[Path, ...]] = lambda target: ()
-    """More outputs, by the name of the first."""
-    makes_pictures: bool = True
-    """Results beside their inputs get a name that no original can have."""
-
-
 def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     """Mirror every input below the output, or onto the output itself if it names one file.
 
@@ -123,12 +94,12 @@ def make_plan(settings: BatchSettings, naming: Naming) -> Plan:
     forget()
     inputs, output = settings.inputs, settings.output
     if output is None and len(inputs) == 1 and not is_folder(inputs[0]):
-        task = _task(inputs[0], _file_beside(inputs[0], naming), settings, naming, planned=set())
+        task = _task(inputs[0], _file_beside(inputs[0], naming), settings, naming)
         return Plan(settings, task.target.parent, naming.verb, _checked([task]), is_one_file=True)
     output = _folder_beside(inputs, naming) if output is None else output
     names_a_file = output.suffix.lower() in naming.writes and not is_folder(output)
     if len(inputs) == 1 and not is_folder(inputs[0]) and names_a_file:
-        task = _task(inputs[0], output, settings, naming, planned=set())
+        task = _task(inputs[0], output, settings, naming)
         return Plan(settings, output.parent, naming.verb, _checked([task]), is_one_file=True)
     suffix = output.suffix.lower()
     if (names_a_file or suffix in naming.no_folders) and not is_folder(output):
@@ -195,26 +166,10 @@ def _mirrored(settings: BatchSettings, output: Path, naming: Naming, passed_over
                 named.append((source, output / below / naming.file_name(source)))
     planned: set[Path] = set()
     tasks: list[FileTask] = []
-    for source, target in _told_apart(named, naming):
-        tasks.append(_task(source, target, settings, naming, planned=planned))
+    for source, target, other in told_apart(named, naming):
+        tasks.append(_task(source, target, settings, naming, planned=planned, other=other))
         planned.update(tasks[-1].outputs)
     return [*empty, *tasks]
-
-
-def _told_apart(named: Sequence[tuple[Path, Path]], naming: Naming) -> list[tuple[Path, Path]]:
-    """Sources with their targets. Where a.jpg and a.png would write one file, their results are a_jpg and a_png."""
-    users: dict[Path, list[Path]] = {}
-    for source, target in named:
-        for path in (target, *naming.beside(target)):
-            users.setdefault(path, []).append(source)
-    clashing = [sources for sources in users.values() if len(sources) > 1]
-    marked = {
-        source for sources in clashing if len({s.suffix.lower() for s in sources}) == len(sources) for source in sources
-    }
-    return [
-        (source, target.with_stem(f"{target.stem}_{source.suffix[1:].lower()}") if source in marked else target)
-        for source, target in named
-    ]
 
 
 def _sources(
@@ -248,13 +203,6 @@ def _sources(
         yield None, Path()
 
 
-def is_named_as_result(name: Path, stems: Container[str]) -> bool:
-    """Whether a picture has the name of what another file becomes, which lies beside it: one of these stems."""
-    parts = (name.stem.rpartition(f"_{made}") for made in _MADE)
-    is_result = any(mark and stem in stems and _BESIDE.fullmatch(rest) for stem, mark, rest in parts)
-    return is_result and name.suffix.lower() in SUFFIXES
-
-
 def _is_of_the_system(folder: str) -> bool:
     """Hidden folders, and those in which file servers and systems keep copies and thumbnails."""
     return folder.startswith(".") or folder.lower() in _SYSTEM_FOLDERS
@@ -265,9 +213,21 @@ def _is_special(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
-def _task(source: Path, target: Path, settings: BatchSettings, naming: Naming, *, planned: set[Path]) -> FileTask:
-    """With if_exists = rename the first of name, name_1, name_2, ... of which no output is there."""
-    task, count, earlier = FileTask(source, target, naming.beside(target)), 0, list[tuple[Path, ...]]()
+def _task(
+    source: Path,
+    target: Path,
+    settings: BatchSettings,
+    naming: Naming,
+    *,
+    planned: set[Path] | None = None,
+    other: Path | None = None,
+) -> FileTask:
+    """With if_exists = rename the first of name, name_1, name_2, ... of which no output is there.
+
+    `other` is a target that an earlier run may have used.
+    """
+    task, count, planned = FileTask(source, target, naming.beside(target)), 0, planned or set()
+    earlier = [] if other is None else [(other, *naming.beside(other))]
     while settings.if_exists == "rename" and any(path in planned or exists(path) for path in task.outputs):
         if task.target not in planned and exists(task.target):
             earlier.append(task.outputs)

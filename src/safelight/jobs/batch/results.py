@@ -11,9 +11,6 @@ from pathlib import Path
 
 from safelight.work import MANIFEST, Line, Manifest, header, json_sha256
 
-_KNOWN_LATER = frozenset({"precision", "restorer"})
-"""Parameters that are known when the model is loaded."""
-
 
 def task_key(source_sha256: str, model_sha256: str, parameters: dict[str, object]) -> str:
     """Equal keys mean equal results: the same input, model and parameters."""
@@ -56,7 +53,8 @@ class Results:
         if not isinstance(made, dict):
             return False
         asked = json.loads(json.dumps(parameters))
-        return any(made.get(name) != asked.get(name) for name in {*made, *asked} - _KNOWN_LATER)
+        known_later = {"restorer", *(["precision"] if asked.get("precision", "auto") == "auto" else [])}
+        return any(made.get(name) != asked.get(name) for name in {*made, *asked} - known_later)
 
     def is_own(self, key: str, output: Path) -> bool:
         """Whether `output` is there because of that key's task: one that was cut off, or whose other files are gone."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from safelight.bundle.codec.names import DEFAULT_QUALITY
 from safelight.errors import PictureError, shown
-from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
+from safelight.jobs.batch.naming import Naming
+from safelight.jobs.batch.plan import FileTask, Plan, make_plan
 from safelight.jobs.batch.remote import engine_of
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.batch.words import OUT_OF_DISTRIBUTION

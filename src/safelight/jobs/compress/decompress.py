@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from safelight.coding.container import Header
 from safelight.errors import PictureError, RefusedError, shown
-from safelight.jobs.batch.plan import FileTask, Naming, Plan, make_plan
+from safelight.jobs.batch.naming import Naming
+from safelight.jobs.batch.plan import FileTask, Plan, make_plan
 from safelight.jobs.batch.remote import engine_of
 from safelight.jobs.batch.run import ignore, run
 from safelight.jobs.compress.outcome import DecompressOutcome, DecompressReport

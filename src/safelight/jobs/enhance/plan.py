@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from safelight.errors import PictureError, RefusedError, UsageError, installed_by
-from safelight.jobs.batch.plan import Naming, Plan, make_plan
+from safelight.jobs.batch.naming import Naming
+from safelight.jobs.batch.plan import Plan, make_plan
 from safelight.jobs.enhance.settings import EnhanceSettings
 from safelight.picture import EXTENSIONS, NOT_READ, READABLE, SUFFIXES, format_of
 from safelight.work.places import is_folder

@@ -93,8 +93,8 @@ def _tell_sizes(job: TrainJob, run: RunFolder, pictures: TrainingSet, vae: Image
         f"{sum(p.numel() for p in vae.parameters()) / 1e6:.2f} M parameters, "
         f"{sum(np.prod(shape) for shape in vae.noise_shapes)} latents; run in {run.folder}"
     )
-    finest = finest_px(pictures.train.table.images, form)
-    if finest < min(form.height, form.width):
+    finest = finest_px(pictures.train.table.images, form) if form.height == form.width else form.width
+    if finest < form.width:
         job.tell(f"these pictures have no detail finer than {finest} px: data.size_px = {finest} trains much faster")
     for part, subset in pictures.parts.items():
         missed = pictures.missed_classes(part) if len(subset) else []
