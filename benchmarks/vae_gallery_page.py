@@ -86,7 +86,8 @@ def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
     lines = HEAD.splitlines()
     for name in shown:
         title, recipe = SETS[name]
-        machine = f"The model was trained for {samples[name]['minutes']:.0f} minutes on {samples[name]['trained_with']}."
+        found = samples[name]
+        machine = f"The model was trained for {found['minutes']:.0f} minutes on {found['trained_with']}."
         lines += ["", f"## {title}", "", f"{recipe} {machine}", *_pictures(f"samples-{name}", PICTURES)]
     of_sets = {SETS[name][0]: samples[name] for name in shown}
     lines += ["", *DISTANCES.splitlines(), "", *_distances(of_sets), "", *QUALITY.splitlines(), "", *_quality(of_sets)]
