@@ -91,8 +91,7 @@ def test_a_hundred_odd_files(tmp_path, tiny, rng):
     *told, passed_over, story = [line for line in lines if not line.startswith(SAYS)]
     assert not told
     assert (
-        passed_over.startswith("10 passed over: ")
-        and "1 .cr2, 1 .nef (raw camera files: develop them first)" in passed_over
+        passed_over.startswith("10 passed over: ") and ", 2 .nef (raw camera files: develop them first)" in passed_over
     )
     assert story.startswith(f"{counts['done']} done, 0 skipped, {counts['failed']} failed, on cpu")
     for outcome in outcomes:
