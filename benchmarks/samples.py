@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from samples_measures import SEED, Measures
 from sets import ROOT
+from vae_gallery_page import sheet_file
 
 import safelight
 from safelight import randomness
@@ -112,9 +113,10 @@ def draw(measures: Measures, name: str) -> None:
 
 def save(name: str, rows: list[np.ndarray]) -> None:
     """Rows of (N, H, W, C) as one picture; small ones are enlarged."""
-    factor = 2 if rows[0].shape[2] < 40 else 1
+    side_px = rows[0].shape[2]
+    factor = 2 if side_px < 40 else 1
     pixels = grid_picture(np.stack(rows)).repeat(factor, axis=0).repeat(factor, axis=1)
-    safelight.write(safelight.Picture(pixels), IMAGES / f"{name}.png", metadata="strip")
+    safelight.write(safelight.Picture(pixels), IMAGES / sheet_file(name, side_px), metadata="strip")
 
 
 if __name__ == "__main__":

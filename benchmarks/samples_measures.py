@@ -40,7 +40,8 @@ class Measures:
         self.vae, self._classify = vae, load_classifier()
         self._shown_px = shown_px or vae.form.height
         self.pictures, self.labels, self.training = parts_of(vae, source, count, vae.form)
-        shown = parts_of(vae, source, count, vae.form._replace(height=self._shown_px, width=self._shown_px))[0]
+        form = vae.form._replace(height=self._shown_px, width=self._shown_px)
+        shown = self.pictures if form == vae.form else parts_of(vae, source, count, form)[0]
         self._network = train_classifier(self.training, len(vae.card.classes), seed=NETWORK_SEED)
         self._held_out, trained = (self._features(self.pictures[part], shown[part]) for part in ("held_out", "train"))
         self._head = train_head(trained["efficientnet_lite0"], self.labels["train"])

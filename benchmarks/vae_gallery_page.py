@@ -80,6 +80,14 @@ SHORT_PICTURES = {
 }
 
 
+LARGE_PX = 100
+
+
+def sheet_file(name: str, side_px: int) -> str:
+    """JPEG for sheets of large pictures, which take megabytes as PNG."""
+    return f"{name}.{'jpg' if side_px >= LARGE_PX else 'png'}"
+
+
 def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
     """The whole page: of the four models `results`, of those with a learned prior `samples`."""
     shown = [name for name in SETS if name in samples]
@@ -88,7 +96,13 @@ def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
         title, recipe = SETS[name]
         found = samples[name]
         machine = f"The model was trained for {found['minutes']:.0f} minutes on {found['trained_with']}."
-        lines += ["", f"## {title}", "", f"{recipe} {machine}", *_pictures(f"samples-{name}", PICTURES)]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            f"{recipe} {machine}",
+            *_pictures(f"samples-{name}", PICTURES, found.get("side_px", 0)),
+        ]
     of_sets = {SETS[name][0]: samples[name] for name in shown}
     lines += ["", *DISTANCES.splitlines(), "", *_distances(of_sets), "", *QUALITY.splitlines(), "", *_quality(of_sets)]
     lines += ["", *MEMORY.splitlines(), "", *_memory(of_sets)]
@@ -105,8 +119,9 @@ def page(results: Found, titles: Mapping[str, str], samples: Found) -> str:
     return "\n".join([*lines, ""])
 
 
-def _pictures(name: str, words: Mapping[str, str]) -> list[str]:
-    return [line for what, text in words.items() for line in ("", text, "", f"![{text}](images/{name}{what}.png)")]
+def _pictures(name: str, words: Mapping[str, str], side_px: int = 0) -> list[str]:
+    files = {text: sheet_file(f"{name}{what}", side_px) for what, text in words.items()}
+    return [line for text, file in files.items() for line in ("", text, "", f"![{text}](images/{file})")]
 
 
 def _distances(of_sets: Mapping[str, Found]) -> list[str]:

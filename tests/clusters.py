@@ -18,7 +18,7 @@ def cluster_of(*cores: int) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        patch.setenv("RAY_worker_niceness", "0")  # else its workers wait for all other tests
+        patch.setenv("RAY_worker_niceness", "0")  # Ray gives its workers nice 15
         head, *others = cores
         one = Cluster(initialize_head=True, head_node_args={"num_cpus": head, "include_dashboard": False})
         try:

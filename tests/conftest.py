@@ -95,6 +95,12 @@ def tiny_codec() -> Bundle[CodecCard]:
 
 
 @pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is kept for later runs begins empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def tiny_copy(tiny: Bundle, tmp_path: Path) -> Path:
     """A bundle to damage."""
     folder = tmp_path / "copy"

@@ -16,17 +16,12 @@ from tests.clusters import cluster_of
 from tests.storage_server import s3
 from tests.support import ROOT, made, run_cli
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_cache")]
 RECIPE = """
 [[steps]]
 op = "rotate"
 degrees = [-20, 20]
 """
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -53,11 +53,6 @@ class LabelGuard:
             radii[label] = float(np.quantile(away, settings.radius or 1.0)) if len(away) >= FEWEST else np.inf
         return LabelGuard(vae, settings, centres, radii)
 
-    @property
-    def warning(self) -> str | None:
-        """See `poor_guard`."""
-        return poor_guard(self.vae, self.settings)
-
     def refusals(self, pictures: NDArray[np.uint8], labels: Sequence[str]) -> list[str | None]:
         """Why each of (B, H, W, C) is refused; None for what passes."""
         features, logits = self.vae.features(pictures)

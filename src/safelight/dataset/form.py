@@ -43,7 +43,8 @@ def choose_form(images: ImageSet, size_px: int | None, channels: int | None, fit
     Their size if they all have one; else the largest square of 16, 32, ..., 256 px whose side at least half of them
     reach with their shorter side. Grey if all are. Raises UsageError if none can be read or they are too small.
     """
-    shapes = Counter(shape for k in _spread(len(images)) if (shape := _shape(images, k)) is not None)
+    loaded = (_pixels(images, k) for k in _spread(len(images)))
+    shapes = Counter(pixels.shape for pixels in loaded if pixels is not None)
     if not shapes:
         raise UsageError(f"none of {min(LOOKED_AT, len(images))} pictures can be read; look at the set: safelight data")
     shorter = sorted(min(shape[:2]) for shape in shapes.elements())
@@ -66,24 +67,27 @@ def finest_px(images: ImageSet, form: Form) -> int:
     pictures, together, keep a PSNR of `ALIKE_DB` without the waves that half the side cannot hold. Pictures that cannot
     be read say nothing.
     """
-    pictures = [fitted(images.load(k).pixels, form) for k in _spread(len(images)) if _shape(images, k) is not None]
+    loaded = (_pixels(images, k) for k in _spread(len(images)))
+    powers = [_power(fitted(pixels, form)) for pixels in loaded if pixels is not None]
     finest = side = min(form.height, form.width)
-    while pictures and side % 2 == 0 and side // 2 >= SMALLEST_PX:
+    if not powers:
+        return finest
+    power = np.mean(powers, axis=0)
+    while side % 2 == 0 and side // 2 >= SMALLEST_PX:
         side //= 2
-        lost = np.mean([_lost(pixels, side / min(form.height, form.width)) for pixels in pictures])
-        if lost > 255**2 / 10 ** (ALIKE_DB / 10):
+        rows, columns = (np.abs(np.fft.fftfreq(n)) > side / min(form.height, form.width) / 2 for n in power.shape)
+        if power[rows[:, None] | columns].sum() > 255**2 / 10 ** (ALIKE_DB / 10):
             break
         finest = side
     return finest
 
 
-def _lost(pixels: Pixels, scale: float) -> float:
-    """The mean squared error, in bytes, of a picture without the waves that a shrunk one cannot hold."""
-    whole = np.concatenate([pixels, pixels[::-1]]).astype(np.float64)  # mirrored, so that its borders fit together
+def _power(pixels: Pixels) -> NDArray[np.float64]:
+    """Waves (2H, 2W) of a picture, mirrored so that its borders fit together; their sum is the mean square of a byte."""
+    whole = np.concatenate([pixels, pixels[::-1]]).astype(np.float64)
     whole = np.concatenate([whole, whole[:, ::-1]], axis=1)
-    power = np.square(np.abs(np.fft.fft2(whole, axes=(0, 1)))) / whole[..., 0].size
-    rows, columns = (np.abs(np.fft.fftfreq(size)) > scale / 2 for size in whole.shape[:2])
-    return float(power[rows[:, None] | columns].sum() / whole.size)
+    power: NDArray[np.float64] = np.square(np.abs(np.fft.fft2(whole, axes=(0, 1)))).mean(axis=2)
+    return power / power.size**2
 
 
 def fitted(pixels: Pixels, form: Form) -> Pixels:
@@ -120,8 +124,8 @@ def _spread(count: int) -> list[int]:
     return sorted({k * count // LOOKED_AT for k in range(LOOKED_AT)}) if count else []
 
 
-def _shape(images: ImageSet, index: int) -> tuple[int, ...] | None:
+def _pixels(images: ImageSet, index: int) -> Pixels | None:
     try:
-        return images.load(index).pixels.shape
+        return images.load(index).pixels
     except PictureError:
         return None

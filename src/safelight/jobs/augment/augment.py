@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
+from safelight.augmentation.guard import poor_guard
 from safelight.errors import UsageError
 from safelight.jobs.augment.plan import VariantTask, make_plan
 from safelight.jobs.augment.prepare import Prepared, prepare
@@ -93,7 +94,7 @@ def _made(results: Results, tasks: Sequence[VariantTask], workers: int) -> Gener
 
 
 def _of_guard(prepared: Prepared) -> list[str]:
-    warning = None if prepared.guard is None else prepared.guard.warning
+    warning = None if prepared.guard is None else poor_guard(prepared.guard.vae, prepared.guard.settings)
     return [] if warning is None else [warning]
 
 

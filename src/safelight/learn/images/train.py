@@ -95,7 +95,9 @@ def _tell_sizes(job: TrainJob, run: RunFolder, pictures: TrainingSet, vae: Image
     )
     finest = finest_px(pictures.train.table.images, form) if form.height == form.width else form.width
     if finest < form.width:
-        job.tell(f"these pictures have no detail finer than {finest} px: data.size_px = {finest} trains much faster")
+        job.tell(
+            f"pictures of {finest} px would hold nearly all detail of these: data.size_px = {finest} trains faster"
+        )
     for part, subset in pictures.parts.items():
         missed = pictures.missed_classes(part) if len(subset) else []
         if missed:
