@@ -83,7 +83,7 @@ def finest_px(images: ImageSet, form: Form) -> int:
 
 
 def _power(pixels: Pixels) -> NDArray[np.float64]:
-    """Waves (2H, 2W) of a picture, mirrored so that its borders fit together; their sum is the mean square of a byte."""
+    """Of the waves of a picture, mirrored so that its borders fit: (2H, 2W), together the mean square in bytes."""
     whole = np.concatenate([pixels, pixels[::-1]]).astype(np.float64)
     whole = np.concatenate([whole, whole[:, ::-1]], axis=1)
     power: NDArray[np.float64] = np.square(np.abs(np.fft.fft2(whole, axes=(0, 1)))).mean(axis=2)
